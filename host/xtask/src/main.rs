@@ -1,2 +1,34 @@
-//! placeholder
-fn main(){}
+//! Chores of the repository: `cargo xtask COMMAND`.
+//!
+//! Each command is a file of its own. Nothing here is linked into the host, so heavy dependencies
+//! (binding generators, the component encoder) stay out of it.
+
+mod bindings;
+mod repo;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Chores of the Writ repository")]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Generate the guests' bindings from `wit/`.
+    Bindings {
+        /// Only say whether the committed bindings are up to date.
+        #[arg(long)]
+        check: bool,
+    },
+}
+
+fn main() -> Result<()> {
+    let repo = repo::Repo::locate();
+    match Args::parse().command {
+        Command::Bindings { check } => bindings::run(&repo, check),
+    }
+}

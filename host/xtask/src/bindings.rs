@@ -1,0 +1,103 @@
+//! `cargo xtask bindings`: the guests' bindings, generated from `wit/` and committed.
+//!
+//! They are committed because generating them in each guest's build costs ten times the build
+//! itself. `--check` keeps the copies true to the contract.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use wit_bindgen_core::wit_parser::{Resolve, WorldId};
+use wit_bindgen_core::{Files, WorldGenerator};
+
+use crate::repo::Repo;
+
+/// The world that policies implement.
+const WORLD: &str = "policy-guest";
+
+/// Generated code follows its generator's habits, not ours.
+const RUST_HEADER: &str = "\
+//! The contract as Rust code, generated from `wit/` by `cargo xtask bindings`: do not edit.
+//!
+//! Hidden behind the SDK's own API, which is what policies are written against.
+#![allow(missing_docs, unreachable_pub, unsafe_code, unsafe_op_in_unsafe_fn)]
+#![allow(clippy::all, clippy::pedantic, clippy::unwrap_used)]
+#![cfg_attr(rustfmt, rustfmt_skip)]
+
+";
+
+/// Writes the bindings, or with `check` fails if a committed file differs.
+pub(crate) fn run(repo: &Repo, check: bool) -> Result<()> {
+    let mut stale = Vec::new();
+    for (path, contents) in generate(repo)? {
+        if fs::read(&path).is_ok_and(|old| old == contents) {
+            continue;
+        }
+        if check {
+            stale.push(repo.short(&path).to_string());
+            continue;
+        }
+        let folder = path.parent().expect("bindings lie in a folder");
+        fs::create_dir_all(folder)?;
+        fs::write(&path, contents).with_context(|| format!("cannot write `{}`", path.display()))?;
+        println!("wrote {}", repo.short(&path));
+    }
+    if !stale.is_empty() {
+        bail!(
+            "the bindings are not those of `wit/`: {}\nhint: run `cargo xtask bindings` and commit",
+            stale.join(", ")
+        );
+    }
+    Ok(())
+}
+
+/// Every generated file with its contents.
+fn generate(repo: &Repo) -> Result<Vec<(PathBuf, Vec<u8>)>> {
+    Ok(vec![(
+        repo.path("sdk/rust/src/bindings.rs"),
+        rust(repo)?.into_bytes(),
+    )])
+}
+
+fn rust(repo: &Repo) -> Result<String> {
+    let mut generator = wit_bindgen_rust::Opts {
+        format: true,
+        generate_all: true,
+        pub_export_macro: true,
+        default_bindings_module: Some("writ_sdk::bindings".to_owned()),
+        runtime_path: Some("::wit_bindgen::rt".to_owned()),
+        additional_derive_attributes: vec!["PartialEq".to_owned()],
+        ..Default::default()
+    }
+    .build();
+    let files = generate_world(repo, &mut generator)?;
+    let (_, source) = files
+        .into_iter()
+        .next()
+        .context("the Rust generator wrote no file")?;
+    Ok(format!("{RUST_HEADER}{source}"))
+}
+
+/// Runs one generator over the contract; the files have names as the generator chose them.
+fn generate_world(
+    repo: &Repo,
+    generator: &mut dyn WorldGenerator,
+) -> Result<Vec<(String, String)>> {
+    let (mut resolve, world) = contract(repo)?;
+    let mut files = Files::default();
+    generator.generate(&mut resolve, world, &mut files)?;
+    files
+        .iter()
+        .map(|(name, bytes)| Ok((name.to_owned(), String::from_utf8(bytes.to_vec())?)))
+        .collect()
+}
+
+/// The parsed contract and the world of policies.
+pub(crate) fn contract(repo: &Repo) -> Result<(Resolve, WorldId)> {
+    let mut resolve = Resolve::default();
+    let (package, _) = resolve
+        .push_path(repo.path("wit"))
+        .context("cannot read `wit/`")?;
+    let world = resolve.select_world(&[package], Some(WORLD))?;
+    Ok((resolve, world))
+}
