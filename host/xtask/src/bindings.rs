@@ -53,10 +53,7 @@ pub(crate) fn run(repo: &Repo, check: bool) -> Result<()> {
 
 /// Every generated file with its contents.
 fn generate(repo: &Repo) -> Result<Vec<(PathBuf, Vec<u8>)>> {
-    Ok(vec![(
-        repo.path("sdk/rust/src/bindings.rs"),
-        rust(repo)?.into_bytes(),
-    )])
+    Ok(vec![(repo.path("sdk/rust/src/bindings.rs"), rust(repo)?.into_bytes())])
 }
 
 fn rust(repo: &Repo) -> Result<String> {
@@ -71,10 +68,7 @@ fn rust(repo: &Repo) -> Result<String> {
     }
     .build();
     let files = generate_world(repo, &mut generator)?;
-    let (_, source) = files
-        .into_iter()
-        .next()
-        .context("the Rust generator wrote no file")?;
+    let (_, source) = files.into_iter().next().context("the Rust generator wrote no file")?;
     Ok(format!("{RUST_HEADER}{source}"))
 }
 
@@ -95,9 +89,7 @@ fn generate_world(
 /// The parsed contract and the world of policies.
 pub(crate) fn contract(repo: &Repo) -> Result<(Resolve, WorldId)> {
     let mut resolve = Resolve::default();
-    let (package, _) = resolve
-        .push_path(repo.path("wit"))
-        .context("cannot read `wit/`")?;
+    let (package, _) = resolve.push_path(repo.path("wit")).context("cannot read `wit/`")?;
     let world = resolve.select_world(&[package], Some(WORLD))?;
     Ok((resolve, world))
 }

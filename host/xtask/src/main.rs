@@ -4,7 +4,10 @@
 //! (binding generators, the component encoder) stay out of it.
 
 mod bindings;
+mod guests;
+mod metadata;
 mod repo;
+mod run;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -24,11 +27,14 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Build the guests: the starter policies and the ones that misbehave.
+    Guests(guests::Options),
 }
 
 fn main() -> Result<()> {
     let repo = repo::Repo::locate();
     match Args::parse().command {
         Command::Bindings { check } => bindings::run(&repo, check),
+        Command::Guests(options) => guests::run(&repo, &options).map(drop),
     }
 }

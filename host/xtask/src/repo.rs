@@ -18,9 +18,7 @@ impl Repo {
             .ancestors()
             .nth(2)
             .expect("host/xtask is two folders below the root");
-        Self {
-            root: root.to_path_buf(),
-        }
+        Self { root: root.to_path_buf() }
     }
 
     /// A path below the root.

@@ -1,0 +1,88 @@
+//! Guests in Rust: the starter policies and most of the hostile ones.
+//!
+//! All are members of the workspace, compiled into a folder of their own (`target/guests`), since
+//! their compiler may be another one than the host's.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+
+use super::toolchain::{TARGET, Toolchain};
+use super::{component, write};
+use crate::metadata::{Metadata, Package};
+use crate::repo::Repo;
+use crate::run::run;
+
+/// A crate below `policies/`.
+struct Starter {
+    /// Its folder's name, which is the policy's name.
+    name: String,
+    package: String,
+    library: String,
+}
+
+/// Builds the starter policies; returns their components' paths.
+pub(super) fn starters(repo: &Repo, toolchain: &Toolchain) -> Result<Vec<PathBuf>> {
+    let starters = find(repo)?;
+    ensure!(!starters.is_empty(), "no policy was found below `policies/`");
+    let packages = starters.iter().flat_map(|starter| ["-p", &starter.package]);
+    run(build(repo, toolchain, "guest").args(packages).arg("--lib"))?;
+    starters
+        .iter()
+        .map(|starter| {
+            let module = module(repo, "guest", &starter.library);
+            finish(repo, &module, &starter.name)
+        })
+        .collect()
+}
+
+/// A build into the guests' own folder, to which the caller adds what is to be built.
+fn build(repo: &Repo, toolchain: &Toolchain, profile: &str) -> std::process::Command {
+    let mut command = toolchain.cargo(repo);
+    command
+        .args(["build", "--quiet", "--profile", profile, "--target", TARGET])
+        .arg("--target-dir")
+        .arg(repo.path("target/guests"));
+    command
+}
+
+fn module(repo: &Repo, profile: &str, target: &str) -> PathBuf {
+    let file = format!("{}.wasm", target.replace('-', "_"));
+    repo.path("target/guests").join(TARGET).join(profile).join(file)
+}
+
+fn finish(repo: &Repo, module: &Path, name: &str) -> Result<PathBuf> {
+    let bytes = fs::read(module).with_context(|| format!("cannot read `{}`", module.display()))?;
+    let bytes = component::encode(repo, bytes).with_context(|| format!("guest `{name}`"))?;
+    write(repo, name, &bytes)
+}
+
+fn find(repo: &Repo) -> Result<Vec<Starter>> {
+    let policies = repo.path("policies");
+    let mut found = Metadata::of_members(repo)?
+        .packages
+        .iter()
+        .filter_map(|package| starter(package, &policies))
+        .collect::<Vec<_>>();
+    found.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(found)
+}
+
+/// The policy that a package is, if it is one: a `cdylib` in a folder directly below `policies/`.
+fn starter(package: &Package, policies: &Path) -> Option<Starter> {
+    let folder = package.manifest_path.parent()?;
+    if folder.parent()? != policies {
+        return None;
+    }
+    let is_guest = |types: &[String]| types.iter().any(|kind| kind == "cdylib");
+    let library = package
+        .targets
+        .iter()
+        .find(|target| is_guest(&target.crate_types) && is_guest(&target.kind))?;
+    Some(Starter {
+        name: folder.file_name()?.to_string_lossy().into_owned(),
+        package: package.name.clone(),
+        library: library.name.clone(),
+    })
+}
