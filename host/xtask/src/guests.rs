@@ -3,9 +3,11 @@
 //! They lie in `target/guests/components/`: the starter policies as `NAME.wasm`, guests that
 //! misbehave below `hostile/`, the other languages' below `javascript/` and `c/`.
 
+mod bombs;
 mod component;
 mod debian;
 pub(crate) mod dist;
+mod hostile;
 mod rust;
 mod toolchain;
 
@@ -42,6 +44,10 @@ pub(crate) struct Built {
 /// Builds the guests.
 pub(crate) fn run(repo: &Repo, options: &Options) -> Result<Built> {
     let toolchain = step("compiler for guests", || Toolchain::prepare(repo, options.toolchain))?;
+    step("guests that misbehave", || {
+        rust::hostile(repo, &toolchain)?;
+        hostile::build(repo)
+    })?;
     let starters = step("starter policies", || rust::starters(repo, &toolchain))?;
     if options.update_dist {
         Dist::of(repo).update(&starters, toolchain.version())?;

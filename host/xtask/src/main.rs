@@ -9,7 +9,8 @@ mod metadata;
 mod repo;
 mod run;
 
-use anyhow::Result;
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 
 #[derive(Parser)]
@@ -31,10 +32,18 @@ enum Command {
     Guests(guests::Options),
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
     let repo = repo::Repo::locate();
-    match Args::parse().command {
+    let result = match Args::parse().command {
         Command::Bindings { check } => bindings::run(&repo, check),
         Command::Guests(options) => guests::run(&repo, &options).map(drop),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let causes = error.chain().map(ToString::to_string).collect::<Vec<_>>();
+            eprintln!("error: {}", causes.join("\n  because: "));
+            ExitCode::FAILURE
+        }
     }
 }

@@ -37,6 +37,26 @@ pub(super) fn starters(repo: &Repo, toolchain: &Toolchain) -> Result<Vec<PathBuf
         .collect()
 }
 
+/// Builds the hostile guests that are Rust, each an example of one crate.
+pub(super) fn hostile(repo: &Repo, toolchain: &Toolchain) -> Result<()> {
+    const PACKAGE: &str = "writ-hostile";
+    run(build(repo, toolchain, "guest").args([
+        "-p",
+        PACKAGE,
+        "--examples",
+        "--features",
+        "guest",
+    ]))?;
+    let metadata = Metadata::of_members(repo)?;
+    let package = metadata.packages.iter().find(|package| package.name == PACKAGE);
+    let package = package.context("the workspace has no `writ-hostile`")?;
+    for example in package.targets.iter().filter(|target| target.kind == ["example"]) {
+        let module = module(repo, "guest/examples", &example.name);
+        finish(repo, &module, &format!("hostile/{}", example.name))?;
+    }
+    Ok(())
+}
+
 /// A build into the guests' own folder, to which the caller adds what is to be built.
 fn build(repo: &Repo, toolchain: &Toolchain, profile: &str) -> std::process::Command {
     let mut command = toolchain.cargo(repo);
@@ -54,7 +74,7 @@ fn module(repo: &Repo, profile: &str, target: &str) -> PathBuf {
 
 fn finish(repo: &Repo, module: &Path, name: &str) -> Result<PathBuf> {
     let bytes = fs::read(module).with_context(|| format!("cannot read `{}`", module.display()))?;
-    let bytes = component::encode(repo, bytes).with_context(|| format!("guest `{name}`"))?;
+    let bytes = component::encode(&bytes).with_context(|| format!("guest `{name}`"))?;
     write(repo, name, &bytes)
 }
 

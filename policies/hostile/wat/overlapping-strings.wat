@@ -1,0 +1,26 @@
+;; Asks 1,000 approvers whose names all are one and the same MiB of memory: 2 MiB in the guest,
+;; 1,000 MiB for a host that copies each of them.
+(func $evaluate (param $request i32) (result i32)
+  (local $at i32)
+  (local.set $at (i32.const 0x200000))
+  (loop $next
+    (i32.store (local.get $at) (i32.const 0x100000))
+    (i32.store offset=4 (local.get $at) (i32.const 0x100000))
+    (local.set $at (i32.add (local.get $at) (i32.const 8)))
+    (br_if $next (i32.lt_u (local.get $at) (i32.const 0x201f40))))
+  ;; The only stage: 1,000 approvers, quorum 1, a minute, deny.
+  (i32.store (i32.const 0x300000) (i32.const 0x200000))
+  (i32.store (i32.const 0x300004) (i32.const 1000))
+  (i32.store (i32.const 0x300008) (i32.const 1))
+  (i32.store (i32.const 0x30000c) (i32.const 60))
+  ;; ok(decision { require-approval({ title: "0.1.0", reason: "0.1.0", stages, .. }), "{}" })
+  (i32.store (i32.const 0x300104) (i32.const 4))
+  (i32.store (i32.const 0x300108) (i32.const 1280))
+  (i32.store (i32.const 0x30010c) (i32.const 5))
+  (i32.store (i32.const 0x300110) (i32.const 1280))
+  (i32.store (i32.const 0x300114) (i32.const 5))
+  (i32.store (i32.const 0x300118) (i32.const 0x300000))
+  (i32.store (i32.const 0x30011c) (i32.const 1))
+  (i32.store (i32.const 0x300124) (i32.const 1312))
+  (i32.store (i32.const 0x300128) (i32.const 2))
+  (i32.const 0x300100))
