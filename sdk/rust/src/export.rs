@@ -1,0 +1,35 @@
+//! The macro that makes a component of a policy.
+
+/// Exports a [`Policy`](crate::Policy) as the component's policy; once a crate, whose type is
+/// `cdylib`. Natively it expands to nothing, so the crate's tests need no Wasm.
+#[macro_export]
+macro_rules! export {
+    ($policy:ty) => {
+        #[cfg(target_arch = "wasm32")]
+        #[allow(unsafe_code, reason = "the exports of a component are raw symbols")]
+        const _: () = {
+            static POLICY: ::std::sync::OnceLock<$policy> = ::std::sync::OnceLock::new();
+
+            struct Guest;
+
+            impl $crate::bindings::exports::writ::host::policy::Guest for Guest {
+                fn describe() -> $crate::bindings::exports::writ::host::policy::Description {
+                    $crate::guest::describe::<$policy>()
+                }
+
+                fn configure(settings: String) -> Result<(), String> {
+                    $crate::guest::configure(&POLICY, &settings)
+                }
+
+                fn evaluate(
+                    request: $crate::bindings::writ::host::types::Request,
+                ) -> Result<$crate::bindings::exports::writ::host::policy::Decision, String>
+                {
+                    $crate::guest::evaluate(&POLICY, request)
+                }
+            }
+
+            $crate::bindings::export!(Guest with_types_in $crate::bindings);
+        };
+    };
+}
