@@ -20,7 +20,8 @@ use clap::Args;
 use crate::repo::Repo;
 use crate::run::step;
 use dist::Dist;
-use toolchain::{Source, Toolchain};
+pub(crate) use toolchain::Source;
+use toolchain::Toolchain;
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {

@@ -4,7 +4,10 @@
 //! (binding generators, the component encoder) stay out of it.
 
 mod bindings;
+mod ci;
+mod deny;
 mod guests;
+mod layers;
 mod metadata;
 mod repo;
 mod run;
@@ -28,6 +31,14 @@ enum Command {
         #[arg(long)]
         check: bool,
     },
+    /// Check formatting, layers, lints and dependencies, then do all that `test` does.
+    Ci,
+    /// Check licences, sources and advisories of dependencies.
+    Deny,
+    /// Check that the layers hold.
+    Layers,
+    /// Install what the tests need, build the guests, run every test.
+    Test,
     /// Build the guests: the starter policies and the ones that misbehave.
     Guests(guests::Options),
 }
@@ -36,6 +47,10 @@ fn main() -> ExitCode {
     let repo = repo::Repo::locate();
     let result = match Args::parse().command {
         Command::Bindings { check } => bindings::run(&repo, check),
+        Command::Ci => ci::ci(&repo),
+        Command::Deny => deny::check(&repo),
+        Command::Layers => layers::run(&repo),
+        Command::Test => ci::test(&repo),
         Command::Guests(options) => guests::run(&repo, &options).map(drop),
     };
     match result {

@@ -17,7 +17,7 @@ const PADDING_BYTES: usize = 33 << 20;
 const NESTED_LOOPS: usize = 10_000;
 /// Each stays alive to the end, which is what makes them dear.
 const LOCALS: usize = 40_000;
-/// Of two bytes each.
+/// Of one byte each: one byte too many, with the rest of the function.
 const INSTRUCTIONS: usize = 1 << 20;
 /// Ten instances on each level: a hundred thousand of the innermost.
 const INSTANCE_LEVELS: usize = 5;

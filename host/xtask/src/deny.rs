@@ -1,0 +1,42 @@
+//! `cargo deny`: licences, sources, bans, and known weaknesses of dependencies.
+//!
+//! The tool is not part of Rust, so it is installed below `target/`. Its list of weaknesses lies on
+//! a server that not every machine reaches: where it cannot be fetched, that is said, and passes.
+
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::repo::Repo;
+use crate::run::{cargo, run};
+
+/// Pinned, so that a new version changes the outcome only together with a commit.
+const VERSION: &str = "0.20.2";
+
+pub(crate) fn check(repo: &Repo) -> Result<()> {
+    install(repo)?;
+    run(deny(repo).args(["check", "bans", "licenses", "sources"]))?;
+    if run(deny(repo).args(["fetch", "db"])).is_err() {
+        println!("NOT CHECKED: advisories, since their database cannot be reached from here");
+        return Ok(());
+    }
+    run(deny(repo).args(["check", "--disable-fetch", "advisories"]))
+}
+
+fn deny(repo: &Repo) -> Command {
+    let mut command = Command::new(repo.path("target/tools/bin/cargo-deny"));
+    command.current_dir(repo.path(""));
+    command
+}
+
+/// Cargo does nothing where this version is there already.
+fn install(repo: &Repo) -> Result<()> {
+    // Not optimised: that would cost more time than a check of a second can give back.
+    run(cargo()
+        .args(["install", "cargo-deny", "--quiet", "--locked", "--debug", "--version", VERSION])
+        .arg("--root")
+        .arg(repo.path("target/tools"))
+        .arg("--target-dir")
+        .arg(repo.path("target/tools/build"))
+        .current_dir(repo.path("")))
+}
