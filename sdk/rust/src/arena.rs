@@ -9,9 +9,12 @@
 //! This is one of the SDK's two places with `unsafe`; the other is the generated code.
 #![allow(unsafe_code, reason = "a global allocator deals in raw pointers")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::{Cell, UnsafeCell};
-use std::ptr;
+#[cfg(any(target_arch = "wasm32", test))]
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    cell::{Cell, UnsafeCell},
+    ptr,
+};
 
 /// Enough for a request of some 30 KiB and what is parsed of it. Only pages that are touched
 /// cost anything.

@@ -29,7 +29,7 @@ macro_rules! export {
                 }
             }
 
-            $crate::bindings::export!(Guest with_types_in $crate::bindings);
+    $crate::bindings::export!(Guest with_types_in $crate::bindings);
         };
     };
 }

@@ -73,6 +73,7 @@ mod arena;
 pub mod bindings;
 mod decision;
 mod export;
+mod glob;
 #[doc(hidden)]
 pub mod guest;
 mod host;
@@ -88,6 +89,7 @@ pub mod testing;
 mod text;
 
 pub use decision::{Decision, REASON_CHARS_MAX, Verdict};
+pub use glob::Glob;
 pub use host::{
     Approval, ApprovalHistory, ApprovalState, Entry, Execution, Host, Keys, Level, Log, Storage,
     StorageError, Vote,
