@@ -84,7 +84,16 @@ pub struct Ledger {
     usage: Option<Usage>,
     known: BTreeMap<String, Stored>,
     staged: BTreeMap<String, Stored>,
+    /// By how much the namespace grows if everything staged is committed.
+    growth: Growth,
     generation: Option<u64>,
+}
+
+/// By how much a namespace grows; negative where it shrinks.
+#[derive(Clone, Copy, Debug, Default)]
+struct Growth {
+    keys: i64,
+    bytes: i64,
 }
 
 impl Ledger {
@@ -96,6 +105,7 @@ impl Ledger {
             usage: None,
             known: BTreeMap::new(),
             staged: BTreeMap::new(),
+            growth: Growth::default(),
             generation: None,
         }
     }
@@ -255,6 +265,7 @@ impl Ledger {
     /// Forgets what is staged, and keeps what was read.
     pub fn discard_writes(&mut self) {
         self.staged.clear();
+        self.growth = Growth::default();
     }
 
     fn current(&self, key: &str) -> &Stored {
@@ -267,46 +278,43 @@ impl Ledger {
         value: Option<Vec<u8>>,
         expires_at_ms: Option<u64>,
     ) -> Result<u64, StorageError> {
+        let growth = self.growth.with(key, self.current(key), value.as_deref());
         if let Some(value) = &value {
-            self.check_quota(key, value.len())?;
+            self.check_quota(value.len(), growth)?;
         }
         // One evaluation counts as one write of a key, however often it sets it.
         let version = self.known.get(key).map_or(0, |stored| stored.version) + 1;
         self.staged.insert(key.to_owned(), Stored { version, value, expires_at_ms });
+        self.growth = growth;
         Ok(version)
     }
 
-    fn check_quota(&self, key: &str, value_bytes: usize) -> Result<(), StorageError> {
+    fn check_quota(&self, value_bytes: usize, growth: Growth) -> Result<(), StorageError> {
         let exceeded = |text: String| Err(StorageError::QuotaExceeded(text));
         if value_bytes > VALUE_BYTES_MAX {
             return exceeded(format!(
                 "a value has at most {VALUE_BYTES_MAX} bytes, this one {value_bytes}"
             ));
         }
-        let size = |key: &str, stored: Option<&Stored>| {
-            let value = stored.and_then(|stored| stored.value.as_ref());
-            value.map_or((0, 0), |value| (1, (key.len() + value.len()) as i64))
-        };
-        let changed = self.staged.iter().filter(|(staged, _)| *staged != key);
-        let (keys, bytes) = changed.fold(
-            (
-                1 - size(key, self.known.get(key)).0,
-                (key.len() + value_bytes) as i64 - size(key, self.known.get(key)).1,
-            ),
-            |(keys, bytes), (key, stored)| {
-                let (after, before) = (size(key, Some(stored)), size(key, self.known.get(key)));
-                (keys + after.0 - before.0, bytes + after.1 - before.1)
-            },
-        );
         let usage = self.usage.unwrap_or_default();
         // Only what grows can go over: a namespace that is over its (lowered) quota may shrink.
-        if keys > 0 && usage.keys.saturating_add_signed(keys) > self.quota.keys {
+        if growth.keys > 0 && usage.keys.saturating_add_signed(growth.keys) > self.quota.keys {
             return exceeded(format!("the namespace holds at most {} keys", self.quota.keys));
         }
-        if bytes > 0 && usage.bytes.saturating_add_signed(bytes) > self.quota.bytes {
+        if growth.bytes > 0 && usage.bytes.saturating_add_signed(growth.bytes) > self.quota.bytes {
             return exceeded(format!("the namespace holds at most {} bytes", self.quota.bytes));
         }
         Ok(())
+    }
+}
+
+impl Growth {
+    /// The growth once `key` holds `after` in place of `before`.
+    fn with(self, key: &str, before: &Stored, after: Option<&[u8]>) -> Self {
+        let size = |value: &[u8]| (key.len() + value.len()) as i64;
+        let counted = |value: Option<&[u8]>| (i64::from(value.is_some()), value.map_or(0, size));
+        let (before, after) = (counted(before.value.as_deref()), counted(after));
+        Self { keys: self.keys + after.0 - before.0, bytes: self.bytes + after.1 - before.1 }
     }
 }
 

@@ -122,6 +122,13 @@ pub struct LimitOutOfRange {
     max: u64,
 }
 
+impl LimitOutOfRange {
+    /// The limit's name, as it is written in a configuration.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
