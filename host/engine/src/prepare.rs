@@ -1,0 +1,95 @@
+//! From a scanned component to compiled code: `describe`, `configure`, snapshot, compile.
+//!
+//! Runs guest code and the compiler, neither of which can be trusted with the host's time and
+//! memory: hosts call it in a child process only, see `compiler`. Equal jobs give equal bytes.
+
+use std::borrow::Cow;
+use std::panic::AssertUnwindSafe;
+
+use serde::{Deserialize, Serialize};
+use wasmtime::Engine;
+use wasmtime::component::Component;
+use wasmtime_wizer::Wizer;
+use writ_core::LoadLimits;
+
+use crate::config;
+use crate::load_error::LoadError;
+use crate::report::Description;
+use crate::trial::{Ticking, Trial};
+
+/// What is to be done with a component.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Job {
+    /// Settings to configure it with, as canonical JSON; none: it is only asked to describe itself.
+    pub(crate) settings: Option<String>,
+    pub(crate) limits: LoadLimits,
+}
+
+/// What became of it, beside its code.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Prepared {
+    pub(crate) description: Description,
+    /// Why `configure` has to run on each fresh instance; none: the code holds the state that
+    /// `configure` left.
+    pub(crate) not_preinitialised: Option<String>,
+}
+
+/// Does the job; the code is empty where there were no settings.
+pub(crate) fn prepare(component: &[u8], job: &Job) -> Result<(Prepared, Vec<u8>), LoadError> {
+    let (described, snapshot) = try_out(component, job)?;
+    let Some(snapshot) = snapshot else { return Ok((described, Vec::new())) };
+    Ok((described, compile(&snapshot)?))
+}
+
+/// Runs the component once. Gives what it said and, where there are settings, the component that
+/// is to be compiled: with the state that `configure` left, if it can have one.
+fn try_out<'a>(
+    component: &'a [u8],
+    job: &Job,
+) -> Result<(Prepared, Option<Cow<'a, [u8]>>), LoadError> {
+    let wizer = wizer();
+    let instrumented = guarded(|| wizer.instrument_component(component));
+    let engine = Ticking::start(&config::pre_initialising()).map_err(compile_failed)?;
+    let bytes = instrumented.as_ref().map_or(component, |(_, bytes)| bytes);
+    let compiled = Component::new(&engine, bytes).map_err(compile_failed)?;
+    let trial = Trial::new(&engine, &compiled, &job.limits)?;
+    let description = trial.describe()?;
+    let Some(settings) = &job.settings else {
+        return Ok((Prepared { description, not_preinitialised: instrumented.err() }, None));
+    };
+    let mut configured = trial.configure(settings)?;
+    let snapshot = instrumented
+        .and_then(|(context, _)| guarded(|| configured.snapshot(&wizer, &context)));
+    let (bytes, not_preinitialised) = match snapshot {
+        Ok(snapshot) => (Cow::Owned(snapshot), None),
+        Err(reason) => (Cow::Borrowed(component), Some(reason)),
+    };
+    Ok((Prepared { description, not_preinitialised }, Some(bytes)))
+}
+
+fn wizer() -> Wizer {
+    let mut wizer = Wizer::new();
+    wizer.keep_init_func(true);
+    wizer
+}
+
+fn compile(component: &[u8]) -> Result<Vec<u8>, LoadError> {
+    let engine = Engine::new(&config::code()).map_err(compile_failed)?;
+    engine.precompile_component(component).map_err(compile_failed)
+}
+
+fn compile_failed(error: wasmtime::Error) -> LoadError {
+    LoadError::CompileFailed { reason: format!("{error:#}") }
+}
+
+/// Pre-initialising is worth having and not needed: where it fails, or panics on a component that
+/// its authors did not think of, there is a reason instead.
+fn guarded<T>(pre_initialise: impl FnOnce() -> wasmtime::Result<T>) -> Result<T, String> {
+    match std::panic::catch_unwind(AssertUnwindSafe(pre_initialise)) {
+        Ok(result) => result.map_err(|error| format!("{error:#}")),
+        Err(_panic) => Err("the pre-initialiser does not support this component".to_owned()),
+    }
+}
+
+/// The pre-initialiser's version, part of the fingerprint of everything that is cached.
+pub(crate) const WIZER_VERSION: &str = "48.0.8";
