@@ -1,1 +1,36 @@
-//! placeholder
+//! The only part of Writ that knows wasmtime: components in, verdicts out.
+//!
+//! Loading (`scan`, `compiler`, `cache`, `load`) turns untrusted bytes into an [`Image`]: checked,
+//! configured, compiled. Evaluating (`image`, `call`, `capability`) runs an image on a fresh
+//! instance under every limit and gives a verdict or a [`Fault`](writ_core::Fault). There is no
+//! HTTP, no SQL and no configuration file here; storage comes in through
+//! [`StorageReader`](writ_core::ports::StorageReader).
+
+mod answer;
+mod bindings;
+mod cache;
+mod capability;
+mod config;
+mod fault;
+mod image;
+mod limiter;
+mod link;
+mod load;
+mod load_error;
+mod memo;
+mod meter;
+mod platform;
+mod prepare;
+mod report;
+mod runtime;
+mod scan;
+mod state;
+mod trial;
+
+pub use cache::CacheError;
+pub use config::{CompilerCommand, EngineConfig};
+pub use image::{Call, Evaluation, Execution, Image};
+pub use load::LoadStats;
+pub use load_error::LoadError;
+pub use report::{Description, Report};
+pub use runtime::{Engine, EngineError, EngineStats};

@@ -54,8 +54,7 @@ impl Loader {
         if let Some(problem) = scan.problems.into_iter().next() {
             return Err(problem);
         }
-        let job =
-            Job { settings: Some(settings.as_str().to_owned()), limits: self.limits.clone() };
+        let job = Job { settings: Some(settings.as_str().to_owned()), limits: self.limits.clone() };
         let (prepared, code) = prepare::prepare(component, &job)?;
         Ok(Arc::new(Compiled {
             component: deserialize(&self.engine, &code)?,

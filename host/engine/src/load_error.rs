@@ -182,7 +182,9 @@ pub enum LoadError {
         exports: Vec<String>,
     },
     /// Settings that are too large.
-    #[error("the settings have {bytes} bytes, at most {max} are taken\nhint: raise `settings-bytes-max`")]
+    #[error(
+        "the settings have {bytes} bytes, at most {max} are taken\nhint: raise `settings-bytes-max`"
+    )]
     SettingsInvalid {
         /// Their size as canonical JSON.
         bytes: u64,

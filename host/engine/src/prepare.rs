@@ -58,8 +58,8 @@ fn try_out<'a>(
         return Ok((Prepared { description, not_preinitialised: instrumented.err() }, None));
     };
     let mut configured = trial.configure(settings)?;
-    let snapshot = instrumented
-        .and_then(|(context, _)| guarded(|| configured.snapshot(&wizer, &context)));
+    let snapshot =
+        instrumented.and_then(|(context, _)| guarded(|| configured.snapshot(&wizer, &context)));
     let (bytes, not_preinitialised) = match snapshot {
         Ok(snapshot) => (Cow::Owned(snapshot), None),
         Err(reason) => (Cow::Borrowed(component), Some(reason)),

@@ -72,10 +72,8 @@ fn invalid(field: &str, reason: impl Into<String>) -> LoadError {
 fn checked_name(name: &str) -> Result<String, LoadError> {
     let fits = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
     if !(1..=64).contains(&name.len()) || !name.bytes().all(fits) {
-        let reason = format!(
-            "`{}` must be 1 to 64 lower-case letters, digits and hyphens",
-            shown(name)
-        );
+        let reason =
+            format!("`{}` must be 1 to 64 lower-case letters, digits and hyphens", shown(name));
         return Err(invalid("name", reason));
     }
     Ok(name.to_owned())
@@ -131,7 +129,12 @@ pub(crate) fn shown(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn check(name: &str, version: &str, summary: &str, schema: &str) -> Result<Description, String> {
+    fn check(
+        name: &str,
+        version: &str,
+        summary: &str,
+        schema: &str,
+    ) -> Result<Description, String> {
         Description::checked(name, version.to_owned(), summary.to_owned(), schema)
             .map_err(|error| error.to_string())
     }
@@ -153,6 +156,8 @@ mod tests {
         assert!(field(check("a", "1.0", "", "{}")).starts_with("version: `1.0`"));
         assert!(field(check("a", "1.0.0", "a\nb", "{}")).starts_with("summary: "));
         assert!(field(check("a", "1.0.0", "", "[]")).starts_with("settings-schema: "));
-        assert!(field(check("a", "1.0.0", "", "{")).starts_with("settings-schema: it is not valid"));
+        assert!(
+            field(check("a", "1.0.0", "", "{")).starts_with("settings-schema: it is not valid")
+        );
     }
 }

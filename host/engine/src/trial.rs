@@ -80,9 +80,9 @@ impl<'a> Trial<'a> {
     /// What the policy says of itself, on an instance of its own.
     pub(crate) fn describe(&self) -> Result<Description, LoadError> {
         let mut store = self.store();
-        let described = self.instantiate(&mut store).and_then(|(guest, _)| {
-            at_once(guest.writ_host_policy().call_describe(&mut store))
-        });
+        let described = self
+            .instantiate(&mut store)
+            .and_then(|(guest, _)| at_once(guest.writ_host_policy().call_describe(&mut store)));
         let said = described.map_err(|error| match ended(&error, &store) {
             None => LoadError::link(error),
             Some((code, text)) => LoadError::DescribeFailed { code, text },
@@ -110,10 +110,7 @@ impl<'a> Trial<'a> {
         }
     }
 
-    fn instantiate(
-        &self,
-        store: &mut Store<Limiter>,
-    ) -> wasmtime::Result<(PolicyGuest, Instance)> {
+    fn instantiate(&self, store: &mut Store<Limiter>) -> wasmtime::Result<(PolicyGuest, Instance)> {
         let instance = at_once(self.pre.instantiate_async(&mut *store))?;
         Ok((PolicyGuest::new(store, &instance)?, instance))
     }
@@ -201,7 +198,11 @@ impl Reader<'_> {
         })
     }
 
-    fn try_call<R: Lift + 'static>(&mut self, instance: &str, function: &str) -> wasmtime::Result<R> {
+    fn try_call<R: Lift + 'static>(
+        &mut self,
+        instance: &str,
+        function: &str,
+    ) -> wasmtime::Result<R> {
         let Configured { store, instance: root } = &mut *self.configured;
         let missing = || wasmtime::format_err!("the instrumented component lacks `{function}`");
         let (_, exports) = root.get_export(&mut *store, None, instance).ok_or_else(missing)?;

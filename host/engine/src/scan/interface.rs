@@ -48,8 +48,8 @@ impl Interface {
         for export in exports {
             let export = export?;
             let name = export.name.name;
-            self.policy |= export.kind == ComponentExternalKind::Instance
-                && unversioned(name) == Some(POLICY);
+            self.policy |=
+                export.kind == ComponentExternalKind::Instance && unversioned(name) == Some(POLICY);
             self.exports.push(name.to_owned());
         }
         Ok(())

@@ -158,7 +158,10 @@ impl Walk<'_> {
         }
     }
 
-    fn memories(&mut self, memories: wasmparser::MemorySectionReader<'_>) -> wasmparser::Result<()> {
+    fn memories(
+        &mut self,
+        memories: wasmparser::MemorySectionReader<'_>,
+    ) -> wasmparser::Result<()> {
         let max = writ_core::limits::MEMORY_BYTES_CEILING as u64;
         for memory in memories {
             let memory = memory?;

@@ -1,0 +1,7 @@
+//! What a policy can call, one file a capability.
+
+pub(crate) mod approval_history;
+pub(crate) mod execution;
+pub(crate) mod log;
+pub(crate) mod storage;
+pub(crate) mod wasi;

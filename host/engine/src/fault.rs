@@ -1,0 +1,86 @@
+//! From what wasmtime says to a stable fault code, in one place.
+
+use wasmtime::component::ResourceTableError;
+use wasmtime::{PoolConcurrencyLimitError, Trap};
+use writ_core::{Fault, FaultCode};
+
+use crate::state::State;
+
+/// A fault that the host itself raised while the guest ran. It travels through wasmtime as an
+/// error, and is found again by [`from_error`].
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct HostFault(Fault);
+
+impl HostFault {
+    pub(crate) fn new(code: FaultCode, message: impl Into<String>) -> Self {
+        Self(Fault::new(code, message))
+    }
+
+    pub(crate) fn deadline() -> Self {
+        Self::new(FaultCode::DeadlineExceeded, "the policy ran longer than its deadline")
+    }
+
+    #[cfg(test)]
+    pub(crate) fn code(&self) -> FaultCode {
+        self.0.code
+    }
+}
+
+/// Names what went wrong in an evaluation.
+pub(crate) fn from_error(error: &wasmtime::Error, state: &State) -> Fault {
+    if let Some(HostFault(fault)) = error.downcast_ref() {
+        return fault.clone();
+    }
+    let (code, message) = match error.downcast_ref::<Trap>() {
+        Some(trap) => from_trap(*trap, state),
+        None => from_text(error, state),
+    };
+    Fault::new(code, message).with_detail(format!("{error:?}"))
+}
+
+fn from_trap(trap: Trap, state: &State) -> (FaultCode, &'static str) {
+    match (trap, state.limiter.refused()) {
+        (Trap::OutOfFuel, _) => (FaultCode::OutOfFuel, "the policy burnt all its fuel"),
+        (Trap::StackOverflow, _) => (FaultCode::StackOverflow, "the policy's stack is full"),
+        (Trap::Interrupt, _) => {
+            (FaultCode::DeadlineExceeded, "the policy ran longer than its deadline")
+        }
+        // A guest that gets no memory traps on its own account; the cause is the limit.
+        (_, Some(FaultCode::TableLimit)) => (FaultCode::TableLimit, "the policy's tables are full"),
+        (_, Some(_)) => (FaultCode::MemoryLimit, "the policy wanted more memory than its limit"),
+        (_, None) => (FaultCode::Trap, "the policy trapped"),
+    }
+}
+
+/// wasmtime keeps the types of some of its errors to itself: those are told by their texts, which
+/// `tests/evaluate.rs` pins.
+fn from_text(error: &wasmtime::Error, state: &State) -> (FaultCode, &'static str) {
+    if error.is::<PoolConcurrencyLimitError>() {
+        return (FaultCode::Overloaded, "the host has no free slot for another instance");
+    }
+    let handles = (FaultCode::HandleLimit, "the policy holds more handles than its limit");
+    if let Some(ResourceTableError::Full) = error.downcast_ref() {
+        return handles;
+    }
+    let text = format!("{error:#}");
+    if text.contains("resource table has no free keys") || text.contains("handle table") {
+        return handles;
+    }
+    if text.contains("fuel allocated for hostcalls") {
+        return match state.meter.in_host() {
+            true => (
+                FaultCode::HostCallBytesLimit,
+                "the policy moved more bytes through a host call than its limit",
+            ),
+            false => (FaultCode::ResultTooLarge, "the policy's answer is larger than its limit"),
+        };
+    }
+    match state.limiter.refused() {
+        Some(FaultCode::TableLimit) => {
+            (FaultCode::TableLimit, "the policy wanted larger tables than its limit")
+        }
+        Some(_) => (FaultCode::MemoryLimit, "the policy wanted more memory than its limit"),
+        None => (FaultCode::Trap, "the policy trapped"),
+    }
+}
