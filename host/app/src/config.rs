@@ -1,0 +1,151 @@
+//! What the operator says: `writ.toml`, the command line and the environment, checked once.
+//!
+//! Raw sections are what serde reads; a [`Config`] holds only values that are in range. Nothing
+//! here opens a component, a database or a socket. This is the only module that reads the
+//! process's environment.
+
+pub mod document;
+pub mod environment;
+pub mod error;
+mod raw;
+pub mod root;
+pub mod server;
+pub(crate) mod wording;
+
+use std::net::SocketAddr;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use writ_core::LoadLimits;
+
+use crate::breaker::BreakerConfig;
+use crate::policy_set::{self, PolicySetConfig};
+use crate::telemetry::LogConfig;
+use document::{Document, at};
+pub use environment::Environment;
+pub use error::ConfigError;
+use root::Root;
+pub use server::ServerConfig;
+
+/// How large a configuration file may be, in bytes.
+const FILE_BYTES_MAX: u64 = 16 << 20;
+
+/// The configuration that `writ serve` uses where it is given none.
+pub const DEFAULTS: &str = include_str!("../defaults/writ.toml");
+
+/// A whole configuration, checked.
+#[derive(Debug)]
+pub struct Config {
+    /// Where the server listens, and to whom it answers.
+    pub server: ServerConfig,
+    /// Where decisions and compiled code are kept.
+    pub data: DataLocation,
+    /// Bounds of the engine.
+    pub engine: EngineBounds,
+    /// When a binding that fails is rested.
+    pub breaker: BreakerConfig,
+    /// What is logged, and how.
+    pub log: LogConfig,
+    /// The policies and the requests that they decide.
+    pub policies: PolicySetConfig,
+}
+
+/// Where the data directory is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DataLocation {
+    /// A name inside the configuration's directory.
+    Inside(String),
+    /// A path that the operator gave on the command line or in the environment.
+    Given(PathBuf),
+}
+
+/// Bounds of the engine that the operator may set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EngineBounds {
+    /// How many evaluations may run at the same time; 1 to 1,000.
+    pub instances_max: u32,
+    /// Room for remembered evaluations, in bytes; 0: none are remembered.
+    pub memo_bytes_max: u64,
+    /// Room for compiled code in memory, in bytes.
+    pub code_bytes_max: u64,
+    /// Whether compiled code is kept on disk.
+    pub disk_cache: bool,
+    /// What a component may be to be loaded.
+    pub load: LoadLimits,
+}
+
+/// What the command line or the environment says instead of the file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// Where to listen.
+    pub listen: Option<SocketAddr>,
+    /// Where decisions and compiled code are kept.
+    pub data_directory: Option<PathBuf>,
+}
+
+impl Config {
+    /// Reads a configuration file. What it names is inside its directory.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, with its line.
+    pub fn load(file: &Path, overrides: &Overrides) -> Result<Self, ConfigError> {
+        let refused = |error: &dyn std::fmt::Display| ConfigError::in_file(file, error);
+        let (directory, name) = split(file).ok_or_else(|| refused(&"this is no file name"))?;
+        let root = Root::open(directory)
+            .map_err(|error| refused(&format!("the directory cannot be opened: {error}")))?;
+        let text = root.read_text(name, FILE_BYTES_MAX).map_err(|error| refused(&error))?;
+        Self::parse(Document::new(file.display().to_string(), text), root, overrides)
+    }
+
+    /// The embedded defaults, as if they stood in a directory.
+    ///
+    /// # Errors
+    /// Where an override is refused.
+    pub fn defaults(root: Root, overrides: &Overrides) -> Result<Self, ConfigError> {
+        Self::parse(Document::new("the built-in configuration", DEFAULTS), root, overrides)
+    }
+
+    /// Checks the text of a configuration that stands in a directory.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, with its line.
+    pub fn parse(
+        document: Document,
+        root: Root,
+        overrides: &Overrides,
+    ) -> Result<Self, ConfigError> {
+        let raw: raw::Config = document.parse()?;
+        let at = |error: &dyn std::fmt::Display, key: &[_]| document.error(key, error);
+        Ok(Self {
+            server: server::checked(raw.server, overrides.listen, &document)?,
+            data: match &overrides.data_directory {
+                Some(path) => DataLocation::Given(path.clone()),
+                None => inside(raw.store.directory)
+                    .map_err(|error| at(&error, &at!["store", "directory"]))?,
+            },
+            engine: raw.engine.checked(&raw.cache).map_err(|(key, text)| at(&text, &key))?,
+            breaker: raw.breaker.checked().map_err(|(key, text)| at(&text, &key))?,
+            log: checked_log(raw.log).map_err(|error| at(&error, &at!["log", "level"]))?,
+            policies: policy_set::parse(raw.bindings, Arc::new(document), Arc::new(root))?,
+        })
+    }
+}
+
+fn checked_log(log: LogConfig) -> Result<LogConfig, crate::telemetry::log::LogError> {
+    crate::telemetry::log::check(&log).map(|()| log)
+}
+
+fn inside(directory: String) -> Result<DataLocation, String> {
+    let stays = |part| matches!(part, Component::Normal(_) | Component::CurDir);
+    if directory.is_empty() || !Path::new(&directory).components().all(stays) {
+        return Err(format!(
+            "`{directory}` is not inside of the configuration's directory\n\
+             hint: give a directory that is elsewhere on the command line, with `--data-dir`"
+        ));
+    }
+    Ok(DataLocation::Inside(directory))
+}
+
+fn split(file: &Path) -> Option<(&Path, &str)> {
+    Some((file.parent()?, file.file_name()?.to_str()?))
+}

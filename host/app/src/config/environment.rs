@@ -1,0 +1,47 @@
+//! The process's environment, read once at start: variables, and where this process runs.
+//!
+//! Nothing else in the project reads variables. A policy never sees any.
+
+use std::env;
+use std::ffi::OsString;
+use std::io;
+use std::path::PathBuf;
+
+/// What the environment says. An option on the command line goes before its variable.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Environment {
+    /// `WRIT_CONFIG`: the configuration file.
+    pub config: Option<PathBuf>,
+    /// `WRIT_DATA_DIR`: the data directory.
+    pub data_directory: Option<PathBuf>,
+    /// `WRIT_LISTEN`: where the server listens.
+    pub listen: Option<String>,
+}
+
+impl Environment {
+    /// Reads it. A variable that is empty counts as absent.
+    pub fn read() -> Self {
+        let path = |name| variable(name).map(PathBuf::from);
+        Self {
+            config: path("WRIT_CONFIG"),
+            data_directory: path("WRIT_DATA_DIR"),
+            listen: variable("WRIT_LISTEN").map(|text| text.to_string_lossy().into_owned()),
+        }
+    }
+}
+
+/// This very binary, for the child process that compiles.
+///
+/// On Linux it is found through `/proc`, which leads to the running binary also after another
+/// version has been installed in its place.
+///
+/// # Errors
+/// Where the operating system does not tell.
+pub fn current_program() -> io::Result<PathBuf> {
+    let running = PathBuf::from("/proc/self/exe");
+    if cfg!(target_os = "linux") && running.exists() { Ok(running) } else { env::current_exe() }
+}
+
+fn variable(name: &str) -> Option<OsString> {
+    env::var_os(name).filter(|value| !value.is_empty())
+}

@@ -1,0 +1,162 @@
+//! `writ.toml` as it is written: what serde reads before anything is checked.
+//!
+//! Keys are kebab-case, unknown ones are refused, and each default is the default of the value
+//! that it becomes.
+
+use serde::Deserialize;
+use writ_core::LoadLimits;
+
+use super::EngineBounds;
+use super::document::{Step, at};
+use crate::breaker::BreakerConfig;
+use crate::policy_set::raw::RawBinding;
+use crate::telemetry::LogConfig;
+
+/// What is refused: the path to it, and why.
+pub(super) type Refusal = (Vec<Step>, String);
+
+/// The whole file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(super) struct Config {
+    pub(super) server: Server,
+    pub(super) store: Store,
+    pub(super) cache: Cache,
+    pub(super) engine: Engine,
+    pub(super) breaker: Breaker,
+    pub(super) log: LogConfig,
+    #[serde(rename = "binding")]
+    pub(super) bindings: Vec<RawBinding>,
+}
+
+/// `[server]`
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(super) struct Server {
+    pub(super) listen: String,
+    pub(super) allowed_hosts: Vec<String>,
+    pub(super) allowed_origins: Vec<String>,
+    pub(super) drain_timeout_ms: u64,
+    pub(super) body_bytes_max: usize,
+}
+
+/// `[store]`
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(super) struct Store {
+    pub(super) directory: String,
+}
+
+/// `[cache]`: of compiled code.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(super) struct Cache {
+    pub(super) disk: bool,
+    pub(super) code_bytes_max: u64,
+}
+
+/// `[engine]`
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(super) struct Engine {
+    instances_max: u32,
+    memo: bool,
+    memo_bytes_max: u64,
+    load: LoadLimits,
+}
+
+/// `[breaker]`
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(super) struct Breaker {
+    failures_max: u32,
+    backoff_ms: u64,
+    backoff_ms_max: u64,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8181".into(),
+            allowed_hosts: Vec::new(),
+            allowed_origins: Vec::new(),
+            drain_timeout_ms: 10_000,
+            body_bytes_max: 1 << 20,
+        }
+    }
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self { directory: "writ-data".into() }
+    }
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        Self { disk: true, code_bytes_max: 256 << 20 }
+    }
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Self {
+            instances_max: 256,
+            memo: true,
+            memo_bytes_max: 16 << 20,
+            load: LoadLimits::default(),
+        }
+    }
+}
+
+impl Default for Breaker {
+    fn default() -> Self {
+        let BreakerConfig { failures_max, backoff_ms, backoff_ms_max } = BreakerConfig::default();
+        Self { failures_max, backoff_ms, backoff_ms_max }
+    }
+}
+
+impl Engine {
+    pub(super) fn checked(self, cache: &Cache) -> Result<EngineBounds, Refusal> {
+        let key = at!["engine", "instances-max"];
+        in_range(key, u64::from(self.instances_max), 1, 1_000)?;
+        let key = at!["engine", "memo-bytes-max"];
+        in_range(key, self.memo_bytes_max, 1 << 10, 64 << 30)?;
+        let key = at!["cache", "code-bytes-max"];
+        in_range(key, cache.code_bytes_max, 1 << 20, 64 << 30)?;
+        let load = self
+            .load
+            .checked()
+            .map_err(|error| (at!["engine", "load", error.name()], error.to_string()))?;
+        Ok(EngineBounds {
+            instances_max: self.instances_max,
+            memo_bytes_max: if self.memo { self.memo_bytes_max } else { 0 },
+            code_bytes_max: cache.code_bytes_max,
+            disk_cache: cache.disk,
+            load,
+        })
+    }
+}
+
+impl Breaker {
+    pub(super) fn checked(self) -> Result<BreakerConfig, Refusal> {
+        let Self { failures_max, backoff_ms, backoff_ms_max } = self;
+        in_range(at!["breaker", "failures-max"], u64::from(failures_max), 1, 1_000_000)?;
+        in_range(at!["breaker", "backoff-ms-max"], backoff_ms_max, 1, 86_400_000)?;
+        in_range(at!["breaker", "backoff-ms"], backoff_ms, 1, backoff_ms_max)?;
+        Ok(BreakerConfig { failures_max, backoff_ms, backoff_ms_max })
+    }
+}
+
+/// Refuses a number that is out of its range.
+pub(super) fn in_range(path: Vec<Step>, value: u64, min: u64, max: u64) -> Result<(), Refusal> {
+    if (min..=max).contains(&value) {
+        return Ok(());
+    }
+    let name = path.iter().filter_map(|step| match step {
+        Step::Key(key) => Some(key.as_str()),
+        Step::Index(_) => None,
+    });
+    let name = name.collect::<Vec<_>>().join(".");
+    Err((path, format!("`{name}` is {value}, must be {min} to {max}")))
+}

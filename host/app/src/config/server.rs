@@ -1,0 +1,88 @@
+//! Where the server listens, and to whom it answers.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::document::{Document, at};
+use super::error::ConfigError;
+use super::raw;
+
+/// `[server]`, checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerConfig {
+    /// Where it listens: an address of this machine alone.
+    pub listen: SocketAddr,
+    /// Values of `Host` that are answered beside the address itself and `localhost`.
+    pub allowed_hosts: Vec<String>,
+    /// Values of `Origin` that are answered; a request without `Origin` always is.
+    pub allowed_origins: Vec<String>,
+    /// How long requests under way may take to finish when the server stops.
+    pub drain_timeout: Duration,
+    /// How large the body of a request may be, in bytes.
+    pub body_bytes_max: usize,
+}
+
+pub(super) fn checked(
+    raw: raw::Server,
+    listen: Option<SocketAddr>,
+    document: &Document,
+) -> Result<ServerConfig, ConfigError> {
+    let refused = |(path, text): raw::Refusal| document.error(&path, text);
+    let key = at!["server", "drain-timeout-ms"];
+    raw::in_range(key, raw.drain_timeout_ms, 0, 3_600_000).map_err(refused)?;
+    let key = at!["server", "body-bytes-max"];
+    raw::in_range(key, raw.body_bytes_max as u64, 1_024, 64 << 20).map_err(refused)?;
+    let listen = match listen {
+        Some(address) => address,
+        None => {
+            address(&raw.listen).map_err(|text| document.error(&at!["server", "listen"], text))?
+        }
+    };
+    Ok(ServerConfig {
+        listen,
+        allowed_hosts: raw.allowed_hosts,
+        allowed_origins: raw.allowed_origins,
+        drain_timeout: Duration::from_millis(raw.drain_timeout_ms),
+        body_bytes_max: raw.body_bytes_max,
+    })
+}
+
+/// An address to listen on. Until callers can be told apart by keys, only this machine may call.
+///
+/// # Errors
+/// Where the text is no address, or no loopback address.
+pub fn address(text: &str) -> Result<SocketAddr, InvalidAddress> {
+    let address: SocketAddr = text.parse().map_err(|_| InvalidAddress::Syntax(text.to_owned()))?;
+    match address.ip().to_canonical().is_loopback() {
+        true => Ok(address),
+        false => Err(InvalidAddress::NotLoopback(address)),
+    }
+}
+
+/// The server does not listen there.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidAddress {
+    /// Not an address and a port.
+    #[error(
+        "`{0}` is no address to listen on\nhint: write an IP address and a port, such as `127.0.0.1:8181` or `[::1]:8181`"
+    )]
+    Syntax(String),
+    /// Other machines could reach it.
+    #[error("`{0}` can be reached from other machines, and callers have no keys yet: Writ listens on loopback only\nhint: use `127.0.0.1:{port}`, and let a proxy on this machine admit others", port = .0.port())]
+    NotLoopback(SocketAddr),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_is_listened_on() {
+        for text in ["127.0.0.1:0", "127.8.8.8:1", "[::1]:8181", "[::ffff:127.0.0.1]:1"] {
+            assert!(address(text).is_ok(), "{text}");
+        }
+        for text in ["0.0.0.0:8181", "[::]:1", "10.0.0.1:80", "localhost:8181", "127.0.0.1"] {
+            assert!(address(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! A policy set, in three stages: as it is written (`raw`), as it is meant (`parsed`), and ready
+//! to decide (`snapshot`).
+//!
+//! Each stage is made from the one before and checks what can be checked there: keys and types,
+//! then names, globs, limits and settings, then the components themselves. A request is decided by
+//! one snapshot, whatever is loaded meanwhile.
+
+mod load;
+mod parsed;
+pub(crate) mod raw;
+mod settings;
+mod snapshot;
+mod source;
+
+pub use load::load;
+pub use parsed::{PolicyBinding, PolicySetConfig};
+pub(crate) use parsed::parse;
+pub use snapshot::{Bound, Snapshot};
+pub use source::Source;

@@ -1,0 +1,170 @@
+//! A policy's settings: JSON, and where each part of it was written.
+//!
+//! They are checked against the policy's own JSON Schema (2020-12). The schema comes from the
+//! component and is not trusted: it is never fetched from elsewhere, and its patterns run on an
+//! engine that takes linear time.
+
+use jsonschema::paths::{Location, LocationSegment};
+use jsonschema::{PatternOptions, ValidationError};
+use serde_json::{Map, Value};
+use writ_core::Json;
+
+use crate::config::ConfigError;
+use crate::config::document::{Document, Place, Step};
+
+/// What `configure` is given.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    json: Json,
+    origin: Origin,
+}
+
+#[derive(Clone, Debug)]
+enum Origin {
+    /// In the configuration, at this path.
+    Inline(Vec<Step>),
+    /// In a file of its own.
+    File(String),
+}
+
+impl Settings {
+    /// How large a file of settings may be, in bytes.
+    pub(super) const FILE_BYTES_MAX: u64 = 64 << 20;
+
+    /// `{}`; what is wrong with it is wrong with the binding at this path.
+    pub(super) fn none(path: Vec<Step>) -> Self {
+        Self { json: Json::empty_object(), origin: Origin::Inline(path) }
+    }
+
+    /// A table of the configuration.
+    pub(super) fn inline(
+        table: toml::Table,
+        mut path: Vec<Step>,
+        document: &Document,
+    ) -> Result<Self, ConfigError> {
+        let value = json_object(table, &mut path, document)?;
+        let json = Json::from_value(&value).map_err(|error| document.error(&path, error))?;
+        Ok(Self { json, origin: Origin::Inline(path) })
+    }
+
+    /// The text of a file of JSON.
+    pub(super) fn file(name: &str, text: String) -> Result<Self, ConfigError> {
+        let json =
+            Json::parse(&text).map_err(|error| ConfigError::in_file(name.as_ref(), error))?;
+        Ok(Self { json, origin: Origin::File(name.to_owned()) })
+    }
+
+    /// The settings as canonical JSON.
+    pub fn json(&self) -> &Json {
+        &self.json
+    }
+
+    /// Checks them against a policy's schema.
+    ///
+    /// # Errors
+    /// The first part that breaks it, with its path; or what is wrong with the schema itself.
+    pub(super) fn check(&self, schema: &Value, document: &Document) -> Result<(), ConfigError> {
+        let validator = jsonschema::draft202012::options()
+            .offline()
+            .with_pattern_options(PatternOptions::regex())
+            .build(schema)
+            .map_err(|error| self.broken_schema(&error, document))?;
+        let value = self.json.to_value();
+        match validator.iter_errors(&value).next() {
+            Some(error) => Err(self.violation(&error, document)),
+            None => Ok(()),
+        }
+    }
+
+    /// An error about the settings as a whole.
+    pub(super) fn error(
+        &self,
+        message: impl std::fmt::Display,
+        document: &Document,
+    ) -> ConfigError {
+        ConfigError::at(self.place(&Location::new(), document), message)
+    }
+
+    fn violation(&self, error: &ValidationError<'_>, document: &Document) -> ConfigError {
+        let location = error.instance_path();
+        let at = match location.as_str() {
+            "" => String::new(),
+            pointer => format!(" at `{pointer}`"),
+        };
+        let what = shortened(&error.to_string());
+        let message = format!("the settings break the policy's schema{at}: {what}");
+        ConfigError::at(self.place(location, document), message)
+            .with_hint("`writ check COMPONENT` shows the schema of a policy's settings")
+    }
+
+    fn broken_schema(&self, error: &ValidationError<'_>, document: &Document) -> ConfigError {
+        let what = shortened(&error.to_string());
+        self.error(format!("the policy's own settings schema is no JSON Schema: {what}"), document)
+            .with_hint("tell whoever wrote the policy")
+    }
+
+    fn place(&self, location: &Location, document: &Document) -> Place {
+        match &self.origin {
+            Origin::File(name) => Place { file: name.clone(), position: None },
+            Origin::Inline(path) => {
+                let steps = location.into_iter().map(|segment| match segment {
+                    LocationSegment::Property(key) => Step::Key(key.to_string()),
+                    LocationSegment::Index(index) => Step::Index(index),
+                });
+                document.place(&path.iter().cloned().chain(steps).collect::<Vec<_>>())
+            }
+        }
+    }
+}
+
+/// Validation errors quote the value, which may be large.
+fn shortened(text: &str) -> String {
+    const CHARS_MAX: usize = 300;
+    match text.char_indices().nth(CHARS_MAX) {
+        Some((end, _)) => format!("{} …", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+fn json_object(
+    table: toml::Table,
+    path: &mut Vec<Step>,
+    document: &Document,
+) -> Result<Value, ConfigError> {
+    let mut object = Map::new();
+    for (key, value) in table {
+        path.push(Step::Key(key.clone()));
+        object.insert(key, json(value, path, document)?);
+        path.pop();
+    }
+    Ok(Value::Object(object))
+}
+
+fn json(
+    value: toml::Value,
+    path: &mut Vec<Step>,
+    document: &Document,
+) -> Result<Value, ConfigError> {
+    match value {
+        toml::Value::String(text) => Ok(text.into()),
+        toml::Value::Integer(number) => Ok(number.into()),
+        toml::Value::Boolean(value) => Ok(value.into()),
+        toml::Value::Float(number) => serde_json::Number::from_f64(number)
+            .map(Value::Number)
+            .ok_or_else(|| document.error(path, format!("JSON has no number `{number}`"))),
+        toml::Value::Datetime(time) => {
+            let message = format!("settings are JSON, which has no dates\nhint: write \"{time}\"");
+            Err(document.error(path, message))
+        }
+        toml::Value::Table(table) => json_object(table, path, document),
+        toml::Value::Array(items) => {
+            let mut list = Vec::with_capacity(items.len());
+            for (index, item) in items.into_iter().enumerate() {
+                path.push(Step::Index(index));
+                list.push(json(item, path, document)?);
+                path.pop();
+            }
+            Ok(Value::Array(list))
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! A policy set that is ready to decide: one immutable value.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::json;
+use writ_core::{Binding, Digest, Json};
+use writ_engine::Image;
+
+use super::parsed::PolicyBinding;
+use super::source::Source;
+
+/// A loaded policy set. What decides a request is one of these from beginning to end.
+pub struct Snapshot {
+    /// Digest of everything that can change a decision: see [`Snapshot::new`].
+    pub digest: Digest,
+    /// The bindings, in the order in which their policies are evaluated.
+    pub bindings: Vec<Bound>,
+}
+
+/// A binding and the policy that it binds.
+pub struct Bound {
+    /// Name, matcher, mode and commit.
+    pub binding: Binding,
+    /// The policy: compiled, with its settings and limits.
+    pub image: Arc<Image>,
+    /// What the matcher was made of: globs by part.
+    pub matches: BTreeMap<&'static str, Vec<String>>,
+    /// Where the component came from.
+    pub source: Source,
+    /// What the operator wrote for `order`.
+    pub order: i64,
+}
+
+impl Snapshot {
+    /// A set of loaded bindings, in evaluation order.
+    ///
+    /// Its digest is that of the canonical JSON (RFC 8785) of the list of its bindings: name, image
+    /// (which is component, settings and limits), globs, mode, commit and order of each.
+    pub fn new(bindings: Vec<Bound>) -> Self {
+        let facts: Vec<_> = bindings.iter().map(Bound::facts).collect();
+        let facts = Json::from_value(&facts.into()).expect("names, globs and small numbers");
+        Self { digest: Digest::of(facts.as_str()), bindings }
+    }
+}
+
+impl Bound {
+    pub(super) fn new(binding: &PolicyBinding, image: Arc<Image>) -> Self {
+        Self {
+            binding: binding.binding.clone(),
+            image,
+            matches: binding.matches.clone(),
+            source: binding.source.clone(),
+            order: binding.order,
+        }
+    }
+
+    fn facts(&self) -> serde_json::Value {
+        json!({
+            "name": self.binding.name,
+            "image": self.image.digest(),
+            "match": self.matches,
+            "mode": self.binding.mode,
+            "commit": self.binding.commit,
+            // As text: it may be larger than JSON's exact integers.
+            "order": self.order.to_string(),
+        })
+    }
+}

@@ -1,0 +1,133 @@
+//! Where a component comes from, and its bytes.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use writ_core::Digest;
+use writ_core::digest::InvalidDigest;
+
+use crate::builtin::{self, Builtin};
+use crate::config::root::{ReadError, Root};
+use crate::config::wording;
+
+/// The directory, beside the configuration, in which a component is looked up by its digest.
+const DIRECTORY: &str = "policies";
+/// How many components that directory may hold.
+const FILES_MAX: usize = 1_000;
+
+/// Where a component comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// One of the starter policies: `builtin:NAME`.
+    Builtin(&'static Builtin),
+    /// A file in the configuration's directory.
+    File(String),
+    /// The component with this digest: a starter policy, or a file in `policies/`.
+    Digest(Digest),
+}
+
+/// A text names no source.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidSource {
+    /// There is no starter policy of this name.
+    #[error("there is no built-in policy `{name}`\nhint: {hint}")]
+    Builtin {
+        /// The name.
+        name: String,
+        /// What there is.
+        hint: String,
+    },
+    /// It starts as a digest does, and is none.
+    #[error(transparent)]
+    Digest(#[from] InvalidDigest),
+    /// Nothing is written.
+    #[error(
+        "a source must not be empty\nhint: write `builtin:NAME`, the path of a component, or its digest `sha256:...`"
+    )]
+    Empty,
+}
+
+/// A component's bytes were not found.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// Its file was not read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// Nothing has its digest.
+    #[error(
+        "no built-in policy and no `*.wasm` file in `{DIRECTORY}/` has the digest `{0}`\nhint: `writ inspect` shows the digests of the built-in policies; copy the component into `{DIRECTORY}/` beside the configuration"
+    )]
+    Unknown(Digest),
+    /// The directory of components is too full to search.
+    #[error(
+        "`{DIRECTORY}/` holds more than {FILES_MAX} components\nhint: name the component's file instead of its digest"
+    )]
+    Crowded,
+}
+
+impl Source {
+    /// The component's bytes, at most so many.
+    ///
+    /// # Errors
+    /// Each of [`SourceError`].
+    pub fn read(&self, root: &Root, bytes_max: u64) -> Result<Cow<'static, [u8]>, SourceError> {
+        match self {
+            Self::Builtin(builtin) => Ok(Cow::Borrowed(builtin.bytes)),
+            Self::File(name) => Ok(Cow::Owned(root.read(name, bytes_max)?)),
+            Self::Digest(digest) => match builtin::with_digest(digest) {
+                Some(builtin) => Ok(Cow::Borrowed(builtin.bytes)),
+                None => search(root, digest, bytes_max).map(Cow::Owned),
+            },
+        }
+    }
+}
+
+impl FromStr for Source {
+    type Err = InvalidSource;
+
+    fn from_str(text: &str) -> Result<Self, InvalidSource> {
+        if text.is_empty() {
+            return Err(InvalidSource::Empty);
+        }
+        if text.starts_with("sha256:") {
+            return Ok(Self::Digest(text.parse()?));
+        }
+        let Some(name) = text.strip_prefix("builtin:") else {
+            return Ok(Self::File(text.to_owned()));
+        };
+        builtin::named(name).map(Self::Builtin).ok_or_else(|| InvalidSource::Builtin {
+            name: name.to_owned(),
+            hint: wording::suggest(name, builtin::ALL.iter().map(|builtin| builtin.name)),
+        })
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Builtin(builtin) => write!(f, "builtin:{}", builtin.name),
+            Self::File(name) => f.write_str(name),
+            Self::Digest(digest) => digest.fmt(f),
+        }
+    }
+}
+
+fn search(root: &Root, digest: &Digest, bytes_max: u64) -> Result<Vec<u8>, SourceError> {
+    let Ok(entries) = root.dir().read_dir(DIRECTORY) else {
+        return Err(SourceError::Unknown(*digest));
+    };
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let components = names.filter(|name| name.ends_with(".wasm"));
+    for (position, name) in components.enumerate() {
+        if position == FILES_MAX {
+            return Err(SourceError::Crowded);
+        }
+        // A file that cannot be read is not the one: it may be too large, or lead outside.
+        match root.read(&format!("{DIRECTORY}/{name}"), bytes_max) {
+            Ok(bytes) if Digest::of(&bytes) == *digest => return Ok(bytes),
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Err(SourceError::Unknown(*digest))
+}

@@ -1,0 +1,365 @@
+//! What is wrong with a configuration is one clear text: file, line, what, why, next step.
+
+use std::fs;
+use std::path::Path;
+
+use writ::config::{Config, Overrides};
+
+/// The error of a configuration that stands in a directory with a few other files.
+fn refused(toml: &str) -> String {
+    let directory = tempfile::tempdir().unwrap();
+    let inside = directory.path().join("inside");
+    fs::create_dir(&inside).unwrap();
+    fs::write(directory.path().join("outside.json"), "{}").unwrap();
+    fs::write(inside.join("broken.json"), "{\"a\": 1,}").unwrap();
+    fs::write(inside.join("good.json"), "{\"a\": 1}").unwrap();
+    std::os::unix::fs::symlink("../outside.json", inside.join("link.json")).unwrap();
+    fs::write(inside.join("writ.toml"), toml).unwrap();
+    let error = Config::load(&inside.join("writ.toml"), &Overrides::default()).unwrap_err();
+    without(&inside, &error.to_string())
+}
+
+/// Temporary directories have another name on each run.
+fn without(directory: &Path, text: &str) -> String {
+    text.replace(&format!("{}/", directory.display()), "")
+}
+
+fn binding(rest: &str) -> String {
+    format!("[server]\n\n[[binding]]\nname = \"payments\"\nsource = \"pay.wasm\"\n{rest}\n")
+}
+
+#[test]
+fn a_syntax_error_has_its_line() {
+    let text = refused("[server]\nlisten = \"127.0.0.1:1\n");
+    insta::assert_snapshot!(text, @r#"
+    writ.toml:2:22: no valid TOML: invalid basic string, expected `"`
+    "#);
+}
+
+#[test]
+fn a_key_that_is_written_twice_is_refused() {
+    let text = refused("[server]\nlisten = \"a\"\nlisten = \"b\"\n");
+    insta::assert_snapshot!(text, @r#"
+    writ.toml:3:1: no valid TOML: duplicate key
+    "#);
+}
+
+#[test]
+fn an_unknown_section_is_refused() {
+    let text = refused("[sever]\nlisten = \"127.0.0.1:1\"\n");
+    insta::assert_snapshot!(text, @r#"
+    writ.toml:1:2: unknown key `sever` at the top level
+    hint: did you mean `server`?
+    "#);
+}
+
+#[test]
+fn an_unknown_key_in_a_section_is_refused() {
+    let text = refused("[server]\nlisten-on = \"127.0.0.1:1\"\n");
+    insta::assert_snapshot!(text, @r#"
+    writ.toml:2:1: unknown key `listen-on` in `server`
+    hint: did you mean `listen`?
+    "#);
+}
+
+#[test]
+fn an_unknown_key_in_a_binding_is_answered_with_the_nearest() {
+    let text = refused(&binding("setings = {}"));
+    insta::assert_snapshot!(text, @r#"
+    writ.toml:6:1: unknown key `setings` in `binding[0]`
+    hint: did you mean `settings`?
+    "#);
+}
+
+#[test]
+fn an_unknown_key_in_a_match_is_refused() {
+    let text = refused(&binding("match = { tool = \"a\" }"));
+    insta::assert_snapshot!(text, @r#"
+    writ.toml:6:11: unknown key `tool` in `binding[0].match`
+    hint: known here: subject-type, subject-id, action, resource-type, resource-id
+    "#);
+}
+
+#[test]
+fn an_unknown_limit_is_refused() {
+    let text = refused(&binding("limits = { deadline = 5 }"));
+    insta::assert_snapshot!(text, @r#"
+    writ.toml:6:12: unknown key `deadline` in `binding[0].limits`
+    hint: did you mean `deadline-ms`?
+    "#);
+}
+
+#[test]
+fn an_unknown_mode_is_refused() {
+    let text = refused(&binding("mode = \"shadowed\""));
+    insta::assert_snapshot!(text, @r#"
+    writ.toml:6:8: unknown value `shadowed` in `binding[0].mode`
+    hint: did you mean `shadow`?
+    "#);
+}
+
+#[test]
+fn a_value_of_the_wrong_type_is_refused() {
+    let text = refused(&binding("order = \"first\""));
+    insta::assert_snapshot!(text, @r#"
+    writ.toml:6:9: `binding[0].order` must be a whole number, but is string "first"
+    "#);
+}
+
+#[test]
+fn a_negative_limit_is_refused() {
+    let text = refused(&binding("limits.fuel = -1"));
+    insta::assert_snapshot!(text, @r#"
+    writ.toml:6:15: `binding[0].limits.fuel` must be a whole number of 0 or more, but is integer `-1`
+    "#);
+}
+
+#[test]
+fn a_number_of_the_wrong_type_in_a_section_is_refused() {
+    let text = refused("[engine]\ninstances-max = \"many\"\n");
+    insta::assert_snapshot!(text, @r#"
+    writ.toml:2:17: `engine.instances-max` must be a whole number of 0 or more, but is string "many"
+    "#);
+}
+
+#[test]
+fn a_list_of_globs_holds_texts() {
+    let text = refused(&binding("match.action = [\"a\", 1]"));
+    insta::assert_snapshot!(text, @r#"
+    writ.toml:6:22: `binding[0].match.action[1]` must be a string, but is integer `1`
+    "#);
+}
+
+#[test]
+fn a_binding_needs_a_source() {
+    let text = refused("[[binding]]\nname = \"payments\"\n");
+    insta::assert_snapshot!(text, @r#"
+    writ.toml:1:1: key `source` is missing in `binding[0]`
+    "#);
+}
+
+#[test]
+fn a_binding_has_a_strict_name() {
+    let text = refused("[[binding]]\nname = \"Pay ments\"\nsource = \"pay.wasm\"\n");
+    insta::assert_snapshot!(text, @r#"
+    writ.toml:2:8: `Pay ments` is no binding name
+    hint: use 1 to 64 lower-case letters, digits and hyphens
+    "#);
+}
+
+#[test]
+fn two_bindings_of_one_name_are_refused() {
+    let text = refused(&binding("[[binding]]\nname = \"payments\"\nsource = \"other.wasm\""));
+    insta::assert_snapshot!(text, @r#"
+    writ.toml:7:8: another binding is called `payments`: writ.toml:4:8
+    hint: names are unique, since a binding's storage is kept under its name
+    "#);
+}
+
+#[test]
+fn an_unknown_builtin_is_refused() {
+    let text = refused("[[binding]]\nname = \"a\"\nsource = \"builtin:no-such-policy-anywhere\"\n");
+    insta::assert_snapshot!(text, @r#"
+    writ.toml:3:10: there is no built-in policy `no-such-policy-anywhere`
+    hint: nothing can be written here
+    "#);
+}
+
+#[test]
+fn a_source_must_not_be_empty() {
+    let text = refused("[[binding]]\nname = \"a\"\nsource = \"\"\n");
+    insta::assert_snapshot!(text, @r#"
+    writ.toml:3:10: a source must not be empty
+    hint: write `builtin:NAME`, the path of a component, or its digest `sha256:...`
+    "#);
+}
+
+#[test]
+fn a_digest_is_64_digits() {
+    let text = refused(&binding("digest = \"sha256:12\""));
+    insta::assert_snapshot!(text, @r#"
+    writ.toml:6:10: `sha256:12` is not a digest
+    hint: write `sha256:` and 64 lower-case hexadecimal digits
+    "#);
+}
+
+#[test]
+fn a_broken_glob_is_refused() {
+    let text = refused(&binding("match = { action = [\"read_*\", \"[a\"] }"));
+    insta::assert_snapshot!(text, @r#"
+    writ.toml:6:11: `[a` is no glob: unclosed character class; missing ']'
+    hint: `*` stands for any characters, `?` for one, `[a-z]` for one of a class, `{a,b}` for one of several; a backslash before one of these takes it as it is
+    "#);
+}
+
+#[test]
+fn an_empty_list_of_globs_is_refused() {
+    let text = refused(&binding("match = { action = [] }"));
+    insta::assert_snapshot!(text, @r#"
+    writ.toml:6:11: an empty list of globs matches no request
+    hint: leave the key out to match every request
+    "#);
+}
+
+#[test]
+fn a_limit_out_of_range_is_refused() {
+    let text = refused(&binding("limits = { fuel = 10, deadline-ms = 0 }"));
+    insta::assert_snapshot!(text, @r#"
+    writ.toml:6:19: limit `fuel` is 10, must be 1000 to 100000000000
+    "#);
+}
+
+#[test]
+fn a_load_limit_out_of_range_is_refused() {
+    let text = refused("[engine.load]\nloop-depth-max = 0\n");
+    insta::assert_snapshot!(text, @r#"
+    writ.toml:2:18: limit `loop-depth-max` is 0, must be 1 to 1000
+    "#);
+}
+
+#[test]
+fn a_bound_of_the_engine_out_of_range_is_refused() {
+    let text = refused("[engine]\ninstances-max = 5000\n");
+    insta::assert_snapshot!(text, @r#"
+    writ.toml:2:17: `engine.instances-max` is 5000, must be 1 to 1000
+    "#);
+}
+
+#[test]
+fn a_breaker_that_never_closes_again_is_refused() {
+    let text = refused("[breaker]\nbackoff-ms = 50000\n");
+    insta::assert_snapshot!(text, @r#"
+    writ.toml:2:14: `breaker.backoff-ms` is 50000, must be 1 to 30000
+    "#);
+}
+
+#[test]
+fn listening_to_other_machines_is_refused() {
+    let text = refused("[server]\nlisten = \"0.0.0.0:8181\"\n");
+    insta::assert_snapshot!(text, @r#"
+    writ.toml:2:10: `0.0.0.0:8181` can be reached from other machines, and callers have no keys yet: Writ listens on loopback only
+    hint: use `127.0.0.1:8181`, and let a proxy on this machine admit others
+    "#);
+}
+
+#[test]
+fn listening_on_a_name_is_refused() {
+    let text = refused("[server]\nlisten = \"localhost:8181\"\n");
+    insta::assert_snapshot!(text, @r#"
+    writ.toml:2:10: `localhost:8181` is no address to listen on
+    hint: write an IP address and a port, such as `127.0.0.1:8181` or `[::1]:8181`
+    "#);
+}
+
+#[test]
+fn a_log_level_that_is_none_is_refused() {
+    let text = refused("[log]\nlevel = \"loud\"\n");
+    insta::assert_snapshot!(text, @r#"
+    writ.toml:2:9: log level `loud` is not understood: `loud` is no level
+    hint: use `error`, `warn`, `info`, `debug`, `trace`, or directives such as `info,writ=debug`
+    "#);
+}
+
+#[test]
+fn a_log_format_that_is_none_is_refused() {
+    let text = refused("[log]\nformat = \"xml\"\n");
+    insta::assert_snapshot!(text, @r#"
+    writ.toml:2:10: unknown value `xml` in `log.format`
+    hint: known here: text, json
+    "#);
+}
+
+#[test]
+fn settings_are_given_once() {
+    let text = refused(&binding("settings = {}\nsettings-file = \"good.json\""));
+    insta::assert_snapshot!(text, @r#"
+    writ.toml:7:17: settings are given twice, in place and in a file
+    hint: keep one of `settings` and `settings-file`
+    "#);
+}
+
+#[test]
+fn settings_hold_no_dates() {
+    let text = refused(&binding("[binding.settings]\na = [{ b = 2026-01-01 }]"));
+    insta::assert_snapshot!(text, @r#"
+    writ.toml:7:12: settings are JSON, which has no dates
+    hint: write "2026-01-01"
+    "#);
+}
+
+#[test]
+fn settings_hold_no_number_that_would_be_rounded() {
+    let text = refused(&binding("[binding.settings]\na = 1\nb = { limit = 9007199254740993 }"));
+    insta::assert_snapshot!(text, @r#"
+    writ.toml:6:10: the number 9007199254740993 cannot be held exactly
+    hint: send it as a string
+    "#);
+}
+
+#[test]
+fn settings_hold_no_infinity() {
+    let text = refused(&binding("settings = { a = inf }"));
+    insta::assert_snapshot!(text, @r#"
+    writ.toml:6:18: JSON has no number `inf`
+    "#);
+}
+
+#[test]
+fn a_file_of_settings_that_is_missing_is_refused() {
+    let text = refused(&binding("settings-file = \"absent.json\""));
+    insta::assert_snapshot!(text, @r#"
+    writ.toml:6:17: there is no file `absent.json` in the configuration's directory
+    "#);
+}
+
+#[test]
+fn a_file_of_settings_that_is_no_json_is_refused() {
+    let text = refused(&binding("settings-file = \"broken.json\""));
+    insta::assert_snapshot!(text, @r#"
+    broken.json: not valid JSON: trailing comma at line 1 column 9
+    "#);
+}
+
+#[test]
+fn a_file_of_settings_outside_is_refused() {
+    let text = refused(&binding("settings-file = \"../outside.json\""));
+    insta::assert_snapshot!(text, @r#"
+    writ.toml:6:17: `../outside.json` leads outside of the configuration's directory
+    hint: copy the file into that directory and give its path from there
+    "#);
+}
+
+#[test]
+fn a_file_of_settings_by_an_absolute_path_is_refused() {
+    let text = refused(&binding("settings-file = \"/etc/hostname\""));
+    insta::assert_snapshot!(text, @r#"
+    writ.toml:6:17: `/etc/hostname` leads outside of the configuration's directory
+    hint: copy the file into that directory and give its path from there
+    "#);
+}
+
+#[test]
+fn a_symbolic_link_that_leads_outside_is_refused() {
+    let text = refused(&binding("settings-file = \"link.json\""));
+    insta::assert_snapshot!(text, @r#"
+    writ.toml:6:17: `link.json` leads outside of the configuration's directory
+    hint: copy the file into that directory and give its path from there
+    "#);
+}
+
+#[test]
+fn a_data_directory_outside_is_refused() {
+    let text = refused("[store]\ndirectory = \"../data\"\n");
+    insta::assert_snapshot!(text, @r#"
+    writ.toml:2:13: `../data` is not inside of the configuration's directory
+    hint: give a directory that is elsewhere on the command line, with `--data-dir`
+    "#);
+}
+
+#[test]
+fn a_configuration_that_is_missing_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("writ.toml");
+    let error = Config::load(&file, &Overrides::default()).unwrap_err().to_string();
+    insta::assert_snapshot!(without(directory.path(), &error), @"writ.toml: there is no file `writ.toml` in the configuration's directory");
+}
