@@ -257,6 +257,11 @@ impl Ledger {
         self.staged.iter().map(|(key, stored)| Write { key: key.clone(), stored: stored.clone() })
     }
 
+    /// How much the namespace may hold: checked again at the commit, by who knows its usage then.
+    pub fn quota(&self) -> Usage {
+        self.quota
+    }
+
     /// Whether anything was read, and so must be checked at the commit.
     pub fn is_empty(&self) -> bool {
         self.known.is_empty() && self.generation.is_none()
