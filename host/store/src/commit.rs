@@ -1,0 +1,129 @@
+//! Committing: judge against memory, queue for the writer, wait for the disk.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use tokio::sync::{mpsc, oneshot};
+use writ_core::ports::Namespace;
+use writ_core::{DecisionRecord, Ledger};
+
+use crate::claim::Claim;
+use crate::error::{CommitError, Failure};
+use crate::sqlite::decisions::DecisionRow;
+use crate::store::{Inner, Store};
+use crate::table::{Judgement, Loaded};
+use crate::writer::{Job, Message};
+
+/// How often a commit loads what was evicted before it is called a conflict.
+const LOADS_MAX: usize = 8;
+
+/// Comes when a job is durable, or has failed.
+pub(crate) type Answer = oneshot::Receiver<Result<(), Failure>>;
+
+/// What is to be kept, together or not at all.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    pub(crate) decision: Option<DecisionRow>,
+    pub(crate) claims: Vec<Claim>,
+}
+
+/// What became of a draft.
+pub(crate) enum Submission {
+    Queued(Answer),
+    /// Something must be loaded first.
+    Incomplete(Draft),
+}
+
+impl Store {
+    /// Keeps a decision and what its policies wrote, together or not at all. Durable (the disk has
+    /// confirmed it) when this returns. At most one ledger a namespace.
+    ///
+    /// Each ledger is checked, also one that only read: every version and generation that it saw
+    /// must still be so, and what it adds must fit its quota. A caller that stops waiting does not
+    /// take the commit back.
+    ///
+    /// # Errors
+    /// [`CommitError::Conflict`] at once, where something does not hold; nothing is kept.
+    /// [`CommitError::Unavailable`] where it cannot be made durable.
+    pub async fn commit(
+        &self,
+        decision: DecisionRecord,
+        ledgers: Vec<(Arc<Namespace>, Ledger)>,
+    ) -> Result<(), CommitError> {
+        let claims = ledgers
+            .into_iter()
+            .filter_map(|(namespace, ledger)| Claim::new(namespace, &ledger))
+            .collect();
+        let draft = Draft { decision: Some(decision.into()), claims };
+        let answer = self.inner.queue(draft).await?;
+        Ok(answer.await.unwrap_or_else(|_| Err(Failure::closed()))?)
+    }
+}
+
+impl Inner {
+    async fn queue(&self, mut draft: Draft) -> Result<Answer, CommitError> {
+        let mut loaded = Loaded::default();
+        for _ in 0..LOADS_MAX {
+            // Room in the queue comes first: sending must not wait while the table is locked.
+            let permit = self.messages.reserve().await.map_err(|_| Failure::closed())?;
+            draft = match self.submit(permit, draft, loaded)? {
+                Submission::Queued(answer) => return Ok(answer),
+                Submission::Incomplete(draft) => draft,
+            };
+            loaded = self.load(&draft.claims).await?;
+        }
+        Err(self.conflict(draft.claims.into_iter().map(|claim| claim.namespace).collect()))
+    }
+
+    /// Judges a draft and queues it, in one step for everybody else.
+    pub(crate) fn submit(
+        &self,
+        permit: mpsc::Permit<'_, Message>,
+        draft: Draft,
+        loaded: Loaded,
+    ) -> Result<Submission, CommitError> {
+        if draft.claims.is_empty() {
+            // Built on nothing, so its place in the queue does not matter: no lock.
+            return Ok(Submission::Queued(send(permit, draft, 0)));
+        }
+        let mut table = self.shared.table();
+        match table.judge(&draft.claims, loaded) {
+            Judgement::Accepted(sequence) => Ok(Submission::Queued(send(permit, draft, sequence))),
+            Judgement::Conflict(namespaces) => Err(self.conflict(namespaces)),
+            Judgement::Incomplete => Ok(Submission::Incomplete(draft)),
+        }
+    }
+
+    fn conflict(&self, namespaces: Vec<Arc<Namespace>>) -> CommitError {
+        self.shared.counters.conflicts.fetch_add(1, Relaxed);
+        CommitError::Conflict(namespaces)
+    }
+
+    /// Loads every key of some claims, whether resident or not: loading only what is missing
+    /// could go on for ever in a table too small for all.
+    async fn load(&self, claims: &[Claim]) -> Result<Loaded, Failure> {
+        let mut loaded = Loaded::default();
+        for claim in claims {
+            let namespace = &claim.namespace;
+            for key in claim.keys() {
+                let stamp = self.shared.table().stamp(namespace, key);
+                let stored = self.shared.load(namespace, key).await?;
+                loaded.keys.push((namespace.clone(), key.clone(), stamp, stored));
+            }
+            let account = self.shared.table().account(namespace);
+            if let Err(epoch) = account {
+                let usage = self.shared.load_usage(namespace).await?;
+                loaded.accounts.push((namespace.clone(), epoch, usage));
+            }
+        }
+        Ok(loaded)
+    }
+}
+
+fn send(permit: mpsc::Permit<'_, Message>, draft: Draft, sequence: u64) -> Answer {
+    let (done, answer) = oneshot::channel();
+    let Draft { decision, claims } = draft;
+    let writes = claims.into_iter().flat_map(|claim| claim.writes).collect();
+    permit.send(Message::Write(Job { decision, writes, sequence, is_probe: false, done }));
+    answer
+}

@@ -1,0 +1,138 @@
+//! What can go wrong, for whom, and what of it may be told to a caller.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use writ_core::ports::{Namespace, Unavailable};
+
+/// The store could not be opened, asked or closed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A file or directory cannot be created or opened.
+    #[error("`{path}` cannot be opened: {reason}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What the operating system says.
+        reason: std::io::Error,
+    },
+    /// Another host has the directory.
+    #[error(
+        "`{directory}` is in use by another host\n\
+         hint: stop it, or give this one another data directory"
+    )]
+    InUse {
+        /// Which.
+        directory: PathBuf,
+    },
+    /// The database's tables could not be brought up to date.
+    #[error(
+        "the tables in `{path}` cannot be brought up to date: {reason}\n\
+         hint: a newer version may have written them; a host only goes forward"
+    )]
+    Migration {
+        /// The database.
+        path: PathBuf,
+        /// What is wrong.
+        reason: sqlx::migrate::MigrateError,
+    },
+    /// A stored decision does not read back as one.
+    #[error("decision `{id}` does not read back: {reason}")]
+    Damaged {
+        /// Which.
+        id: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The store cannot answer.
+    #[error(transparent)]
+    Unavailable(#[from] Failure),
+}
+
+/// A commit kept nothing.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum CommitError {
+    /// What was read of these namespaces is no longer so: evaluate again.
+    #[error("what was read has changed since")]
+    Conflict(Vec<Arc<Namespace>>),
+    /// The store cannot keep it. It may be found after a crash, but was never answered.
+    #[error(transparent)]
+    Unavailable(#[from] Failure),
+}
+
+/// Why the store cannot answer: a cause that anybody may read, and details for the log.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("the store cannot answer: {cause}")]
+pub struct Failure {
+    cause: Cause,
+    inside: Arc<str>,
+}
+
+/// Why the store cannot answer, as a closed set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum Cause {
+    /// The disk is full, or the database has reached its largest size.
+    #[error("its disk is full")]
+    Full,
+    /// Reading or writing failed.
+    #[error("its disk fails")]
+    Disk,
+    /// The database is damaged.
+    #[error("its file is damaged")]
+    Damaged,
+    /// It is locked by others for too long.
+    #[error("it is busy")]
+    Busy,
+    /// It is closed or being closed.
+    #[error("it is closed")]
+    Closed,
+    /// Anything else: see the log.
+    #[error("it has failed")]
+    Other,
+}
+
+impl Failure {
+    /// Why, for callers and metrics.
+    pub fn cause(&self) -> Cause {
+        self.cause
+    }
+
+    /// What happened, for the log only.
+    pub fn inside(&self) -> &str {
+        &self.inside
+    }
+
+    pub(crate) fn closed() -> Self {
+        Self { cause: Cause::Closed, inside: "the writer has stopped".into() }
+    }
+}
+
+impl From<sqlx::Error> for Failure {
+    fn from(error: sqlx::Error) -> Self {
+        let cause = match &error {
+            sqlx::Error::Database(database) => cause_of(database.code().as_deref()),
+            sqlx::Error::Io(_) => Cause::Disk,
+            sqlx::Error::PoolTimedOut => Cause::Busy,
+            sqlx::Error::PoolClosed => Cause::Closed,
+            _ => Cause::Other,
+        };
+        Self { cause, inside: error.to_string().into() }
+    }
+}
+
+impl From<Failure> for Unavailable {
+    fn from(failure: Failure) -> Self {
+        Self(failure.cause.to_string())
+    }
+}
+
+/// SQLite's result codes; the low byte is the primary one (sqlite.org/rescode.html).
+fn cause_of(code: Option<&str>) -> Cause {
+    match code.and_then(|code| code.parse::<u32>().ok()).map(|code| code & 0xff) {
+        Some(13) => Cause::Full,
+        Some(8 | 10 | 14) => Cause::Disk,
+        Some(11 | 26) => Cause::Damaged,
+        Some(5 | 6) => Cause::Busy,
+        _ => Cause::Other,
+    }
+}

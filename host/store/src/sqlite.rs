@@ -1,0 +1,80 @@
+//! The SQLite files: who may open them, how connections are set up, and which tables there are.
+//!
+//! SQL is here and in the files below, a file a table; nothing else in the crate speaks it.
+
+pub(crate) mod decisions;
+pub(crate) mod files;
+pub(crate) mod health;
+pub(crate) mod rows;
+pub(crate) mod storage;
+
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
+};
+use sqlx::{ConnectOptions, Connection};
+
+use crate::config::StoreConfig;
+use crate::error::StoreError;
+
+const PAGE_BYTES: u64 = 4_096;
+/// Pages in the write-ahead log at which a commit copies them into the database. Larger than
+/// SQLite's 1,000: each copy waits for the disk twice, and a page that changes often (the ends of
+/// the B-trees) is copied once however often it changed.
+const CHECKPOINT_PAGES: u32 = 4_000;
+/// What a write-ahead log that has grown is cut to, in bytes.
+const LOG_BYTES_KEPT: u64 = 64 << 20;
+/// Statements of different row counts are prepared separately.
+const STATEMENTS_KEPT: usize = 4 * rows::ROWS_MAX;
+
+/// Connects the only connection that writes.
+pub(crate) async fn connect_writer(config: &StoreConfig) -> Result<SqliteConnection, sqlx::Error> {
+    options(&files::database(&config.directory))
+        .pragma("max_page_count", (config.file_bytes_max / PAGE_BYTES).max(1).to_string())
+        .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
+        .pragma("journal_size_limit", LOG_BYTES_KEPT.to_string())
+        .statement_cache_capacity(STATEMENTS_KEPT)
+        .connect()
+        .await
+}
+
+/// Connections for what is not in memory; each is opened when it is first needed.
+pub(crate) fn connect_readers(config: &StoreConfig) -> SqlitePool {
+    let options = options(&files::database(&config.directory)).read_only(true);
+    SqlitePoolOptions::new()
+        .max_connections(config.readers_max.max(1))
+        .test_before_acquire(false)
+        .connect_lazy_with(options)
+}
+
+/// Creates the tables, or brings them up to date. Migrations only go forward.
+pub(crate) async fn migrate(
+    connection: &mut SqliteConnection,
+    directory: &Path,
+) -> Result<(), StoreError> {
+    let path = files::database(directory);
+    sqlx::migrate!("./migrations")
+        .run(connection)
+        .await
+        .map_err(|reason| StoreError::Migration { path, reason })
+}
+
+/// Copies the write-ahead log into the database and closes.
+pub(crate) async fn close(mut connection: SqliteConnection) -> Result<(), sqlx::Error> {
+    sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await?;
+    connection.close().await
+}
+
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .page_size(PAGE_BYTES as u32)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(Duration::from_secs(5))
+        .disable_statement_logging()
+}

@@ -1,0 +1,168 @@
+//! The decision log: one row a decision, appended.
+
+use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqlitePool};
+use sqlx::{FromRow, Row as _};
+use writ_core::{DecisionRecord, Digest, PolicyRecord, Tenant};
+
+use crate::error::{Failure, StoreError};
+use crate::sqlite::rows::{RowsStatement, bind, integer};
+
+/// A decision as it was stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredDecision {
+    /// A UUID version 7 (RFC 9562).
+    pub id: String,
+    /// When the request was received, in milliseconds since the Unix epoch.
+    pub received_at_ms: u64,
+    /// The caller's `X-Request-ID`, where there was one.
+    pub request_id: Option<String>,
+    /// The W3C trace id, where there was one.
+    pub trace_id: Option<String>,
+    /// Digest of the request's canonical JSON.
+    pub request_digest: Digest,
+    /// `type` and `id` of the subject.
+    pub subject: (String, String),
+    /// The action's name.
+    pub action: String,
+    /// `type` and `id` of the resource.
+    pub resource: (String, String),
+    /// Digest of the policy set that decided.
+    pub policy_set: Digest,
+    /// The outcome's code.
+    pub outcome: String,
+    /// What each policy said, in binding order.
+    pub policies: Vec<PolicyRecord>,
+}
+
+/// A decision whose policies are already JSON, which is made where the decision was made and not
+/// on the one connection that writes.
+#[derive(Debug)]
+pub(crate) struct DecisionRow {
+    record: DecisionRecord,
+    policies: String,
+}
+
+impl From<DecisionRecord> for DecisionRow {
+    fn from(mut record: DecisionRecord) -> Self {
+        let policies = std::mem::take(&mut record.policies);
+        let policies = serde_json::to_string(&policies).expect("policy records are plain JSON");
+        Self { record, policies }
+    }
+}
+
+/// Appends decisions.
+#[derive(Debug)]
+pub(crate) struct Insert(RowsStatement);
+
+impl Insert {
+    pub(crate) fn new() -> Self {
+        Self(RowsStatement::new(
+            "INSERT INTO decisions (tenant, id, received_at_ms, request_id, trace_id,
+                request_digest, subject_type, subject_id, action, resource_type, resource_id,
+                policy_set, outcome, policies) VALUES",
+            "(?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            "",
+        ))
+    }
+
+    pub(crate) async fn execute(
+        &mut self,
+        connection: &mut SqliteConnection,
+        rows: Vec<DecisionRow>,
+    ) -> Result<(), sqlx::Error> {
+        let bind_row = |arguments: &mut SqliteArguments, row: DecisionRow| {
+            let DecisionRow { record, policies } = row;
+            bind!(
+                arguments,
+                record.tenant.as_str(),
+                record.id,
+                integer(record.received_at_ms),
+                record.request_id,
+                record.trace_id,
+                &record.request_digest.as_bytes()[..],
+                record.subject.0,
+                record.subject.1,
+                record.action,
+                record.resource.0,
+                record.resource.1,
+                &record.policy_set.as_bytes()[..],
+                record.outcome,
+                policies,
+            )
+        };
+        self.0.execute(connection, rows, bind_row).await
+    }
+}
+
+/// One decision of a tenant.
+pub(crate) async fn one(
+    readers: &SqlitePool,
+    tenant: &Tenant,
+    id: &str,
+) -> Result<Option<StoredDecision>, StoreError> {
+    let sql = "SELECT * FROM decisions WHERE tenant = ? AND id = ?";
+    let query = sqlx::query_as(sql).bind(tenant.as_str()).bind(id);
+    let row: Option<Stored> = query.fetch_optional(readers).await.map_err(Failure::from)?;
+    row.map(StoredDecision::try_from).transpose()
+}
+
+/// A tenant's decisions, newest first, those before an id.
+pub(crate) async fn page(
+    readers: &SqlitePool,
+    tenant: &Tenant,
+    before: Option<&str>,
+    limit: u32,
+) -> Result<Vec<StoredDecision>, StoreError> {
+    let sql = "SELECT * FROM decisions WHERE tenant = ?1 AND (?2 IS NULL OR id < ?2)
+               ORDER BY id DESC LIMIT ?3";
+    let query = sqlx::query_as(sql).bind(tenant.as_str()).bind(before).bind(limit);
+    let rows: Vec<Stored> = query.fetch_all(readers).await.map_err(Failure::from)?;
+    rows.into_iter().map(StoredDecision::try_from).collect()
+}
+
+/// A row, whose digests and JSON are still to be understood.
+struct Stored {
+    decision: StoredDecision,
+    policies: String,
+}
+
+impl FromRow<'_, sqlx::sqlite::SqliteRow> for Stored {
+    fn from_row(row: &sqlx::sqlite::SqliteRow) -> Result<Self, sqlx::Error> {
+        let received_at_ms: i64 = row.try_get("received_at_ms")?;
+        let decision = StoredDecision {
+            id: row.try_get("id")?,
+            received_at_ms: received_at_ms.cast_unsigned(),
+            request_id: row.try_get("request_id")?,
+            trace_id: row.try_get("trace_id")?,
+            request_digest: digest(row, "request_digest")?,
+            subject: (row.try_get("subject_type")?, row.try_get("subject_id")?),
+            action: row.try_get("action")?,
+            resource: (row.try_get("resource_type")?, row.try_get("resource_id")?),
+            policy_set: digest(row, "policy_set")?,
+            outcome: row.try_get("outcome")?,
+            policies: Vec::new(),
+        };
+        Ok(Self { decision, policies: row.try_get("policies")? })
+    }
+}
+
+impl TryFrom<Stored> for StoredDecision {
+    type Error = StoreError;
+
+    fn try_from(stored: Stored) -> Result<Self, StoreError> {
+        let Stored { decision, policies } = stored;
+        match serde_json::from_str(&policies) {
+            Ok(policies) => Ok(Self { policies, ..decision }),
+            Err(reason) => Err(StoreError::Damaged { id: decision.id, reason: reason.to_string() }),
+        }
+    }
+}
+
+fn digest(row: &sqlx::sqlite::SqliteRow, column: &str) -> Result<Digest, sqlx::Error> {
+    let bytes: &[u8] = row.try_get(column)?;
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{hex}").parse().map_err(|error| sqlx::Error::ColumnDecode {
+        index: column.to_owned(),
+        source: Box::new(error),
+    })
+}
