@@ -13,7 +13,8 @@ use wasmtime_wizer::Wizer;
 use writ_core::LoadLimits;
 
 use crate::config;
-use crate::load_error::LoadError;
+use crate::load_error::{CompileLimit, LoadError};
+use crate::platform;
 use crate::report::Description;
 use crate::trial::{Ticking, Trial};
 
@@ -79,7 +80,11 @@ fn compile(component: &[u8]) -> Result<Vec<u8>, LoadError> {
 }
 
 fn compile_failed(error: wasmtime::Error) -> LoadError {
-    LoadError::CompileFailed { reason: format!("{error:#}") }
+    let reason = format!("{error:#}");
+    match platform::is_out_of_memory(&reason) {
+        true => LoadError::CompileLimit { limit: CompileLimit::Memory, text: reason },
+        false => LoadError::CompileFailed { reason },
+    }
 }
 
 /// Pre-initialising is worth having and not needed: where it fails, or panics on a component that

@@ -1,9 +1,7 @@
-//! Compiled code, kept.
+//! Compiled code, kept: in memory for this process, on disk for the next one.
 
-/// The disk cache cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum CacheError {
-    /// Placeholder until the disk cache exists.
-    #[error("the cache cannot be used")]
-    Unusable,
-}
+pub(crate) mod disk;
+pub(crate) mod key;
+pub(crate) mod memory;
+
+pub use disk::CacheError;

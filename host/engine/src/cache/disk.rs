@@ -1,0 +1,307 @@
+//! Compiled code on disk. Native code that anybody could have written there is never run.
+//!
+//! A file is found by the digest of its key and holds a mark, a MAC, and what the MAC covers: the
+//! key, a description as JSON and the code. The MAC is BLAKE3, keyed by 32 random bytes in
+//! `cache.key`, which only this user can read. Files are written aside, synced and renamed, never
+//! changed; they are read once, and the bytes that were verified are the bytes that are used.
+//! Whatever is wrong with a file, it is as good as missing: the component is compiled again.
+//!
+//! The directory must belong to this user and be closed to all others. Nothing here is locked:
+//! hosts may share a directory, and the worst that they do to each other is to compile twice.
+
+use std::io::{self, Read as _, Write as _};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
+
+use cap_std::fs::{Dir, File, MetadataExt as _, OpenOptions, OpenOptionsExt as _};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::cache::key::Key;
+
+const MARK: &[u8; 16] = b"writ-code-file-1";
+const KEY_FILE: &str = "cache.key";
+const SUFFIX: &str = ".code";
+/// How much all files together may have, in bytes; the least recently used go first.
+pub(crate) const CACHE_BYTES_MAX: u64 = 1 << 30;
+/// Mark, id of the MAC's key, MAC, key, length of the description.
+const HEAD_BYTES: usize = 16 + 16 + 32 + 32 + 4;
+
+/// The disk cache cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum CacheError {
+    /// Others may write into the directory, so what is in it cannot be trusted.
+    #[error(
+        "the cache directory {0}\n\
+         hint: give a directory of this user alone (`chmod 700`), or none to do without"
+    )]
+    NotOurs(String),
+    /// The system refuses.
+    #[error("the cache directory cannot be used: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// Why a file was not used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Miss {
+    /// It is not there.
+    Missing,
+    /// It is not what was written.
+    Damaged,
+    /// It was written with another MAC key, or under another name.
+    Foreign,
+    /// The system refuses to read it, or it is no plain file.
+    Unreadable,
+}
+
+/// Counts by reason.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) hits: AtomicU64,
+    pub(crate) missing: AtomicU64,
+    pub(crate) damaged: AtomicU64,
+    pub(crate) foreign: AtomicU64,
+    pub(crate) unreadable: AtomicU64,
+    pub(crate) not_written: AtomicU64,
+    pub(crate) keys_replaced: AtomicU64,
+}
+
+/// A directory of compiled code.
+pub(crate) struct Disk {
+    dir: Dir,
+    mac_key: [u8; 32],
+    bytes_max: u64,
+    pub(crate) counts: Counts,
+}
+
+impl Disk {
+    /// Opens the directory and its key, makes a key where there is none or where others could have
+    /// read it, and removes what was left half written.
+    pub(crate) fn open(dir: Dir, bytes_max: u64) -> Result<Self, CacheError> {
+        ours(&dir)?;
+        let counts = Counts::default();
+        let mac_key = match read_mac_key(&dir) {
+            Ok(Some(key)) => key,
+            Ok(None) => make_mac_key(&dir)?,
+            Err(reason) => {
+                tracing::warn!(reason, "the key of the code cache is replaced");
+                counts.keys_replaced.fetch_add(1, Ordering::Relaxed);
+                make_mac_key(&dir)?
+            }
+        };
+        let disk = Self { dir, mac_key, bytes_max, counts };
+        disk.make_room(0)?;
+        Ok(disk)
+    }
+
+    /// Reads a file. Counts why where it cannot.
+    pub(crate) fn read<H: DeserializeOwned>(&self, key: &Key) -> Option<(H, Vec<u8>)> {
+        let (result, count) = match self.try_read(key) {
+            Ok(found) => (Some(found), &self.counts.hits),
+            Err(Miss::Missing) => (None, &self.counts.missing),
+            Err(Miss::Damaged) => (None, &self.counts.damaged),
+            Err(Miss::Foreign) => (None, &self.counts.foreign),
+            Err(Miss::Unreadable) => (None, &self.counts.unreadable),
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+        result
+    }
+
+    /// Says that a file which was read was of no use after all.
+    pub(crate) fn refuse(&self) {
+        self.counts.hits.fetch_sub(1, Ordering::Relaxed);
+        self.counts.foreign.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Writes a file. A cache that cannot be written to costs time, nothing else: counted, logged.
+    pub(crate) fn write(&self, key: &Key, header: &impl Serialize, code: &[u8]) {
+        if let Err(error) = self.try_write(key, header, code) {
+            tracing::warn!(%error, "compiled code cannot be kept");
+            self.counts.not_written.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn try_read<H: DeserializeOwned>(&self, key: &Key) -> Result<(H, Vec<u8>), Miss> {
+        let file = open_plain(&self.dir, &name(key)).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => Miss::Missing,
+            _ => Miss::Unreadable,
+        })?;
+        let mut bytes = Vec::new();
+        (&file).take(self.bytes_max).read_to_end(&mut bytes).map_err(|_| Miss::Unreadable)?;
+        let found = self.verify(key, bytes)?;
+        // The time of the last change is the time of the last use; where it cannot be set, the
+        // file only goes earlier.
+        let _ = file.into_std().set_modified(SystemTime::now());
+        Ok(found)
+    }
+
+    fn verify<H: DeserializeOwned>(&self, key: &Key, mut bytes: Vec<u8>) -> Result<(H, Vec<u8>), Miss> {
+        let head = bytes.get(..HEAD_BYTES).ok_or(Miss::Damaged)?;
+        let (mark, head) = head.split_at(MARK.len());
+        let (key_id, head) = head.split_at(16);
+        let (mac, head) = head.split_at(32);
+        let (own_key, length) = head.split_at(32);
+        if mark != MARK {
+            return Err(Miss::Damaged);
+        }
+        let mac: [u8; 32] = mac.try_into().expect("split at 32");
+        // INVARIANT: `blake3::Hash` compares in constant time.
+        if self.mac(&bytes[MAC_END..]) != blake3::Hash::from_bytes(mac) {
+            let foreign = key_id != self.key_id();
+            return Err(if foreign { Miss::Foreign } else { Miss::Damaged });
+        }
+        if own_key != key.as_bytes() {
+            return Err(Miss::Foreign);
+        }
+        let length = u32::from_le_bytes(length.try_into().expect("4 bytes are left")) as usize;
+        let end = HEAD_BYTES.saturating_add(length);
+        let header = bytes.get(HEAD_BYTES..end).ok_or(Miss::Damaged)?;
+        let header = serde_json::from_slice(header).map_err(|_| Miss::Damaged)?;
+        Ok((header, bytes.split_off(end)))
+    }
+
+    fn try_write(&self, key: &Key, header: &impl Serialize, code: &[u8]) -> io::Result<()> {
+        let header = serde_json::to_vec(header)?;
+        let length = u32::try_from(header.len()).map_err(io::Error::other)?;
+        let mut covered = Vec::with_capacity(HEAD_BYTES + header.len() + code.len());
+        covered.extend_from_slice(key.as_bytes());
+        covered.extend_from_slice(&length.to_le_bytes());
+        covered.extend_from_slice(&header);
+        covered.extend_from_slice(code);
+        let mac = self.mac(&covered);
+        let head = [MARK.as_slice(), &self.key_id(), mac.as_bytes()].concat();
+        self.make_room((head.len() + covered.len()) as u64)?;
+        let aside = aside()?;
+        let written = create(&self.dir, &aside).and_then(|mut file| {
+            file.write_all(&head)?;
+            file.write_all(&covered)?;
+            file.sync_all()?;
+            self.dir.rename(&aside, &self.dir, name(key))
+        });
+        if written.is_err() {
+            // What cannot be removed now goes when the cache is opened again.
+            let _ = self.dir.remove_file(&aside);
+        }
+        written
+    }
+
+    /// Removes the least recently used files until there is room for so many bytes more.
+    fn make_room(&self, bytes: u64) -> io::Result<()> {
+        let mut files = Vec::new();
+        for entry in self.dir.entries()? {
+            let entry = entry?;
+            let Ok(file) = entry.file_name().into_string() else { continue };
+            // Another host may have removed it meanwhile.
+            let Ok(metadata) = entry.metadata() else { continue };
+            if file.ends_with(SUFFIX) {
+                let used = metadata.modified().map_or(SystemTime::UNIX_EPOCH, |time| time.into_std());
+                files.push((used, metadata.len(), file));
+            } else if file.starts_with(ASIDE) && bytes == 0 {
+                self.dir.remove_file(&file)?;
+            }
+        }
+        files.sort();
+        let mut sum = files.iter().fold(bytes, |sum, (_, bytes, _)| sum.saturating_add(*bytes));
+        for (_, bytes, file) in files {
+            if sum <= self.bytes_max {
+                break;
+            }
+            match self.dir.remove_file(&file) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => sum = sum.saturating_sub(bytes),
+            }
+        }
+        Ok(())
+    }
+
+    fn mac(&self, covered: &[u8]) -> blake3::Hash {
+        blake3::keyed_hash(&self.mac_key, covered)
+    }
+
+    /// Tells keys apart without telling anything of them.
+    fn key_id(&self) -> [u8; 16] {
+        let id = blake3::derive_key("writ 2026 code cache: id of the key", &self.mac_key);
+        let (id, _) = id.split_at(16);
+        id.try_into().expect("split at 16")
+    }
+}
+
+/// Where what the MAC covers begins.
+const MAC_END: usize = 16 + 16 + 32;
+/// How names of unfinished files start.
+const ASIDE: &str = "new-";
+
+fn name(key: &Key) -> String {
+    key.hex() + SUFFIX
+}
+
+fn aside() -> io::Result<String> {
+    let random = u64::from_le_bytes(random::<8>()?);
+    Ok(format!("{ASIDE}{random:016x}"))
+}
+
+fn ours(dir: &Dir) -> Result<(), CacheError> {
+    let metadata = dir.dir_metadata()?;
+    let mode = metadata.mode() & 0o777;
+    if metadata.uid() != rustix::process::geteuid().as_raw() {
+        return Err(CacheError::NotOurs("belongs to another user".to_owned()));
+    }
+    if mode & 0o077 != 0 {
+        return Err(CacheError::NotOurs(format!("is open to others (mode {mode:03o})")));
+    }
+    Ok(())
+}
+
+/// Opens a plain file, never what a symbolic link points to.
+fn open_plain(dir: &Dir, name: &str) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    options.read(true).custom_flags(flags.bits().cast_signed());
+    if dir.symlink_metadata(name)?.is_symlink() {
+        return Err(io::Error::other("it is a symbolic link"));
+    }
+    let file = dir.open_with(name, &options)?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::other("it is no plain file")),
+    }
+}
+
+fn create(dir: &Dir, name: &str) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    dir.open_with(name, options.write(true).create_new(true).mode(0o600))
+}
+
+/// The MAC's key; none where there is none yet; an error says why it cannot be trusted.
+fn read_mac_key(dir: &Dir) -> Result<Option<[u8; 32]>, &'static str> {
+    let mut file = match open_plain(dir, KEY_FILE) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(_) => return Err("it cannot be read, or is no plain file"),
+        Ok(file) => file,
+    };
+    let metadata = file.metadata().map_err(|_| "it cannot be read")?;
+    if metadata.uid() != rustix::process::geteuid().as_raw() {
+        return Err("it belongs to another user");
+    }
+    if metadata.mode() & 0o077 != 0 {
+        return Err("others may read it");
+    }
+    let mut key = [0; 32];
+    let whole = metadata.len() == 32 && file.read_exact(&mut key).is_ok();
+    if whole { Ok(Some(key)) } else { Err("it has not 32 bytes") }
+}
+
+fn make_mac_key(dir: &Dir) -> io::Result<[u8; 32]> {
+    let (key, aside) = (random::<32>()?, aside()?);
+    let mut file = create(dir, &aside)?;
+    file.write_all(&key)?;
+    file.sync_all()?;
+    dir.rename(&aside, dir, KEY_FILE)?;
+    Ok(key)
+}
+
+fn random<const N: usize>() -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    Ok(bytes)
+}

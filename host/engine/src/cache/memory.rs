@@ -1,0 +1,78 @@
+//! Compiled code of this process, and refusals that would only be repeated.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use moka::sync::Cache;
+
+use crate::cache::key::Key;
+use crate::load::Compiled;
+use crate::load_error::LoadError;
+use crate::report::Report;
+
+/// How many refusals and how many reports are kept.
+const SMALL_ENTRIES_MAX: u64 = 256;
+
+/// What is in memory, all of it bounded.
+pub(crate) struct Memory {
+    code: Cache<Key, Arc<Compiled>>,
+    reports: Cache<Key, Arc<Report>>,
+    refusals: Cache<Key, LoadError>,
+    /// Guards the list of loads under way, for as long as it is looked up; never across a wait.
+    flights: Mutex<HashMap<Key, Weak<Flight>>>,
+}
+
+/// Held by whoever loads a key; others wait for it.
+pub(crate) type Flight = tokio::sync::Mutex<()>;
+
+impl Memory {
+    /// With room for so many bytes of code.
+    pub(crate) fn new(code_bytes_max: u64) -> Self {
+        let weigh = |_: &Key, code: &Arc<Compiled>| u32::try_from(code.code_bytes).unwrap_or(u32::MAX);
+        Self {
+            code: Cache::builder().max_capacity(code_bytes_max).weigher(weigh).build(),
+            reports: Cache::new(SMALL_ENTRIES_MAX),
+            refusals: Cache::new(SMALL_ENTRIES_MAX),
+            flights: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn code(&self, key: &Key) -> Option<Arc<Compiled>> {
+        self.code.get(key)
+    }
+
+    pub(crate) fn keep_code(&self, key: Key, code: Arc<Compiled>) {
+        self.code.insert(key, code);
+    }
+
+    pub(crate) fn report(&self, key: &Key) -> Option<Arc<Report>> {
+        self.reports.get(key)
+    }
+
+    pub(crate) fn keep_report(&self, key: Key, report: Arc<Report>) {
+        self.reports.insert(key, report);
+    }
+
+    pub(crate) fn refusal(&self, key: &Key) -> Option<LoadError> {
+        self.refusals.get(key)
+    }
+
+    /// Keeps a refusal, if the same bytes would be refused again.
+    pub(crate) fn keep_refusal(&self, key: Key, refusal: &LoadError) {
+        if refusal.repeats() {
+            self.refusals.insert(key, refusal.clone());
+        }
+    }
+
+    /// What loads of the same key wait for.
+    pub(crate) fn flight(&self, key: Key) -> Arc<Flight> {
+        let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(flight) = flights.get(&key).and_then(Weak::upgrade) {
+            return flight;
+        }
+        flights.retain(|_, flight| flight.strong_count() > 0);
+        let flight = Arc::new(Flight::default());
+        flights.insert(key, Arc::downgrade(&flight));
+        flight
+    }
+}
