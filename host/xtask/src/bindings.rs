@@ -53,7 +53,18 @@ pub(crate) fn run(repo: &Repo, check: bool) -> Result<()> {
 
 /// Every generated file with its contents.
 fn generate(repo: &Repo) -> Result<Vec<(PathBuf, Vec<u8>)>> {
-    Ok(vec![(repo.path("sdk/rust/src/bindings.rs"), rust(repo)?.into_bytes())])
+    let mut files = vec![(repo.path("sdk/rust/src/bindings.rs"), rust(repo)?.into_bytes())];
+    for (name, source) in c(repo)? {
+        files.push((repo.path("examples/policy-c/bindings").join(name), source.into_bytes()));
+    }
+    Ok(files)
+}
+
+/// The C generator's header and source. The type of the world, which it would put into an object
+/// file, is added when a component is made.
+fn c(repo: &Repo) -> Result<Vec<(String, String)>> {
+    let options = wit_bindgen_c::Opts { no_object_file: true, ..Default::default() };
+    generate_world(repo, options.build().as_mut())
 }
 
 fn rust(repo: &Repo) -> Result<String> {

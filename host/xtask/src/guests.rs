@@ -4,10 +4,12 @@
 //! misbehave below `hostile/`, the other languages' below `javascript/` and `c/`.
 
 mod bombs;
+mod c;
 mod component;
 mod debian;
 pub(crate) mod dist;
 mod hostile;
+mod javascript;
 mod rust;
 mod toolchain;
 
@@ -49,6 +51,10 @@ pub(crate) fn run(repo: &Repo, options: &Options) -> Result<Built> {
         rust::hostile(repo, &toolchain)?;
         hostile::build(repo)
     })?;
+    if options.all {
+        step("guest in JavaScript", || javascript::build(repo))?;
+        step("guest in C", || c::build(repo))?;
+    }
     let starters = step("starter policies", || rust::starters(repo, &toolchain))?;
     if options.update_dist {
         Dist::of(repo).update(&starters, toolchain.version())?;

@@ -1,6 +1,8 @@
 //! Takes all memory there is, and touches every page of it.
 #![allow(missing_docs, unsafe_code)]
 
+use std::hint::black_box;
+
 use writ_hostile::bindings::exports::writ::host::policy::Decision;
 use writ_hostile::{Request, Rule};
 
@@ -15,10 +17,12 @@ impl Rule for MemoryBomb {
     fn evaluate(_request: Request) -> Result<Decision, String> {
         let mut hoard = Vec::new();
         loop {
-            // Zeroed pages might not be there before they are written.
-            let mut block = vec![0_u8; MIB];
-            block.iter_mut().step_by(PAGE).for_each(|byte| *byte = 1);
-            hoard.push(block);
+            // Written a byte a page: the host must find the pages, and not run out of fuel first.
+            let mut block = Vec::<u8>::with_capacity(MIB);
+            for byte in block.spare_capacity_mut().iter_mut().step_by(PAGE) {
+                byte.write(1);
+            }
+            hoard.push(black_box(block));
         }
     }
 }
