@@ -34,6 +34,20 @@ pub(crate) enum Submission {
     Incomplete(Draft),
 }
 
+/// A commit that has been accepted: it is what others read from now on, and becomes durable later.
+#[derive(Debug)]
+pub struct Accepted(Answer);
+
+impl Accepted {
+    /// Waits until the disk has confirmed the commit. Who stops waiting does not take it back.
+    ///
+    /// # Errors
+    /// [`CommitError::Unavailable`] where it cannot be made durable.
+    pub async fn durable(self) -> Result<(), CommitError> {
+        Ok(self.0.await.unwrap_or_else(|_| Err(Failure::closed()))?)
+    }
+}
+
 impl Store {
     /// Keeps a decision and what its policies wrote, together or not at all. Durable (the disk has
     /// confirmed it) when this returns. At most one ledger a namespace.
@@ -50,13 +64,25 @@ impl Store {
         decision: DecisionRecord,
         ledgers: Vec<(Arc<Namespace>, Ledger)>,
     ) -> Result<(), CommitError> {
+        self.accept(decision, ledgers).await?.durable().await
+    }
+
+    /// The first half of [`Store::commit`]: judges and queues, so that a caller who takes turns
+    /// with others need not keep them waiting for the disk.
+    ///
+    /// # Errors
+    /// As [`Store::commit`].
+    pub async fn accept(
+        &self,
+        decision: DecisionRecord,
+        ledgers: Vec<(Arc<Namespace>, Ledger)>,
+    ) -> Result<Accepted, CommitError> {
         let claims = ledgers
             .into_iter()
             .filter_map(|(namespace, ledger)| Claim::new(namespace, &ledger))
             .collect();
         let draft = Draft { decision: Some(decision.into()), claims };
-        let answer = self.inner.queue(draft).await?;
-        Ok(answer.await.unwrap_or_else(|_| Err(Failure::closed()))?)
+        Ok(Accepted(self.inner.queue(draft).await?))
     }
 }
 

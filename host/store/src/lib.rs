@@ -13,6 +13,7 @@ mod sweep;
 mod table;
 mod writer;
 
+pub use crate::commit::Accepted;
 pub use crate::config::StoreConfig;
 pub use crate::error::{Cause, CommitError, Failure, StoreError};
 pub use crate::sqlite::decisions::StoredDecision;
