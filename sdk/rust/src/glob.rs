@@ -6,7 +6,8 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use serde::de::{self, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use wildmatch::WildMatch;
 
 /// A pattern over a whole text.
@@ -60,6 +61,49 @@ impl Serialize for Glob {
     }
 }
 
+/// One glob or several, of which one must match. In settings: a text or a list of texts.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Globs {
+    globs: Vec<Glob>,
+}
+
+impl Globs {
+    /// Whether one of them matches the whole text.
+    pub fn matches(&self, text: &str) -> bool {
+        self.globs.iter().any(|glob| glob.matches(text))
+    }
+}
+
+impl<'de> Deserialize<'de> for Globs {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(OneOrSeveral)
+    }
+}
+
+/// By hand, since serde's untagged enums forget why the right shape failed.
+struct OneOrSeveral;
+
+impl<'de> Visitor<'de> for OneOrSeveral {
+    type Value = Globs;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a glob or a list of globs")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Globs, E> {
+        let glob = Glob::parse(text).map_err(E::custom)?;
+        Ok(Globs { globs: vec![glob] })
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Globs, A::Error> {
+        let mut globs = Vec::new();
+        while let Some(glob) = list.next_element()? {
+            globs.push(glob);
+        }
+        Ok(Globs { globs })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,5 +131,15 @@ mod tests {
         for glob in ["[ab]", "{a,b}", "a\\*", "!a", ""] {
             assert!(Glob::parse(glob).is_err(), "{glob}");
         }
+    }
+
+    #[test]
+    fn several_globs_match_if_one_does() {
+        let globs: Globs = serde_json::from_value(serde_json::json!(["a", "b*"])).unwrap();
+        assert!(globs.matches("bc") && globs.matches("a") && !globs.matches("c"));
+        let one: Globs = serde_json::from_value(serde_json::json!("a?")).unwrap();
+        assert!(one.matches("ab") && !one.matches("a"));
+        let told = serde_json::from_value::<Globs>(serde_json::json!("{a,b}")).unwrap_err();
+        assert!(told.to_string().contains("no meaning here"), "{told}");
     }
 }

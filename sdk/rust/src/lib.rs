@@ -89,7 +89,7 @@ pub mod testing;
 mod text;
 
 pub use decision::{Decision, REASON_CHARS_MAX, Verdict};
-pub use glob::Glob;
+pub use glob::{Glob, Globs};
 pub use host::{
     Approval, ApprovalHistory, ApprovalState, Entry, Execution, Host, Keys, Level, Log, Storage,
     StorageError, Vote,
