@@ -8,7 +8,7 @@ use writ_core::ports::{Namespace, Page, PortFuture, StorageReader, Unavailable};
 use crate::error::Failure;
 use crate::sqlite::storage;
 use crate::store::Inner;
-use crate::table::{Account, Loaded};
+use crate::table::Account;
 
 /// Answers from memory where it can: then the returned future is ready at once.
 pub(crate) struct Reader(pub(crate) Arc<Inner>);
@@ -35,11 +35,7 @@ impl Inner {
                 Err(stamp) => stamp,
             };
             let stored = self.shared.load(namespace, key).await?;
-            let mut loaded = Loaded::default();
-            loaded.keys.push((Arc::new(namespace.clone()), key.into(), stamp, stored));
-            let mut table = self.shared.table();
-            table.offer(loaded);
-            if let Ok(stored) = table.key(namespace, key) {
+            if let Some(stored) = self.shared.table().offer_key(namespace, key, stamp, stored) {
                 return Ok(stored);
             }
         }
@@ -52,9 +48,7 @@ impl Inner {
                 Err(epoch) => epoch,
             };
             let usage = self.shared.load_usage(namespace).await?;
-            let mut loaded = Loaded::default();
-            loaded.accounts.push((Arc::new(namespace.clone()), epoch, usage));
-            self.shared.table().offer(loaded);
+            self.shared.table().offer_usage(namespace, epoch, usage);
         }
     }
 

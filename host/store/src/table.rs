@@ -127,10 +127,25 @@ impl Table {
         version.max(self.version_floor)
     }
 
-    /// Takes what was loaded and is not outdated.
-    pub(crate) fn offer(&mut self, loaded: Loaded) {
-        self.take(loaded);
+    /// Takes a key that was loaded, and returns what it is; none where the stamp is old: load again.
+    pub(crate) fn offer_key(
+        &mut self,
+        namespace: &Namespace,
+        key: &str,
+        stamp: Stamp,
+        stored: Stored,
+    ) -> Option<Stored> {
+        let keys = vec![(Arc::new(namespace.clone()), key.into(), stamp, stored)];
+        self.take(Loaded { keys, ..Loaded::default() });
+        let current = self.key(namespace, key).ok();
         self.evict();
+        current
+    }
+
+    /// Takes a usage that was loaded, unless it is outdated.
+    pub(crate) fn offer_usage(&mut self, namespace: &Namespace, epoch: u64, usage: Usage) {
+        let accounts = vec![(Arc::new(namespace.clone()), epoch, usage)];
+        self.take(Loaded { accounts, ..Loaded::default() });
     }
 
     /// Judges a commit and, if nothing speaks against it, keeps it. Takes what was loaded for it

@@ -1,0 +1,56 @@
+//! What every store must do, whatever database it keeps its tables in: functions over a store, each
+//! with a store of its own, for each implementation's test file to call.
+
+#![allow(dead_code, unreachable_pub, reason = "each test file that includes this uses a part")]
+
+pub mod commits;
+pub mod contention;
+pub mod decisions;
+pub mod evaluation;
+pub mod expiry;
+pub mod listing;
+pub mod quotas;
+
+/// Makes a test of each function, with the store that `$open` gives.
+#[macro_export]
+macro_rules! conformance_tests {
+    ($open:path) => {
+        $crate::conformance_tests! { $open;
+            commits: a_commit_is_seen_by_later_evaluations,
+            commits: a_conflict_keeps_neither_decision_nor_writes,
+            commits: an_evaluation_that_only_read_is_still_checked,
+            commits: a_conflict_names_only_the_namespaces_that_changed,
+            commits: a_key_that_was_deleted_and_set_again_is_not_the_one_that_was_read,
+            commits: namespaces_do_not_see_each_other,
+            commits: two_ledgers_of_one_namespace_do_not_both_commit,
+            commits: keys_and_values_may_be_any_text_and_any_bytes,
+            commits: writes_of_discarded_ledgers_are_not_kept,
+            contention: no_increment_is_lost_among_64_evaluations,
+            contention: a_sum_over_two_keys_stays_what_it_was,
+            contention: any_history_is_one_after_the_other,
+            decisions: a_decision_reads_back_as_it_was,
+            decisions: a_tenant_does_not_see_the_decisions_of_another,
+            decisions: decisions_are_listed_newest_first,
+            decisions: the_same_id_is_not_kept_twice,
+            expiry: what_has_expired_is_absent_and_keeps_its_version,
+            expiry: what_was_swept_is_as_if_it_never_was,
+            expiry: sweeping_spares_what_an_evaluation_may_still_have_seen,
+            expiry: sweeping_frees_the_quota,
+            listing: a_listing_has_what_was_committed_in_byte_order,
+            listing: a_listing_pages_through_a_prefix,
+            listing: a_listing_is_in_conflict_with_a_new_key,
+            listing: a_listing_is_in_conflict_with_a_deletion,
+            listing: a_listing_is_not_in_conflict_with_a_changed_value,
+            quotas: usage_counts_keys_and_bytes,
+            quotas: two_evaluations_do_not_exceed_the_quota_together,
+            quotas: a_full_namespace_may_still_shrink,
+        }
+    };
+    ($open:path; $($area:ident: $name:ident,)+) => {
+        $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $name() {
+            let opened = $open().await;
+            conformance::$area::$name(&opened.store).await;
+        })+
+    };
+}

@@ -1,0 +1,124 @@
+//! A disk that is full: nothing that was answered is lost, and nothing lost is answered.
+
+mod conformance;
+mod opened;
+
+use conformance::evaluation::{Evaluation, decision, get, set};
+use opened::Opened;
+use sqlx::Connection;
+use tokio::task::JoinSet;
+use writ_store::{Cause, CommitError, Store, StoreError};
+
+const FILE_BYTES_MAX: u64 = 256 << 10;
+
+async fn small() -> Opened {
+    Opened::new(|config| config.file_bytes_max = FILE_BYTES_MAX).await
+}
+
+/// Commits decisions until one fails. Returns those that were answered.
+async fn fill(store: &Store) -> (Vec<String>, CommitError) {
+    let mut answered = Vec::new();
+    loop {
+        let given = decision();
+        let id = given.id.clone();
+        match store.commit(given, vec![]).await {
+            Ok(()) => answered.push(id),
+            Err(error) => return (answered, error),
+        }
+    }
+}
+
+/// Makes room, as an operator would who frees the disk.
+async fn make_room(opened: &Opened) {
+    let path = opened.config().directory.join("writ.db");
+    let url = format!("sqlite://{}", path.display());
+    let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
+    sqlx::query("DELETE FROM decisions").execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn what_does_not_fit_is_unavailable_and_what_was_answered_stays() {
+    let opened = small().await;
+    let (answered, error) = fill(&opened.store).await;
+    let CommitError::Unavailable(failure) = error else { panic!("{error:?}") };
+    assert_eq!(failure.cause(), Cause::Full);
+    assert_eq!(failure.to_string(), "the store cannot answer: its disk is full");
+    assert!(failure.inside().contains("full"), "{failure:?}");
+    let opened = opened.again().await;
+    assert!(answered.len() > 50);
+    for id in &answered {
+        let found = opened.store.decision(&"default".parse().unwrap(), id).await.unwrap();
+        assert!(found.is_some(), "{id}");
+    }
+}
+
+#[tokio::test]
+async fn the_store_is_unwell_until_a_write_succeeds() {
+    let opened = small().await;
+    opened.store.ping().await.unwrap();
+    fill(&opened.store).await;
+    for _ in 0..2 {
+        let unwell = opened.store.ping().await.unwrap_err();
+        assert!(matches!(unwell, StoreError::Unavailable(_)), "{unwell:?}");
+        assert!(opened.store.stats().is_failing);
+    }
+    make_room(&opened).await;
+    opened.store.ping().await.unwrap();
+    assert!(!opened.store.stats().is_failing);
+    set(&opened.store, "k", "v").await;
+}
+
+#[tokio::test]
+async fn what_was_built_on_a_lost_write_is_lost_with_it() {
+    let opened = small().await;
+    set(&opened.store, "n", "0").await;
+    fill(&opened.store).await;
+    // All are queued before the writer runs, each built on the one before it.
+    let mut tasks = JoinSet::new();
+    for _ in 0..20 {
+        let store = opened.store.clone();
+        tasks.spawn(async move {
+            let mut evaluation = Evaluation::new(&store);
+            evaluation.increment("n", 1).await;
+            // Large enough that it does not fit into what is left of a page.
+            evaluation.set("filler", &[0; 16 << 10], None).await;
+            evaluation.commit().await
+        });
+    }
+    for result in tasks.join_all().await {
+        assert!(result.is_err());
+    }
+    assert_eq!(get(&opened.store, "n").await.as_deref(), Some("0"));
+    make_room(&opened).await;
+    let mut evaluation = Evaluation::new(&opened.store);
+    assert_eq!(evaluation.increment("n", 1).await, 1);
+    evaluation.commit().await.unwrap();
+    let opened = opened.again().await;
+    assert_eq!(get(&opened.store, "n").await.as_deref(), Some("1"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn under_load_a_counter_is_what_was_answered() {
+    let opened = small().await;
+    set(&opened.store, "n", "0").await;
+    let mut tasks = JoinSet::new();
+    for _ in 0..32 {
+        let store = opened.store.clone();
+        tasks.spawn(async move {
+            let mut answered = 0;
+            loop {
+                let mut evaluation = Evaluation::new(&store);
+                evaluation.increment("n", 1).await;
+                match evaluation.commit().await {
+                    Ok(_) => answered += 1,
+                    Err(CommitError::Conflict(_)) => {}
+                    Err(CommitError::Unavailable(_)) => return answered,
+                }
+            }
+        });
+    }
+    let answered: u64 = tasks.join_all().await.into_iter().sum();
+    let opened = opened.again().await;
+    assert_eq!(get(&opened.store, "n").await, Some(answered.to_string()));
+}
