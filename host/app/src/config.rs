@@ -105,6 +105,17 @@ impl Config {
         Self::parse(Document::new("the built-in configuration", DEFAULTS), root, overrides)
     }
 
+    /// Every default and no binding, for a command that takes its policy from elsewhere.
+    ///
+    /// # Errors
+    /// Where the current directory cannot be opened.
+    pub fn bare(data_directory: Option<PathBuf>) -> Result<Self, ConfigError> {
+        let here = Path::new(".");
+        let root = Root::open(here).map_err(|error| ConfigError::in_file(here, error))?;
+        let overrides = Overrides { data_directory, ..Overrides::default() };
+        Self::parse(Document::new("no configuration", ""), root, &overrides)
+    }
+
     /// Checks the text of a configuration that stands in a directory.
     ///
     /// # Errors
@@ -128,6 +139,28 @@ impl Config {
             log: checked_log(raw.log).map_err(|error| at(&error, &at!["log", "level"]))?,
             policies: policy_set::parse(raw.bindings, Arc::new(document), Arc::new(root))?,
         })
+    }
+}
+
+impl Config {
+    /// The text that was read.
+    pub fn text(&self) -> &str {
+        self.policies.text()
+    }
+
+    /// The directory that the configuration stands in.
+    pub fn root(&self) -> &Root {
+        self.policies.root()
+    }
+}
+
+impl DataLocation {
+    /// The location, where the operator gave it rather than the configuration.
+    pub fn given(&self) -> Option<&Self> {
+        match self {
+            Self::Given(_) => Some(self),
+            Self::Inside(_) => None,
+        }
     }
 }
 

@@ -4,4 +4,13 @@
 //! is, how one runs and how a decision is kept is in the crates below: core, engine, store.
 
 pub mod breaker;
+pub mod builtin;
+pub mod cli;
+pub mod config;
+pub mod data_directory;
+pub mod http;
+pub mod lifecycle;
+pub mod policy_set;
+pub mod server;
+pub mod service;
 pub mod telemetry;

@@ -12,8 +12,9 @@ mod settings;
 mod snapshot;
 mod source;
 
-pub use load::load;
+pub use load::{load, load_single};
 pub use parsed::{PolicyBinding, PolicySetConfig};
 pub(crate) use parsed::parse;
+pub use settings::Settings;
 pub use snapshot::{Bound, Snapshot};
 pub use source::Source;

@@ -42,6 +42,11 @@ pub fn current_program() -> io::Result<PathBuf> {
     if cfg!(target_os = "linux") && running.exists() { Ok(running) } else { env::current_exe() }
 }
 
+/// What the process was started with first.
+pub fn first_argument() -> Option<OsString> {
+    env::args_os().nth(1)
+}
+
 fn variable(name: &str) -> Option<OsString> {
     env::var_os(name).filter(|value| !value.is_empty())
 }

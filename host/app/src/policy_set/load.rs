@@ -2,14 +2,17 @@
 //! configured.
 
 use std::borrow::Cow;
+use std::path::Path;
 use std::sync::Arc;
 
 use futures_util::future;
-use writ_core::Digest;
+use writ_core::{Binding, BindingName, Digest, Limits, Matcher};
 use writ_engine::{Engine, Image, LoadError};
 
 use super::parsed::{PolicyBinding, PolicySetConfig};
+use super::settings::Settings;
 use super::snapshot::{Bound, Snapshot};
+use super::source::Source;
 use crate::config::ConfigError;
 use crate::config::document::at;
 
@@ -27,6 +30,66 @@ pub async fn load(
     Ok(Snapshot::new(bound.into_iter().collect::<Result<_, _>>()?))
 }
 
+/// A policy set of one component that decides every request, under the default limits.
+///
+/// # Errors
+/// Where the component or its settings are refused.
+pub async fn load_single(
+    engine: &Engine,
+    name: BindingName,
+    component: (&Source, &[u8]),
+    settings: &Settings,
+) -> Result<Snapshot, ConfigError> {
+    let (source, bytes) = component;
+    let refused = |error: LoadError| {
+        ConfigError::in_file(Path::new(&source.to_string()), format!("this does not load: {error}"))
+    };
+    let image = match image(engine, bytes, settings, &Limits::default()).await {
+        Ok(image) => image,
+        Err(Refused::Component(error)) => return Err(refused(error)),
+        Err(Refused::Settings(error)) => return Err(error),
+    };
+    let matcher = Matcher::default();
+    let binding = Binding { name, matcher, mode: Default::default(), commit: Default::default() };
+    let matches = Default::default();
+    Ok(Snapshot::new(vec![Bound { binding, image, matches, source: source.clone(), order: 0 }]))
+}
+
+/// What is to be mended where a policy does not load.
+enum Refused {
+    Component(LoadError),
+    Settings(ConfigError),
+}
+
+/// Compiled code comes from a cache as a rule, so the schema is not asked for beforehand but taken
+/// from what was loaded; and asked for only where `configure` refused settings that nobody checked.
+async fn image(
+    engine: &Engine,
+    component: &[u8],
+    settings: &Settings,
+    limits: &Limits,
+) -> Result<Arc<Image>, Refused> {
+    let error = match engine.load(component, settings.json(), limits).await {
+        Ok(image) => {
+            settings.check(&image.description().settings_schema).map_err(Refused::Settings)?;
+            return Ok(image);
+        }
+        Err(error) => error,
+    };
+    match error {
+        LoadError::ConfigureFailed { .. } => {
+            if let Ok(report) = engine.report(component).await
+                && let Some(description) = report.description
+            {
+                settings.check(&description.settings_schema).map_err(Refused::Settings)?;
+            }
+            Err(Refused::Settings(settings.error(format!("the policy does not load: {error}"))))
+        }
+        LoadError::SettingsInvalid { .. } => Err(Refused::Settings(settings.error(error))),
+        error => Err(Refused::Component(error)),
+    }
+}
+
 struct Loading<'a> {
     engine: &'a Engine,
     config: &'a PolicySetConfig,
@@ -35,9 +98,15 @@ struct Loading<'a> {
 
 impl Loading<'_> {
     async fn bound(self, component_bytes_max: usize) -> Result<Bound, ConfigError> {
+        let PolicyBinding { source, settings, limits, .. } = self.binding;
         let component = self.component(component_bytes_max as u64)?;
-        let image = self.image(&component).await?;
-        Ok(Bound::new(self.binding, image))
+        match image(self.engine, &component, settings, limits).await {
+            Ok(image) => Ok(Bound::new(self.binding, image)),
+            Err(Refused::Settings(error)) => Err(error),
+            Err(Refused::Component(error)) => {
+                Err(self.error("source", format!("policy `{source}` does not load: {error}")))
+            }
+        }
     }
 
     fn component(&self, bytes_max: u64) -> Result<Cow<'static, [u8]>, ConfigError> {
@@ -47,49 +116,15 @@ impl Loading<'_> {
             return Ok(component);
         };
         let found = Digest::of(&component);
-        match found == pinned {
-            true => Ok(component),
-            false => Err(self.error(
-                "digest",
-                format!(
-                    "`{}` is another component than the pinned one: its digest is `{found}`\n\
-                     hint: if the change is meant, review the component and pin its new digest",
-                    self.binding.source,
-                ),
-            )),
+        if found == pinned {
+            return Ok(component);
         }
-    }
-
-    /// Compiled code comes from the cache as a rule, so the schema is asked for afterwards, from
-    /// what was loaded; and before only where `configure` refused settings that nobody had checked.
-    async fn image(&self, component: &[u8]) -> Result<Arc<Image>, ConfigError> {
-        let PolicyBinding { settings, limits, .. } = self.binding;
-        let document = &self.config.document;
-        match self.engine.load(component, settings.json(), limits).await {
-            Ok(image) => {
-                settings.check(&image.description().settings_schema, document)?;
-                Ok(image)
-            }
-            Err(error) => {
-                if error.code() == "configure-failed"
-                    && let Ok(report) = self.engine.report(component).await
-                    && let Some(description) = report.description
-                {
-                    settings.check(&description.settings_schema, document)?;
-                }
-                Err(self.refused(&error))
-            }
-        }
-    }
-
-    fn refused(&self, error: &LoadError) -> ConfigError {
-        let message = format!("policy `{}` does not load: {error}", self.binding.source);
-        match error.code() {
-            "configure-failed" | "settings-invalid" => {
-                self.binding.settings.error(message, &self.config.document)
-            }
-            _ => self.error("source", message),
-        }
+        let message = format!(
+            "`{}` is another component than the pinned one: its digest is `{found}`\n\
+             hint: if the change is meant, review the component and pin its new digest",
+            self.binding.source,
+        );
+        Err(self.error("digest", message))
     }
 
     fn error(&self, key: &'static str, message: impl std::fmt::Display) -> ConfigError {

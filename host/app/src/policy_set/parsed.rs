@@ -23,6 +23,16 @@ pub struct PolicySetConfig {
     pub(super) root: Arc<Root>,
 }
 
+impl PolicySetConfig {
+    pub(crate) fn text(&self) -> &str {
+        self.document.text()
+    }
+
+    pub(crate) fn root(&self) -> &Root {
+        &self.root
+    }
+}
+
 /// One binding, checked.
 #[derive(Clone, Debug)]
 pub struct PolicyBinding {
@@ -67,7 +77,7 @@ pub(crate) fn parse(
 }
 
 struct File<'a> {
-    document: &'a Document,
+    document: &'a Arc<Document>,
     root: &'a Root,
 }
 
@@ -81,9 +91,9 @@ impl File<'_> {
         let (matcher, matches) = self.matches(index, raw.matches)?;
         let settings = match (raw.settings, raw.settings_file) {
             (Some(_), Some(_)) => return Err(self.twofold_settings(index)),
-            (Some(table), None) => Settings::inline(table, at("settings"), self.document)?,
+            (Some(table), None) => Settings::inline(self.document, at("settings"), table)?,
             (None, Some(name)) => self.settings_file(&name, at("settings-file"))?,
-            (None, None) => Settings::none(at("settings")),
+            (None, None) => Settings::none(self.document, at("settings")),
         };
         let limits = raw.limits.checked().map_err(|error| {
             let path = at!["binding", index, "limits", error.name()];
@@ -143,7 +153,7 @@ impl File<'_> {
 
     fn settings_file(&self, name: &str, path: Vec<Step>) -> Result<Settings, ConfigError> {
         let text = self.root.read_text(name, Settings::FILE_BYTES_MAX);
-        Settings::file(name, self.checked(text, path)?)
+        Settings::parse(name, &self.checked(text, path)?)
     }
 
     fn checked<T, E: fmt::Display>(

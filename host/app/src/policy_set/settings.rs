@@ -4,6 +4,8 @@
 //! component and is not trusted: it is never fetched from elsewhere, and its patterns run on an
 //! engine that takes linear time.
 
+use std::sync::Arc;
+
 use jsonschema::paths::{Location, LocationSegment};
 use jsonschema::{PatternOptions, ValidationError};
 use serde_json::{Map, Value};
@@ -21,10 +23,10 @@ pub struct Settings {
 
 #[derive(Clone, Debug)]
 enum Origin {
-    /// In the configuration, at this path.
-    Inline(Vec<Step>),
-    /// In a file of its own.
-    File(String),
+    /// In a configuration, at this path.
+    Inline(Arc<Document>, Vec<Step>),
+    /// In a file of its own, or in an option of the command line.
+    Whole(String),
 }
 
 impl Settings {
@@ -32,26 +34,29 @@ impl Settings {
     pub(super) const FILE_BYTES_MAX: u64 = 64 << 20;
 
     /// `{}`; what is wrong with it is wrong with the binding at this path.
-    pub(super) fn none(path: Vec<Step>) -> Self {
-        Self { json: Json::empty_object(), origin: Origin::Inline(path) }
+    pub(super) fn none(document: &Arc<Document>, path: Vec<Step>) -> Self {
+        let origin = Origin::Inline(document.clone(), path);
+        Self { json: Json::empty_object(), origin }
     }
 
     /// A table of the configuration.
     pub(super) fn inline(
-        table: toml::Table,
+        document: &Arc<Document>,
         mut path: Vec<Step>,
-        document: &Document,
+        table: toml::Table,
     ) -> Result<Self, ConfigError> {
         let value = json_object(table, &mut path, document)?;
         let json = Json::from_value(&value).map_err(|error| document.error(&path, error))?;
-        Ok(Self { json, origin: Origin::Inline(path) })
+        Ok(Self { json, origin: Origin::Inline(document.clone(), path) })
     }
 
-    /// The text of a file of JSON.
-    pub(super) fn file(name: &str, text: String) -> Result<Self, ConfigError> {
-        let json =
-            Json::parse(&text).map_err(|error| ConfigError::in_file(name.as_ref(), error))?;
-        Ok(Self { json, origin: Origin::File(name.to_owned()) })
+    /// A text of JSON, and the name of the file or the option that it comes from.
+    ///
+    /// # Errors
+    /// Where it is no JSON that can be held exactly.
+    pub fn parse(name: &str, text: &str) -> Result<Self, ConfigError> {
+        let json = Json::parse(text).map_err(|error| ConfigError::in_file(name.as_ref(), error))?;
+        Ok(Self { json, origin: Origin::Whole(name.to_owned()) })
     }
 
     /// The settings as canonical JSON.
@@ -63,29 +68,25 @@ impl Settings {
     ///
     /// # Errors
     /// The first part that breaks it, with its path; or what is wrong with the schema itself.
-    pub(super) fn check(&self, schema: &Value, document: &Document) -> Result<(), ConfigError> {
+    pub(super) fn check(&self, schema: &Value) -> Result<(), ConfigError> {
         let validator = jsonschema::draft202012::options()
             .offline()
             .with_pattern_options(PatternOptions::regex())
             .build(schema)
-            .map_err(|error| self.broken_schema(&error, document))?;
+            .map_err(|error| self.broken_schema(&error))?;
         let value = self.json.to_value();
         match validator.iter_errors(&value).next() {
-            Some(error) => Err(self.violation(&error, document)),
+            Some(error) => Err(self.violation(&error)),
             None => Ok(()),
         }
     }
 
     /// An error about the settings as a whole.
-    pub(super) fn error(
-        &self,
-        message: impl std::fmt::Display,
-        document: &Document,
-    ) -> ConfigError {
-        ConfigError::at(self.place(&Location::new(), document), message)
+    pub(super) fn error(&self, message: impl std::fmt::Display) -> ConfigError {
+        ConfigError::at(self.place(&Location::new()), message)
     }
 
-    fn violation(&self, error: &ValidationError<'_>, document: &Document) -> ConfigError {
+    fn violation(&self, error: &ValidationError<'_>) -> ConfigError {
         let location = error.instance_path();
         let at = match location.as_str() {
             "" => String::new(),
@@ -93,20 +94,20 @@ impl Settings {
         };
         let what = shortened(&error.to_string());
         let message = format!("the settings break the policy's schema{at}: {what}");
-        ConfigError::at(self.place(location, document), message)
+        ConfigError::at(self.place(location), message)
             .with_hint("`writ check COMPONENT` shows the schema of a policy's settings")
     }
 
-    fn broken_schema(&self, error: &ValidationError<'_>, document: &Document) -> ConfigError {
+    fn broken_schema(&self, error: &ValidationError<'_>) -> ConfigError {
         let what = shortened(&error.to_string());
-        self.error(format!("the policy's own settings schema is no JSON Schema: {what}"), document)
+        self.error(format!("the policy's own settings schema is no JSON Schema: {what}"))
             .with_hint("tell whoever wrote the policy")
     }
 
-    fn place(&self, location: &Location, document: &Document) -> Place {
+    fn place(&self, location: &Location) -> Place {
         match &self.origin {
-            Origin::File(name) => Place { file: name.clone(), position: None },
-            Origin::Inline(path) => {
+            Origin::Whole(name) => Place { file: name.clone(), position: None },
+            Origin::Inline(document, path) => {
                 let steps = location.into_iter().map(|segment| match segment {
                     LocationSegment::Property(key) => Step::Key(key.to_string()),
                     LocationSegment::Index(index) => Step::Index(index),

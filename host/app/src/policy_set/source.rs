@@ -56,7 +56,7 @@ pub enum SourceError {
     Read(#[from] ReadError),
     /// Nothing has its digest.
     #[error(
-        "no built-in policy and no `*.wasm` file in `{DIRECTORY}/` has the digest `{0}`\nhint: `writ inspect` shows the digests of the built-in policies; copy the component into `{DIRECTORY}/` beside the configuration"
+        "no built-in policy and no `*.wasm` file in `{DIRECTORY}/` has the digest `{0}`\nhint: `writ check builtin:NAME` shows the digest of a built-in policy; copy the component into `{DIRECTORY}/` beside the configuration"
     )]
     Unknown(Digest),
     /// The directory of components is too full to search.

@@ -1,0 +1,84 @@
+//! The command line. Answers go to standard output, errors and logs to standard error.
+
+mod check;
+mod engine;
+mod eval;
+mod exit;
+mod input;
+mod inspect;
+mod serve;
+mod text;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{Environment, environment};
+use crate::telemetry::{LogConfig, log};
+pub use exit::Exit;
+use exit::Failure;
+
+/// A sandboxed WebAssembly policy host for AI agents
+#[derive(Debug, Parser)]
+#[command(name = "writ", version, after_help = exit::HELP, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Args),
+    Eval(eval::Args),
+    Check(check::Args),
+    Inspect(inspect::Args),
+}
+
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
+    // The child that compiles is this very binary: it starts nothing else.
+    if environment::first_argument().is_some_and(|argument| argument == engine::COMPILE) {
+        return writ_engine::run_compile_child();
+    }
+    match Cli::try_parse() {
+        Ok(cli) => finish(run(cli.command)),
+        Err(error) => {
+            // Help and version are no errors, and go to standard output. A closed stream is none.
+            let _ = error.print();
+            if error.use_stderr() { Exit::Usage.into() } else { Exit::Permitted.into() }
+        }
+    }
+}
+
+fn run(command: Command) -> Result<Exit, Failure> {
+    let environment = Environment::read();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::internal(format!("threads cannot be started: {error}")))?;
+    runtime.block_on(async {
+        match command {
+            Command::Serve(args) => serve::run(args, environment).await,
+            Command::Eval(args) => eval::run(args, environment).await,
+            Command::Check(args) => check::run(args).await,
+            Command::Inspect(args) => inspect::run(args, environment).await,
+        }
+    })
+}
+
+fn finish(result: Result<Exit, Failure>) -> ExitCode {
+    match result {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            text::to_stderr(&format!("error: {failure}\n"));
+            failure.exit.into()
+        }
+    }
+}
+
+/// Commands that are not servers log warnings only: what a policy logs at a lower level would
+/// stand between their lines.
+fn log_warnings() -> Result<(), Failure> {
+    let config = LogConfig { level: "warn".into(), ..LogConfig::default() };
+    log::init(&config).map_err(Failure::internal)
+}

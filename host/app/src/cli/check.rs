@@ -1,0 +1,102 @@
+//! `writ check`: what a component is, and why it would be refused.
+
+use serde_json::{Value, json};
+use writ_engine::{Description, LoadError, Report};
+
+use super::engine;
+use super::exit::{Exit, Failure};
+use super::input;
+use super::text::{self, lines, row};
+use crate::config::Config;
+
+/// Tell what a component is, and everything for which it would be refused
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// A component: a file, `-` for standard input, or `builtin:NAME`
+    #[arg(value_name = "COMPONENT")]
+    component: String,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(args: Args) -> Result<Exit, Failure> {
+    super::log_warnings()?;
+    let config = Config::bare(None)?;
+    let engine = engine::for_command(&config)?;
+    let (source, bytes) = input::component(&args.component, &config.engine.load)?;
+    let report = engine.report(&bytes).await;
+    let report = report.map_err(|error| Failure::refused(format!("`{source}`: {error}")))?;
+    match args.json {
+        true => text::json_to_stdout(&machine(&report))?,
+        false => text::to_stdout(&human(&source.to_string(), &report))?,
+    }
+    Ok(if report.problems.is_empty() { Exit::Permitted } else { Exit::Refused })
+}
+
+fn machine(report: &Report) -> Value {
+    json!({
+        "digest": report.digest,
+        "bytes": report.bytes,
+        "imports": report.imports,
+        "exports": report.exports,
+        "core_instances": report.core_instances,
+        "functions": report.functions,
+        "description": report.description.as_ref().map(description),
+        "not_preinitialised": report.not_preinitialised,
+        "problems": report.problems.iter().map(problem).collect::<Vec<_>>(),
+    })
+}
+
+pub(super) fn description(description: &Description) -> Value {
+    json!({
+        "name": description.name,
+        "version": description.version,
+        "summary": description.summary,
+        "settings_schema": description.settings_schema,
+    })
+}
+
+fn problem(problem: &LoadError) -> Value {
+    let text = problem.to_string();
+    let (message, hint) = match text.split_once("\nhint: ") {
+        Some((message, hint)) => (message, Some(hint)),
+        None => (text.as_str(), None),
+    };
+    json!({ "code": problem.code(), "message": message, "hint": hint })
+}
+
+fn human(source: &str, report: &Report) -> String {
+    let mut text = format!("{source}\n");
+    text += &row("digest", report.digest);
+    text += &row("size", format_args!("{} bytes", report.bytes));
+    text += &row(
+        "code",
+        format_args!("{} functions; core instances: {}", report.functions, report.core_instances),
+    );
+    text += &row("imports", lines(&report.imports));
+    text += &row("exports", lines(&report.exports));
+    if let Some(description) = &report.description {
+        let Description { name, version, summary, settings_schema } = description;
+        text += &row("policy", format_args!("{name} {version}\n{summary}"));
+        text += &row("configure", configure(report.not_preinitialised.as_deref()));
+        text += &row("settings", format_args!("{settings_schema:#}"));
+    }
+    match report.problems.as_slice() {
+        [] => text += "It would be loaded.\n",
+        problems => {
+            text += "It would be refused:\n";
+            problems
+                .iter()
+                .for_each(|problem| text += &row(problem.code(), format_args!("\n{problem}")));
+        }
+    }
+    text
+}
+
+fn configure(not_preinitialised: Option<&str>) -> String {
+    match not_preinitialised {
+        None => "runs once, when the policy is loaded".to_owned(),
+        Some(why) => format!("runs on each fresh instance: {why}"),
+    }
+}

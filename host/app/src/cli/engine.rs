@@ -1,0 +1,45 @@
+//! The engine as commands set it up: the configuration's bounds, and this binary as compiler.
+
+use cap_std::fs::Dir;
+use writ_engine::{CompilerCommand, Engine, EngineConfig};
+
+use super::exit::Failure;
+use crate::config::environment::current_program;
+use crate::config::{Config, EngineBounds};
+use crate::data_directory::DataDirectory;
+
+/// The argument that makes this binary compile what comes in on standard input.
+pub(super) const COMPILE: &str = "__compile";
+/// How many evaluations a command needs at the same time that is no server.
+const COMMAND_INSTANCES: u32 = 8;
+
+/// An engine within bounds; compiled code is kept in `cache`.
+pub(super) fn set_up(bounds: &EngineBounds, cache: Option<Dir>) -> Result<Engine, Failure> {
+    let program = current_program().map_err(|error| {
+        Failure::internal(format!("the path of this program is not known: {error}"))
+    })?;
+    let compiler = CompilerCommand { program, args: vec![COMPILE.into()] };
+    let config = EngineConfig {
+        load: bounds.load.clone(),
+        instances_max: bounds.instances_max,
+        memo_bytes_max: bounds.memo_bytes_max,
+        code_bytes_max: bounds.code_bytes_max,
+        cache,
+        compiler,
+    };
+    Engine::new(config).map_err(Failure::internal)
+}
+
+/// An engine for a command that is no server. It keeps compiled code only in a data directory that
+/// the operator gave, so that it leaves nothing behind otherwise.
+pub(super) fn for_command(config: &Config) -> Result<Engine, Failure> {
+    let bounds = EngineBounds { instances_max: COMMAND_INSTANCES, ..config.engine.clone() };
+    let cache = match config.data.given() {
+        Some(location) if bounds.disk_cache => {
+            let data = DataDirectory::open(location, config.root()).map_err(Failure::internal)?;
+            Some(data.cache().map_err(Failure::internal)?)
+        }
+        Some(_) | None => None,
+    };
+    set_up(&bounds, cache)
+}

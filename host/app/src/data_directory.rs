@@ -1,0 +1,125 @@
+//! The data directory: decisions, what policies store, and compiled code.
+//!
+//! It belongs to this host alone. Nobody else may write into it: what is in there is trusted to be
+//! what this host wrote.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, DirBuilder, DirBuilderExt, PermissionsExt};
+
+use crate::config::DataLocation;
+use crate::config::root::Root;
+
+/// Where compiled code is kept, inside.
+const CACHE: &str = "cache";
+
+/// A data directory that is there and ours.
+#[derive(Debug)]
+pub struct DataDirectory {
+    dir: Dir,
+    path: PathBuf,
+}
+
+/// There is no data directory to use.
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    /// It cannot be created or opened.
+    #[error("the data directory `{path}` cannot be opened: {source}")]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Other users may write into it.
+    #[error("other users may write into the data directory `{0}`\nhint: `chmod 700 {0}`")]
+    Shared(PathBuf),
+}
+
+impl DataDirectory {
+    /// Opens it, and creates it for this user alone where it is not there.
+    ///
+    /// # Errors
+    /// Each of [`DataError`].
+    pub fn open(location: &DataLocation, root: &Root) -> Result<Self, DataError> {
+        let path = match location {
+            DataLocation::Inside(name) => root.path().join(name),
+            DataLocation::Given(path) => path.clone(),
+        };
+        let opened = match location {
+            DataLocation::Inside(name) => create(root.dir(), Path::new(name)),
+            DataLocation::Given(path) => create_ambient(path),
+        };
+        let dir = opened.map_err(|source| DataError::Io { path: path.clone(), source })?;
+        let mode = dir.dir_metadata().map(|metadata| metadata.permissions().mode());
+        let mode = mode.map_err(|source| DataError::Io { path: path.clone(), source })?;
+        if mode & 0o022 != 0 {
+            return Err(DataError::Shared(path));
+        }
+        Ok(Self { dir, path })
+    }
+
+    /// The directory of compiled code, inside.
+    ///
+    /// # Errors
+    /// Where it cannot be created or opened.
+    pub fn cache(&self) -> Result<Dir, DataError> {
+        create(&self.dir, Path::new(CACHE))
+            .map_err(|source| DataError::Io { path: self.path.join(CACHE), source })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+fn create(parent: &Dir, name: &Path) -> io::Result<Dir> {
+    parent.create_dir_with(name, DirBuilder::new().recursive(true).mode(0o700))?;
+    parent.open_dir(name)
+}
+
+fn create_ambient(path: &Path) -> io::Result<Dir> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    Dir::open_ambient_dir(path, ambient_authority())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    fn open(mode: u32) -> Result<DataDirectory, DataError> {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("data");
+        fs::create_dir(&path).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+        DataDirectory::open(
+            &DataLocation::Inside("data".into()),
+            &Root::open(parent.path()).unwrap(),
+        )
+    }
+
+    #[test]
+    fn a_directory_that_others_may_write_is_refused() {
+        assert!(matches!(open(0o777), Err(DataError::Shared(_))));
+        assert!(matches!(open(0o770), Err(DataError::Shared(_))));
+        assert!(open(0o750).is_ok());
+    }
+
+    #[test]
+    fn what_is_created_is_for_this_user_alone() {
+        let parent = tempfile::tempdir().unwrap();
+        let root = Root::open(parent.path()).unwrap();
+        let data = DataDirectory::open(&DataLocation::Inside("a/b".into()), &root).unwrap();
+        data.cache().unwrap();
+        for path in ["a/b", "a/b/cache"] {
+            let mode = fs::metadata(parent.path().join(path)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o700, "{path}");
+        }
+    }
+}
