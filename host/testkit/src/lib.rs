@@ -1,1 +1,8 @@
-//! placeholder
+//! Test support for Writ: guests by name, case files against components, hosts as processes.
+//!
+//! For tests alone: a failure is a panic that says what went wrong.
+
+pub mod cases;
+pub mod guests;
+pub mod http;
+pub mod server;

@@ -68,6 +68,14 @@ pub fn init(config: &LogConfig) -> Result<(), LogError> {
     done.map_err(|_| LogError::AlreadySet)
 }
 
+/// Whether a configuration can be used.
+///
+/// # Errors
+/// [`LogError::Level`].
+pub fn check(config: &LogConfig) -> Result<(), LogError> {
+    filter(&config.level).map(drop)
+}
+
 fn filter(level: &str) -> Result<EnvFilter, LogError> {
     let refused = |reason: String| LogError::Level { level: level.to_owned(), reason };
     // A bare word that is no level would be taken for the name of a target.

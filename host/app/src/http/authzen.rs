@@ -1,0 +1,153 @@
+//! AuthZEN 1.0: one question, or several at once.
+//!
+//! A denial is an answer of status 200. Among several, what is wrong with one question is a denial
+//! of that one; what is wrong with the whole is a problem.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, Request as HttpRequest};
+use axum::response::Response;
+use futures_util::future;
+use writ_core::Request;
+
+use super::json::{self, FieldError};
+use super::problem::{Problem, ProblemCode};
+use super::reply::{DecisionReply, DecisionsReply, ok};
+use super::wire::{EvaluationBody, EvaluationsBody, ItemBody, Semantic};
+use super::{App, REQUEST_ID, body};
+use crate::service::{Active, Answer, Meta, Undecided};
+use crate::telemetry::TraceContext;
+
+/// Where one question is asked.
+pub const EVALUATION: &str = "/access/v1/evaluation";
+/// Where several are.
+pub const EVALUATIONS: &str = "/access/v1/evaluations";
+/// How many questions may be asked at once.
+pub const ITEMS_MAX: usize = 256;
+/// How much of a caller's request id is stored, in bytes; all of it is echoed.
+const REQUEST_ID_BYTES_MAX: usize = 256;
+
+/// Decides one question.
+#[utoipa::path(
+    post, path = EVALUATION, tag = "authzen", operation_id = "evaluate",
+    params(("X-Request-ID" = Option<String>, Header, description = "Echoed.")),
+    request_body = EvaluationBody,
+    responses(
+        (status = 200, body = DecisionReply<'static>, description = "Decided. A denial is `decision: false`."),
+        super::openapi::DecisionErrors,
+    ),
+)]
+pub async fn evaluation(
+    State(app): State<Arc<App>>,
+    request: HttpRequest<Body>,
+) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
+    let body = body::read(&parts.headers, body, app.body_bytes_max).await?;
+    let question = json::read::<EvaluationBody>(&body)?.into_request();
+    let active = app.service.active();
+    let answer = app.service.decide(&active, question, meta(&parts.headers)).await?;
+    Ok(ok(&DecisionReply::decided(&answer)))
+}
+
+/// Decides several questions.
+#[utoipa::path(
+    post, path = EVALUATIONS, tag = "authzen", operation_id = "evaluateSeveral",
+    params(("X-Request-ID" = Option<String>, Header, description = "Echoed.")),
+    request_body = EvaluationsBody,
+    responses(
+        (status = 200, body = super::openapi::OneOrSeveral<'static>, description = "Decided; one decision where `evaluations` was absent or empty."),
+        super::openapi::DecisionErrors,
+    ),
+)]
+pub async fn evaluations(
+    State(app): State<Arc<App>>,
+    request: HttpRequest<Body>,
+) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
+    let body = body::read(&parts.headers, body, app.body_bytes_max).await?;
+    let mut several = json::read::<EvaluationsBody>(&body)?;
+    let defaults = several.take_defaults();
+    let meta = meta(&parts.headers);
+    let active = app.service.active();
+    if several.evaluations.is_empty() {
+        let question = defaults.into_request(&ItemBody::default(), "").map_err(Problem::field)?;
+        let answer = app.service.decide(&active, question, meta).await?;
+        return Ok(ok(&DecisionReply::decided(&answer)));
+    }
+    if several.evaluations.len() > ITEMS_MAX {
+        let message = format!("has more than {ITEMS_MAX} items");
+        return Err(Problem::field(FieldError { pointer: "/evaluations".into(), message }));
+    }
+    let batch = Batch { app: &app, active: &active, meta };
+    let questions = several.evaluations.iter().enumerate().map(|(index, item)| {
+        let pointer = format!("/evaluations/{index}");
+        json::read_part::<ItemBody>(item.get(), &pointer)?.into_request(&defaults, &pointer)
+    });
+    let replies = batch.decide(questions, several.options.evaluations_semantic).await;
+    let replies = replies.iter().map(|reply| match reply {
+        Ok(answer) => DecisionReply::decided(answer),
+        Err(problem) => DecisionReply::failed(problem),
+    });
+    Ok(ok(&DecisionsReply::new(replies.collect())))
+}
+
+/// Several questions on their way to an answer.
+struct Batch<'a> {
+    app: &'a App,
+    active: &'a Active,
+    meta: Meta,
+}
+
+impl Batch<'_> {
+    async fn decide(
+        &self,
+        questions: impl Iterator<Item = Result<Request, FieldError>>,
+        semantic: Semantic,
+    ) -> Vec<Result<Answer, Problem>> {
+        let last = |reply: &Result<Answer, Problem>| {
+            let permits = reply.as_ref().is_ok_and(Answer::permits);
+            match semantic {
+                Semantic::ExecuteAll => false,
+                Semantic::DenyOnFirstDeny => !permits,
+                Semantic::PermitOnFirstPermit => permits,
+            }
+        };
+        if semantic == Semantic::ExecuteAll {
+            // Side by side, so that they share the wait for the disk.
+            return future::join_all(questions.map(|question| self.one(question))).await;
+        }
+        let mut replies = Vec::new();
+        for question in questions {
+            replies.push(self.one(question).await);
+            if replies.last().is_some_and(last) {
+                break;
+            }
+        }
+        replies
+    }
+
+    async fn one(&self, question: Result<Request, FieldError>) -> Result<Answer, Problem> {
+        let question = question.map_err(Problem::field)?;
+        Ok(self.app.service.decide(self.active, question, self.meta.clone()).await?)
+    }
+}
+
+fn meta(headers: &HeaderMap) -> Meta {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    Meta {
+        request_id: text(REQUEST_ID.as_str())
+            .map(|id| id.chars().take(REQUEST_ID_BYTES_MAX).collect()),
+        trace: headers.get("traceparent").and_then(|value| TraceContext::parse(value.as_bytes())),
+    }
+}
+
+impl From<Undecided> for Problem {
+    fn from(undecided: Undecided) -> Self {
+        match undecided {
+            Undecided::StorageUnavailable => Self::new(ProblemCode::StorageUnavailable)
+                .with_hint("nothing was decided; ask again later"),
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Whether the host lives, has started, and takes requests.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::App;
+use crate::lifecycle::Stage;
+use crate::service::Records;
+
+/// How long the store may take to answer a check.
+const PING_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The state of the host.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Health {
+    status: Status,
+    /// What was checked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    checks: Vec<Check>,
+}
+
+/// One thing that must hold.
+#[derive(Debug, Serialize, ToSchema)]
+struct Check {
+    name: &'static str,
+    status: Status,
+}
+
+/// Whether it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+enum Status {
+    Pass,
+    Fail,
+}
+
+/// The process answers.
+#[utoipa::path(
+    get, path = "/health", tag = "health", operation_id = "live",
+    responses((status = 200, body = Health, description = "It lives."), super::openapi::NameErrors),
+)]
+pub async fn live() -> Response {
+    Health { status: Status::Pass, checks: Vec::new() }.into_response()
+}
+
+/// The host has started: it has loaded its policies and listens.
+#[utoipa::path(
+    get, path = "/health/startup", tag = "health", operation_id = "startup",
+    responses(
+        (status = 200, body = Health, description = "It has started."),
+        (status = 503, body = Health, description = "Not yet."),
+        super::openapi::NameErrors,
+    ),
+)]
+pub async fn startup(State(app): State<Arc<App>>) -> Response {
+    let started = app.lifecycle.stage() != Stage::Starting;
+    Health::of(vec![Check::new("server", started)]).into_response()
+}
+
+/// The host takes requests: it listens, is not about to stop, and can store decisions.
+#[utoipa::path(
+    get, path = "/ready", tag = "health", operation_id = "ready",
+    responses(
+        (status = 200, body = Health, description = "It takes requests."),
+        (status = 503, body = Health, description = "It does not; the check that fails says why."),
+        super::openapi::NameErrors,
+    ),
+)]
+pub async fn ready(State(app): State<Arc<App>>) -> Response {
+    let store = match app.service.records() {
+        Records::Durable(store) => {
+            matches!(tokio::time::timeout(PING_TIMEOUT, store.ping()).await, Ok(Ok(())))
+        }
+        Records::Ephemeral(_) => true,
+    };
+    Health::of(vec![
+        Check::new("server", app.lifecycle.stage() == Stage::Serving),
+        Check::new("policies", !app.service.active().is_empty()),
+        Check::new("store", store),
+    ])
+    .into_response()
+}
+
+impl Health {
+    fn of(checks: Vec<Check>) -> Self {
+        let passes = checks.iter().all(|check| check.status == Status::Pass);
+        Self { status: Status::of(passes), checks }
+    }
+}
+
+impl Check {
+    fn new(name: &'static str, passes: bool) -> Self {
+        Self { name, status: Status::of(passes) }
+    }
+}
+
+impl Status {
+    fn of(passes: bool) -> Self {
+        if passes { Self::Pass } else { Self::Fail }
+    }
+}
+
+impl IntoResponse for Health {
+    fn into_response(self) -> Response {
+        let status = match self.status {
+            Status::Pass => StatusCode::OK,
+            Status::Fail => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        (status, Json(self)).into_response()
+    }
+}

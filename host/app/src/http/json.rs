@@ -1,0 +1,319 @@
+//! Reading JSON bodies: strictly, and with errors that name the field.
+//!
+//! A body is read once, by types. Only where that fails is it read again, more slowly, to learn
+//! where it fails. A name that is given twice in an object is refused (RFC 7493, section 2.3):
+//! readers differ in which one they keep, and the action that runs must be the one decided.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+use writ_core::Json;
+use writ_core::json::InvalidJson;
+
+/// A text that may not be empty.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Text(pub String);
+
+/// A JSON object in canonical form; `{}` by default, never null.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Object(pub Json);
+
+/// A body cannot be used.
+#[derive(Debug, PartialEq, Eq)]
+pub enum BodyError {
+    /// It is not JSON.
+    Malformed(String),
+    /// It is JSON of another shape.
+    Invalid(FieldError),
+}
+
+/// A field cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldError {
+    /// Where it is: a JSON pointer (RFC 6901).
+    pub pointer: String,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+/// Reads a body.
+///
+/// # Errors
+/// What is wrong, and with which field.
+pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, BodyError> {
+    serde_json::from_slice(body).map_err(|_| explain::<T>(body))
+}
+
+/// Reads a part of a body that is JSON already.
+///
+/// # Errors
+/// The field below `pointer` that is wrong.
+pub fn read_part<T: DeserializeOwned>(part: &str, pointer: &str) -> Result<T, FieldError> {
+    serde_json::from_str(part).map_err(|_| match explain::<T>(part.as_bytes()) {
+        BodyError::Malformed(message) => FieldError { pointer: pointer.to_owned(), message },
+        BodyError::Invalid(FieldError { pointer: inner, message }) => {
+            FieldError { pointer: format!("{pointer}{inner}"), message }
+        }
+    })
+}
+
+/// For a field that may be absent but not null.
+///
+/// # Errors
+/// Where the value, null included, is no `T`.
+pub fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    d: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(d).map(Some)
+}
+
+fn explain<T: DeserializeOwned>(body: &[u8]) -> BodyError {
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    let error = match serde_path_to_error::deserialize::<_, T>(&mut reader) {
+        Err(error) => error,
+        // The value is well, so it is what follows it.
+        Ok(_) => {
+            let error = reader.end().expect_err("the first reading failed");
+            return BodyError::Malformed(error.to_string());
+        }
+    };
+    if !error.inner().is_data() {
+        return BodyError::Malformed(error.inner().to_string());
+    }
+    let message = error.inner().to_string();
+    let mut pointer = pointer(error.path());
+    if let Some(field) = missing_field(&message) {
+        pointer.push('/');
+        pointer.push_str(field);
+        return BodyError::Invalid(FieldError { pointer, message: "is required".into() });
+    }
+    BodyError::Invalid(FieldError { pointer, message })
+}
+
+fn missing_field(message: &str) -> Option<&str> {
+    message.strip_prefix("missing field `")?.split('`').next()
+}
+
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    let mut pointer = String::new();
+    for segment in path {
+        match segment {
+            Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
+            Segment::Map { key } => {
+                pointer.push('/');
+                pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
+            }
+            Segment::Enum { .. } | Segment::Unknown => {}
+        }
+    }
+    pointer
+}
+
+impl Default for Object {
+    fn default() -> Self {
+        Self(Json::empty_object())
+    }
+}
+
+impl TryFrom<String> for Text {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, &'static str> {
+        if text.is_empty() { Err("must not be empty") } else { Ok(Self(text)) }
+    }
+}
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let object = deserializer.deserialize_map(ObjectVisitor)?;
+        // A hint is a second line; in an answer it stands in the same sentence.
+        let one_line = |error: InvalidJson| error.to_string().replace("\nhint: ", "; ");
+        Json::from_object(object).map(Self).map_err(|e| serde::de::Error::custom(one_line(e)))
+    }
+}
+
+struct ObjectVisitor;
+
+impl<'de> Visitor<'de> for ObjectVisitor {
+    type Value = Map<String, Value>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut object = Map::new();
+        while let Some(name) = map.next_key::<String>()? {
+            let Strict(value) = map.next_value()?;
+            if object.contains_key(&name) {
+                let text = format_args!("the name `{name}` is given twice");
+                return Err(serde::de::Error::custom(text));
+            }
+            object.insert(name, value);
+        }
+        Ok(object)
+    }
+}
+
+/// Any value whose objects give each name once.
+struct Strict(Value);
+
+impl<'de> Deserialize<'de> for Strict {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(StrictVisitor).map(Self)
+    }
+}
+
+struct StrictVisitor;
+
+impl<'de> Visitor<'de> for StrictVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
+        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("not a finite number"))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut array = Vec::new();
+        while let Some(Strict(item)) = items.next_element()? {
+            array.push(item);
+        }
+        Ok(array.into())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Value, A::Error> {
+        ObjectVisitor.visit_map(map).map(Value::Object)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "only read")]
+    struct Outer {
+        inner: Inner,
+        #[serde(default)]
+        context: Object,
+        #[serde(default, deserialize_with = "present")]
+        extra: Option<Inner>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "only read")]
+    struct Inner {
+        id: Text,
+    }
+
+    fn check(body: &str, pointer: &str, message: &str) {
+        match read::<Outer>(body.as_bytes()) {
+            Err(BodyError::Invalid(error)) => {
+                assert_eq!(error.pointer, pointer, "{body}");
+                assert!(error.message.starts_with(message), "{body}: {}", error.message);
+            }
+            other => panic!("{body}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_field_that_is_wrong_is_named() {
+        check("{}", "/inner", "is required");
+        check(r#"{"inner":{}}"#, "/inner/id", "is required");
+        check(r#"{"inner":{"id":""}}"#, "/inner/id", "must not be empty");
+        check(r#"{"inner":{"id":7}}"#, "/inner/id", "invalid type: integer `7`, expected a string");
+        check(r#"{"inner":{"id":null}}"#, "/inner/id", "invalid type: null");
+        check(r#"{"inner":null}"#, "/inner", "invalid type: null");
+        check(r#"{"inner":{"id":"x"},"extra":null}"#, "/extra", "invalid type: null");
+        check(
+            r#"{"inner":{"id":"x"},"context":null}"#,
+            "/context",
+            "invalid type: null, expected an object",
+        );
+        check(r#"{"inner":{"id":"x"},"context":[]}"#, "/context", "invalid type: sequence");
+        check("[]", "", "invalid length 0");
+        check("7", "", "invalid type: integer `7`");
+    }
+
+    #[test]
+    fn a_name_that_is_given_twice_is_refused() {
+        check(r#"{"inner":{"id":"x","id":"y"}}"#, "/inner", "duplicate field `id`");
+        let context = |json: &str| format!(r#"{{"inner":{{"id":"x"}},"context":{json}}}"#);
+        check(&context(r#"{"a":1,"a":2}"#), "/context", "the name `a` is given twice");
+        check(&context(r#"{"a":[{"b":1,"b":1}]}"#), "/context/a/0", "the name `b` is given twice");
+        check(&context(r#"{"a":1,"\u0061":2}"#), "/context", "the name `a` is given twice");
+    }
+
+    #[test]
+    fn a_number_that_would_be_rounded_is_refused() {
+        let body = r#"{"inner":{"id":"x"},"context":{"n":9007199254740993}}"#;
+        check(body, "/context", "the number 9007199254740993 cannot be held exactly; send it as");
+    }
+
+    #[test]
+    fn what_is_not_json_is_malformed() {
+        for body in
+            ["", " ", "{", "nul", r#"{"inner":{"id":"x"}} x"#, "{\"inner\":{\"id\":\"\u{1}\"}}"]
+        {
+            assert!(
+                matches!(read::<Outer>(body.as_bytes()), Err(BodyError::Malformed(_))),
+                "{body}"
+            );
+        }
+        assert!(matches!(
+            read::<Outer>(b"{\"inner\":{\"id\":\"\xff\"}}"),
+            Err(BodyError::Malformed(_))
+        ));
+        let deep = format!(
+            r#"{{"inner":{{"id":"x"}},"context":{{"a":{}1{}}}}}"#,
+            "[".repeat(500),
+            "]".repeat(500)
+        );
+        assert!(matches!(read::<Outer>(deep.as_bytes()), Err(BodyError::Malformed(_))));
+    }
+
+    #[test]
+    fn a_part_is_named_below_its_place() {
+        let error = read_part::<Inner>("{}", "/evaluations/3").unwrap_err();
+        assert_eq!(error.pointer, "/evaluations/3/id");
+    }
+
+    #[test]
+    fn what_is_absent_is_an_empty_object() {
+        let outer: Outer = read(br#"{"inner":{"id":"x"},"more":true}"#).unwrap();
+        assert_eq!(outer.context.0.as_str(), "{}");
+        assert!(outer.extra.is_none());
+    }
+}

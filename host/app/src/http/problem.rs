@@ -1,0 +1,185 @@
+//! Errors over HTTP: problem details (RFC 9457), a stable `type` for each code.
+//!
+//! A denial is no error: it is an answer of status 200 with `decision: false`.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::json::{BodyError, FieldError};
+
+/// The media type of problem details.
+pub const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
+
+macro_rules! problem_codes {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $code:literal, $status:ident, $title:literal;)+) => {
+        /// What went wrong. Codes are stable: they are never renamed.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum ProblemCode { $($(#[doc = $doc])+ $variant,)+ }
+
+        impl ProblemCode {
+            /// Every code.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The code, as callers read it.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $code),+ }
+            }
+
+            /// The status that it is answered with.
+            pub const fn status(self) -> StatusCode {
+                match self { $(Self::$variant => StatusCode::$status),+ }
+            }
+
+            /// What it means, whatever the occurrence.
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$variant => $title),+ }
+            }
+        }
+    };
+}
+
+problem_codes! {
+    /// The body is not JSON.
+    MalformedJson = "malformed-json", BAD_REQUEST, "the body is not JSON";
+    /// A field is missing, empty, of the wrong type or out of its bounds.
+    InvalidRequest = "invalid-request", BAD_REQUEST, "a field of the request cannot be used";
+    /// The body is not announced as JSON. 400 and not 415, as the certification of AuthZEN asks.
+    ContentType = "content-type-unsupported", BAD_REQUEST, "the body must be `application/json`";
+    /// The body breaks HTTP.
+    BodyUnreadable = "body-unreadable", BAD_REQUEST, "the body ended before it was complete";
+    /// The body is larger than the host takes.
+    BodyTooLarge = "body-too-large", PAYLOAD_TOO_LARGE, "the body is larger than this host takes";
+    /// The `Origin` is not one of those that may call.
+    OriginNotAllowed = "origin-not-allowed", FORBIDDEN, "this origin may not call this host";
+    /// No such resource.
+    NotFound = "not-found", NOT_FOUND, "there is nothing at this path";
+    /// Another method is wanted.
+    MethodNotAllowed = "method-not-allowed", METHOD_NOT_ALLOWED, "this path takes another method";
+    /// The `Host` is not one of this host's names.
+    HostNotAllowed = "host-not-allowed", MISDIRECTED_REQUEST, "this host does not answer to this name";
+    /// The decision could not be stored, so it is not given.
+    StorageUnavailable = "storage-unavailable", SERVICE_UNAVAILABLE, "the decision could not be stored";
+    /// The host itself failed.
+    Internal = "internal", INTERNAL_SERVER_ERROR, "the host failed";
+}
+
+/// An error, as it is answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// What went wrong.
+    pub code: ProblemCode,
+    /// What is particular to this occurrence.
+    pub detail: Option<String>,
+    /// A next step for the caller.
+    pub hint: Option<String>,
+    /// The field that is wrong: a JSON pointer into the body (RFC 6901).
+    pub pointer: Option<String>,
+}
+
+/// Problem details (RFC 9457).
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct ProblemBody<'a> {
+    /// `urn:writ:problem:` and the code.
+    #[serde(rename = "type")]
+    #[schema(example = "urn:writ:problem:invalid-request")]
+    kind: String,
+    /// What the code means.
+    title: &'a str,
+    /// The HTTP status.
+    #[schema(minimum = 400, maximum = 599)]
+    status: u16,
+    /// A stable code.
+    #[schema(example = "invalid-request")]
+    code: &'a str,
+    /// What is particular to this occurrence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'a str>,
+    /// A next step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'a str>,
+    /// The field of the body that is wrong: a JSON pointer (RFC 6901).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "/subject/id")]
+    pointer: Option<&'a str>,
+}
+
+impl Problem {
+    /// A problem of which nothing more is to be said.
+    pub fn new(code: ProblemCode) -> Self {
+        Self { code, detail: None, hint: None, pointer: None }
+    }
+
+    /// Adds what is particular to this occurrence.
+    #[must_use]
+    pub fn with_detail(self, detail: impl Into<String>) -> Self {
+        Self { detail: Some(detail.into()), ..self }
+    }
+
+    /// Adds a next step.
+    #[must_use]
+    pub fn with_hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
+    }
+
+    /// A field that is wrong.
+    pub fn field(error: FieldError) -> Self {
+        let code = ProblemCode::InvalidRequest;
+        Self { code, detail: Some(error.message), hint: None, pointer: Some(error.pointer) }
+    }
+
+    pub(super) fn body(&self) -> ProblemBody<'_> {
+        ProblemBody {
+            kind: format!("urn:writ:problem:{}", self.code.as_str()),
+            title: self.code.title(),
+            status: self.code.status().as_u16(),
+            code: self.code.as_str(),
+            detail: self.detail.as_deref(),
+            hint: self.hint.as_deref(),
+            pointer: self.pointer.as_deref(),
+        }
+    }
+}
+
+impl From<BodyError> for Problem {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::Malformed(detail) => {
+                Self::new(ProblemCode::MalformedJson).with_detail(detail)
+            }
+            BodyError::Invalid(error) => Self::field(error),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let body = serde_json::to_vec(&self.body()).expect("strings and a number are always JSON");
+        (self.code.status(), [(header::CONTENT_TYPE, CONTENT_TYPE)], body).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn codes_are_distinct_and_their_statuses_are_errors() {
+        let codes: HashSet<_> = ProblemCode::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(codes.len(), ProblemCode::ALL.len());
+        assert!(ProblemCode::ALL.iter().all(|code| code.status().as_u16() >= 400));
+    }
+
+    #[test]
+    fn a_problem_is_written_as_rfc_9457_says() {
+        let error = FieldError { pointer: "/subject/id".into(), message: "is required".into() };
+        let text = serde_json::to_string(&Problem::field(error).body()).unwrap();
+        assert_eq!(
+            text,
+            r#"{"type":"urn:writ:problem:invalid-request","title":"a field of the request cannot be used","status":400,"code":"invalid-request","detail":"is required","pointer":"/subject/id"}"#
+        );
+    }
+}

@@ -1,0 +1,236 @@
+//! What callers are answered: an AuthZEN decision, and in its `context` who decided and why.
+
+use axum::http::header::{CONTENT_TYPE, HeaderValue};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+use writ_core::requirement::{Disposition, Requirement};
+use writ_core::{Action, BindingName, Digest, FaultCode, Json, Mode, Outcome, PolicyRecord, Stage};
+
+use super::problem::{Problem, ProblemBody};
+use crate::service::Answer;
+
+/// A decision.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Decision)]
+pub struct DecisionReply<'a> {
+    /// Whether the action may go on.
+    decision: bool,
+    /// Who decided, and why.
+    context: ContextReply<'a>,
+}
+
+/// Decisions, in the order of the questions.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Decisions)]
+pub struct DecisionsReply<'a> {
+    /// The decisions; fewer than questions where the semantic stops early.
+    evaluations: Vec<DecisionReply<'a>>,
+}
+
+/// Who decided, and why; or why nobody could.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DecisionContext)]
+#[serde(untagged)]
+enum ContextReply<'a> {
+    Decided(DecidedReply<'a>),
+    Failed(FailedReply<'a>),
+}
+
+/// The error of one question among several.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = FailedContext)]
+struct FailedReply<'a> {
+    error: ProblemBody<'a>,
+}
+
+/// Who decided, and why.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DecidedContext)]
+struct DecidedReply<'a> {
+    /// The decision's id: a UUID version 7. It is stored under this id.
+    #[schema(format = "uuid")]
+    decision_id: &'a str,
+    /// Digest of the policy set that decided.
+    #[schema(value_type = String, example = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")]
+    policy_set: Digest,
+    /// `allowed`, `amended`, `approval-required`, `denied-by-policy`, `denied-by-fault`,
+    /// `all-abstained` or `no-policy-matched`.
+    code: &'static str,
+    /// Why the action may not go on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    /// What each policy said, in the order in which they were asked.
+    policies: Vec<PolicyReply<'a>>,
+    /// What people must agree to before the action may go on.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    requirements: Vec<RequirementReply<'a>>,
+    /// The action that may go on in place of the one that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    action: Option<ActionReply<'a>>,
+}
+
+/// What one policy said.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PolicyVerdict)]
+struct PolicyReply<'a> {
+    /// The binding's name.
+    #[schema(value_type = String)]
+    binding: &'a BindingName,
+    /// Whether the verdict counts: `enforce` or `shadow`.
+    #[schema(value_type = String)]
+    mode: Mode,
+    /// `abstain`, `allow`, `amend`, `deny`, `require-approval`, or `fault` where there is none.
+    verdict: &'a str,
+    /// The reason of a denial, or what the fault is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    /// The fault's stable code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "out-of-fuel")]
+    fault: Option<FaultCode>,
+    /// What the policy said beside its verdict.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    annotations: Option<&'a serde_json::Value>,
+    /// Fuel burnt.
+    fuel: u64,
+    /// Time taken, in microseconds.
+    duration_us: u64,
+    /// Whether the verdict was remembered from an equal request.
+    memoised: bool,
+}
+
+/// What people must agree to.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Requirement)]
+struct RequirementReply<'a> {
+    /// The binding whose policy asks for it.
+    #[schema(value_type = String)]
+    binding: &'a BindingName,
+    title: &'a str,
+    reason: &'a str,
+    /// Asked one after the other; every stage must agree.
+    stages: Vec<StageReply<'a>>,
+    /// Whether the subject may be one of its approvers.
+    allow_self_approval: bool,
+    /// Whether a vote must carry a reason.
+    reason_required: bool,
+}
+
+/// People who are asked together.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Stage)]
+struct StageReply<'a> {
+    /// `user:ID` or `group:ID`.
+    approvers: &'a [String],
+    /// How many distinct people must say yes.
+    quorum: u32,
+    /// How long the stage stays open, in seconds.
+    expires_after_seconds: u32,
+    /// What happens then: `deny`, `escalate` or `approve`.
+    #[schema(value_type = String)]
+    on_expiry: Disposition,
+}
+
+/// The action that may go on.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AmendedAction)]
+struct ActionReply<'a> {
+    name: &'a str,
+    #[schema(value_type = Object)]
+    properties: &'a RawValue,
+}
+
+impl<'a> DecisionReply<'a> {
+    /// A decision that was made.
+    pub fn decided(answer: &'a Answer) -> Self {
+        let requirements = match &answer.outcome {
+            Outcome::ApprovalRequired(requirements) => requirements.as_slice(),
+            Outcome::Allowed | Outcome::Amended | Outcome::Denied(_) => &[],
+        };
+        let context = DecidedReply {
+            decision_id: &answer.id,
+            policy_set: answer.policy_set,
+            code: answer.outcome.code(),
+            reason: answer.reason(),
+            policies: answer.policies.iter().map(PolicyReply::new).collect(),
+            requirements: requirements.iter().map(RequirementReply::new).collect(),
+            action: answer.amended.as_ref().map(ActionReply::new),
+        };
+        Self { decision: answer.permits(), context: ContextReply::Decided(context) }
+    }
+
+    /// One question among several that could not be decided, and so is denied.
+    pub fn failed(problem: &'a Problem) -> Self {
+        let error = problem.body();
+        Self { decision: false, context: ContextReply::Failed(FailedReply { error }) }
+    }
+}
+
+impl<'a> DecisionsReply<'a> {
+    /// Decisions, in the order of the questions.
+    pub fn new(evaluations: Vec<DecisionReply<'a>>) -> Self {
+        Self { evaluations }
+    }
+}
+
+impl<'a> PolicyReply<'a> {
+    fn new(record: &'a PolicyRecord) -> Self {
+        Self {
+            binding: &record.binding,
+            mode: record.mode,
+            verdict: &record.verdict,
+            reason: record.reason.as_deref(),
+            fault: record.fault,
+            annotations: record.annotations.as_ref(),
+            fuel: record.fuel,
+            duration_us: record.duration_us,
+            memoised: record.memoised,
+        }
+    }
+}
+
+impl<'a> RequirementReply<'a> {
+    fn new((binding, requirement): &'a (BindingName, Requirement)) -> Self {
+        Self {
+            binding,
+            title: &requirement.title,
+            reason: &requirement.reason,
+            stages: requirement.stages.iter().map(StageReply::new).collect(),
+            allow_self_approval: requirement.allow_self_approval,
+            reason_required: requirement.reason_required,
+        }
+    }
+}
+
+impl<'a> StageReply<'a> {
+    fn new(stage: &'a Stage) -> Self {
+        Self {
+            approvers: &stage.approvers,
+            quorum: stage.quorum,
+            expires_after_seconds: stage.expires_after_seconds,
+            on_expiry: stage.on_expiry,
+        }
+    }
+}
+
+impl<'a> ActionReply<'a> {
+    fn new(action: &'a Action) -> Self {
+        Self { name: &action.name, properties: raw(&action.properties) }
+    }
+}
+
+/// The text as it is, without building its value.
+fn raw(json: &Json) -> &RawValue {
+    serde_json::from_str(json.as_str()).expect("canonical text is JSON")
+}
+
+/// Answers 200 with a JSON body.
+pub fn ok(body: &impl Serialize) -> Response {
+    let mut bytes = Vec::with_capacity(1_024);
+    serde_json::to_writer(&mut bytes, body).expect("replies are always JSON");
+    const JSON: HeaderValue = HeaderValue::from_static("application/json");
+    ([(CONTENT_TYPE, JSON)], bytes).into_response()
+}

@@ -1,0 +1,158 @@
+//! The server: accepts connections, answers requests, and stops without losing any.
+//!
+//! Socket and shutdown come from outside. Every connection is a task that the server owns; when it
+//! returns, none is left, and the store is closed.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::task::JoinSet;
+
+use crate::http::{self, App};
+use crate::lifecycle::Stage;
+use crate::service::Records;
+
+/// How many connections are served at the same time; more wait to be accepted.
+const CONNECTIONS_MAX: usize = 4_096;
+/// How long a client may take to send the head of a request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long accepting rests after the system refused, for example for want of descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How a server ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Every request was answered.
+    Drained,
+    /// Some were cut off, because they took longer than the drain time-out.
+    CutOff(usize),
+}
+
+/// Serves until `shutdown` is done, then finishes the requests under way, at most for
+/// `drain_timeout`, and closes the store.
+///
+/// # Errors
+/// Where the store does not close.
+pub async fn run(
+    listener: TcpListener,
+    app: Arc<App>,
+    drain_timeout: Duration,
+    shutdown: impl Future<Output = ()>,
+) -> anyhow::Result<Ended> {
+    let (stop, stopped) = watch::channel(());
+    let mut server = Server {
+        router: http::router(app.clone()),
+        app: app.clone(),
+        slots: Arc::new(Semaphore::new(CONNECTIONS_MAX)),
+        connections: JoinSet::new(),
+        stopped,
+    };
+    app.lifecycle.advance(Stage::Serving);
+    let mut shutdown = pin!(shutdown);
+    loop {
+        tokio::select! {
+            () = &mut shutdown => break,
+            accepted = server.accept(&listener) => server.start(accepted),
+        }
+    }
+    app.lifecycle.advance(Stage::Draining);
+    drop(listener);
+    drop(stop);
+    let ended = server.drain(drain_timeout).await;
+    if let Records::Durable(store) = app.service.records() {
+        store.clone().close().await?;
+    }
+    Ok(ended)
+}
+
+struct Server {
+    app: Arc<App>,
+    router: Router,
+    slots: Arc<Semaphore>,
+    connections: JoinSet<()>,
+    stopped: watch::Receiver<()>,
+}
+
+type Accepted = (TcpStream, OwnedSemaphorePermit);
+
+impl Server {
+    async fn accept(&mut self, listener: &TcpListener) -> Accepted {
+        let slot = self.slots.clone().acquire_owned().await.expect("the semaphore is never closed");
+        loop {
+            match listener.accept().await {
+                Ok((stream, _)) => return (stream, slot),
+                Err(error) if is_of_one_connection(&error) => {}
+                Err(error) => {
+                    tracing::error!(%error, "no connection can be accepted now");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    fn start(&mut self, (stream, slot): Accepted) {
+        // Tasks that have ended are forgotten as others begin.
+        while self.connections.try_join_next().is_some() {}
+        // Answers are small and whole: waiting for more to send would only delay them.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection has ended before it began");
+        }
+        let (app, router, stopped) = (self.app.clone(), self.router.clone(), self.stopped.clone());
+        self.connections.spawn(async move {
+            serve(stream, app, router, stopped).await;
+            drop(slot);
+        });
+    }
+
+    async fn drain(mut self, timeout: Duration) -> Ended {
+        let all = async { while self.connections.join_next().await.is_some() {} };
+        if tokio::time::timeout(timeout, all).await.is_ok() {
+            return Ended::Drained;
+        }
+        let left = self.connections.len();
+        tracing::warn!(left, "connections are cut off: they took longer than the drain time-out");
+        self.connections.shutdown().await;
+        Ended::CutOff(left)
+    }
+}
+
+/// Serves one connection until its client closes it, or the server stops and it is idle.
+async fn serve(stream: TcpStream, app: Arc<App>, router: Router, mut stopped: watch::Receiver<()>) {
+    let answer = service_fn(|request: hyper::Request<Incoming>| {
+        let (app, router) = (&app, &router);
+        async move { Ok::<_, Infallible>(http::answer(app, router, request.map(Body::new)).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), answer);
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        ended = &mut connection => ended,
+        // The sender is dropped: that is the sign.
+        _ = stopped.changed() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection broke");
+    }
+}
+
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}

@@ -1,0 +1,78 @@
+//! Deciding: evaluates the bound policies, combines what they say, and keeps the decision.
+//!
+//! One request goes one way: an [`Active`] set is taken once, each binding that matches is
+//! evaluated in order ([`round`]), the decision is committed together with what the policies want
+//! to store, and only then answered. HTTP and commands are not known here.
+
+pub mod active;
+pub mod answer;
+mod contention;
+mod decide;
+pub mod ephemeral;
+pub mod records;
+mod round;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use writ_core::Tenant;
+use writ_core::ports::StorageReader;
+
+use crate::breaker::BreakerConfig;
+use crate::policy_set::Snapshot;
+use crate::telemetry::Metrics;
+pub use active::Active;
+pub use answer::{Answer, Undecided};
+pub use decide::Meta;
+pub use records::Records;
+
+/// What decides: a policy set, behind a pointer that a reload swaps, and where decisions go.
+pub struct Service {
+    active: ArcSwap<Active>,
+    records: Records,
+    reader: Arc<dyn StorageReader>,
+    metrics: Arc<Metrics>,
+    contention: contention::Contention,
+    started: Instant,
+}
+
+impl Service {
+    /// A service that decides by `snapshot`, for the only tenant that there is so far.
+    pub fn new(
+        snapshot: Snapshot,
+        breaker: BreakerConfig,
+        records: Records,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let active = Active::new(snapshot, &Tenant::default(), breaker, &metrics);
+        Self {
+            active: ArcSwap::from_pointee(active),
+            reader: records.reader(),
+            records,
+            metrics,
+            contention: contention::Contention::default(),
+            started: Instant::now(),
+        }
+    }
+
+    /// The policy set as it is now. A request takes it once and keeps it to its end.
+    pub fn active(&self) -> Arc<Active> {
+        self.active.load_full()
+    }
+
+    /// Where decisions are kept.
+    pub fn records(&self) -> &Records {
+        &self.records
+    }
+
+    /// Counters of what the service does.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Milliseconds since the service began, on a clock that does not go backwards.
+    fn clock_ms(&self) -> u64 {
+        self.started.elapsed().as_millis() as u64
+    }
+}

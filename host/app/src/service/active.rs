@@ -1,0 +1,156 @@
+//! The policy set that decides now: a snapshot, and what the service keeps for each of its bindings.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use writ_core::ports::Namespace;
+use writ_core::{Digest, FaultCode, Tenant};
+
+use crate::breaker::{Admission, Breaker, BreakerConfig, End, Position};
+use crate::policy_set::{Bound, Snapshot};
+use crate::telemetry::{BindingMetrics, Metrics};
+
+/// A policy set in use.
+pub struct Active {
+    /// Digest of the set.
+    pub digest: Digest,
+    pub(super) tenant: Tenant,
+    pub(super) bindings: Vec<ActiveBinding>,
+}
+
+/// A binding in use.
+pub(super) struct ActiveBinding {
+    pub bound: Bound,
+    pub namespace: Arc<Namespace>,
+    pub metrics: BindingMetrics,
+    // Guards the breaker's state; held for a few instructions, never across an evaluation.
+    breaker: Mutex<Breaker>,
+}
+
+/// The right to evaluate a binding once. Dropped without an end, it settles as
+/// [`End::Unknown`], so that a request whose caller has gone away does not hold the probe.
+pub(super) struct Permit<'a> {
+    binding: &'a ActiveBinding,
+    admission: Admission,
+    clock_ms: u64,
+    settled: bool,
+}
+
+impl Active {
+    /// Puts a snapshot to use.
+    pub fn new(
+        snapshot: Snapshot,
+        tenant: &Tenant,
+        breaker: BreakerConfig,
+        metrics: &Metrics,
+    ) -> Self {
+        let active = |bound: Bound| {
+            let name = bound.binding.name.clone();
+            let metrics = metrics.binding(&name);
+            metrics.breaker(Position::Closed);
+            ActiveBinding {
+                namespace: Arc::new(Namespace { tenant: tenant.clone(), binding: name }),
+                metrics,
+                breaker: Mutex::new(Breaker::new(breaker)),
+                bound,
+            }
+        };
+        let bindings = snapshot.bindings.into_iter().map(active).collect();
+        Self { digest: snapshot.digest, tenant: tenant.clone(), bindings }
+    }
+
+    /// How many policies are bound.
+    pub fn len(&self) -> usize {
+        self.bindings.len()
+    }
+
+    /// Whether no policy is bound, so that everything is denied.
+    pub fn is_empty(&self) -> bool {
+        self.bindings.is_empty()
+    }
+}
+
+impl ActiveBinding {
+    /// The right to evaluate the policy once; none where the breaker is open.
+    pub(super) fn admit(&self, clock_ms: u64) -> Option<Permit<'_>> {
+        let mut breaker = self.breaker();
+        let admission = breaker.admit(clock_ms);
+        if admission != Some(Admission::Pass) {
+            self.metrics.breaker(breaker.position());
+        }
+        let permit = |admission| Permit { binding: self, admission, clock_ms, settled: false };
+        admission.map(permit)
+    }
+
+    fn breaker(&self) -> MutexGuard<'_, Breaker> {
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Permit<'_> {
+    /// Tells how the evaluation ended, at `clock_ms`.
+    pub(super) fn settle(mut self, end: End, clock_ms: u64) {
+        self.clock_ms = clock_ms;
+        self.end(end);
+    }
+
+    fn end(&mut self, end: End) {
+        self.settled = true;
+        let mut breaker = self.binding.breaker();
+        let before = breaker.position();
+        breaker.settle(self.admission, end, self.clock_ms);
+        let after = breaker.position();
+        drop(breaker);
+        if before != after {
+            self.binding.metrics.breaker(after);
+            self.log(after);
+        }
+    }
+
+    fn log(&self, position: Position) {
+        let binding = self.binding.bound.binding.name.as_str();
+        match position {
+            Position::Open => tracing::warn!(
+                binding,
+                "the binding is rested: its policy keeps running into its limits"
+            ),
+            Position::Closed => tracing::info!(binding, "the binding is in use again"),
+            Position::HalfOpen => {}
+        }
+    }
+}
+
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        if !self.settled {
+            self.end(End::Unknown);
+        }
+    }
+}
+
+/// What a fault tells the breaker: whether the policy costs more than it was given.
+pub(super) fn end_of(code: FaultCode) -> End {
+    match code {
+        FaultCode::Trap
+        | FaultCode::OutOfFuel
+        | FaultCode::DeadlineExceeded
+        | FaultCode::Timeout
+        | FaultCode::StackOverflow
+        | FaultCode::MemoryLimit
+        | FaultCode::TableLimit
+        | FaultCode::HandleLimit
+        | FaultCode::HostCallLimit
+        | FaultCode::HostCallBytesLimit
+        | FaultCode::LogLimit
+        | FaultCode::ResultTooLarge => End::Failure,
+        // The policy answered, if wrongly: that costs nobody else anything.
+        FaultCode::GuestError | FaultCode::ResultInvalid | FaultCode::AmendmentInvalid => {
+            End::Success
+        }
+        FaultCode::ArgumentTooLarge
+        | FaultCode::StorageConflict
+        | FaultCode::StorageUnavailable
+        | FaultCode::BreakerOpen
+        | FaultCode::Overloaded
+        | FaultCode::Internal => End::Unknown,
+    }
+}

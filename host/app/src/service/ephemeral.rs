@@ -1,0 +1,155 @@
+//! Storage that lives as long as the process: what `writ eval` and cases decide on.
+//!
+//! It keeps the rules of the store (versions, conflicts, generations) and none of its durability.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use writ_core::Ledger;
+use writ_core::ledger::{Listing, Stored, Usage};
+use writ_core::ports::{Namespace, Page, PortFuture, StorageReader};
+
+/// Storage in memory. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Ephemeral {
+    // Guards everything that is stored; held for one read or one commit, never across an await.
+    spaces: Arc<Mutex<HashMap<Namespace, Space>>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Space {
+    keys: BTreeMap<String, Stored>,
+    generation: u64,
+}
+
+impl Ephemeral {
+    /// Applies the writes of all ledgers, or of none.
+    ///
+    /// # Errors
+    /// The namespaces in which something has changed since it was read.
+    pub fn commit(&self, ledgers: &[(Arc<Namespace>, Ledger)]) -> Result<(), Vec<Arc<Namespace>>> {
+        let mut spaces = self.lock();
+        let empty = Space::default();
+        let stale = |(namespace, ledger): &&(Arc<Namespace>, Ledger)| {
+            !spaces.get(&**namespace).unwrap_or(&empty).holds(ledger)
+        };
+        let conflicts: Vec<_> = ledgers.iter().filter(stale).map(|(n, _)| n.clone()).collect();
+        if !conflicts.is_empty() {
+            return Err(conflicts);
+        }
+        for (namespace, ledger) in ledgers {
+            spaces.entry((**namespace).clone()).or_default().apply(ledger);
+        }
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Namespace, Space>> {
+        self.spaces.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn with<T>(&self, namespace: &Namespace, read: impl FnOnce(&Space) -> T) -> T {
+        match self.lock().get(namespace) {
+            Some(space) => read(space),
+            None => read(&Space::default()),
+        }
+    }
+}
+
+impl Space {
+    fn holds(&self, ledger: &Ledger) -> bool {
+        let version = |key: &str| self.keys.get(key).map_or(0, |stored| stored.version);
+        ledger.reads().all(|(key, seen)| version(key) == seen)
+            && ledger.generation().is_none_or(|seen| seen == self.generation)
+    }
+
+    fn apply(&mut self, ledger: &Ledger) {
+        for write in ledger.writes() {
+            let was = self.keys.get(&write.key).is_some_and(|stored| stored.value.is_some());
+            if was != write.stored.value.is_some() {
+                self.generation += 1;
+            }
+            self.keys.insert(write.key, write.stored);
+        }
+    }
+
+    fn usage(&self) -> Usage {
+        let held = self.keys.iter().filter_map(|(key, stored)| {
+            stored.value.as_ref().map(|value| (key.len() + value.len()) as u64)
+        });
+        held.fold(Usage::default(), |usage, bytes| Usage {
+            keys: usage.keys + 1,
+            bytes: usage.bytes + bytes,
+        })
+    }
+
+    fn list(&self, page: Page<'_>) -> Listing {
+        let first = page.after.filter(|after| *after >= page.prefix).unwrap_or(page.prefix);
+        let keys = self
+            .keys
+            .range(first.to_owned()..)
+            .take_while(|(key, _)| key.starts_with(page.prefix))
+            .filter(|(key, _)| page.after.is_none_or(|after| key.as_str() > after))
+            .filter(|(_, stored)| stored.live(page.now_ms).is_some())
+            .take(page.limit)
+            .map(|(key, _)| key.clone());
+        Listing { keys: keys.collect(), generation: self.generation }
+    }
+}
+
+impl StorageReader for Ephemeral {
+    fn read<'a>(&'a self, namespace: &'a Namespace, key: &'a str) -> PortFuture<'a, Stored> {
+        let stored = self.with(namespace, |space| space.keys.get(key).cloned());
+        Box::pin(async move { Ok(stored.unwrap_or(Stored::ABSENT)) })
+    }
+
+    fn usage<'a>(&'a self, namespace: &'a Namespace) -> PortFuture<'a, Usage> {
+        let usage = self.with(namespace, Space::usage);
+        Box::pin(async move { Ok(usage) })
+    }
+
+    fn list<'a>(&'a self, namespace: &'a Namespace, page: Page<'a>) -> PortFuture<'a, Listing> {
+        let listing = self.with(namespace, |space| space.list(page));
+        Box::pin(async move { Ok(listing) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use writ_core::Limits;
+
+    fn namespace() -> Arc<Namespace> {
+        Arc::new(Namespace { tenant: Default::default(), binding: "b".parse().unwrap() })
+    }
+
+    fn increment(memory: &Ephemeral, read_at: &Space) -> Result<(), Vec<Arc<Namespace>>> {
+        let mut ledger = Ledger::new(0, &Limits::default());
+        ledger.learn_usage(Usage::default());
+        ledger.learn("n", read_at.keys.get("n").cloned().unwrap_or(Stored::ABSENT));
+        ledger.increment("n", 1, None).unwrap();
+        memory.commit(&[(namespace(), ledger)])
+    }
+
+    #[test]
+    fn what_was_read_before_a_change_conflicts() {
+        let memory = Ephemeral::default();
+        let before = Space::default();
+        assert_eq!(increment(&memory, &before), Ok(()));
+        assert_eq!(increment(&memory, &before), Err(vec![namespace()]));
+        let after = memory.with(&namespace(), Clone::clone);
+        assert_eq!(increment(&memory, &after), Ok(()));
+        assert_eq!(memory.with(&namespace(), |s| s.keys["n"].value.clone()), Some(b"2".to_vec()));
+        assert_eq!(memory.with(&namespace(), Space::usage), Usage { keys: 1, bytes: 2 });
+    }
+
+    #[test]
+    fn pages_follow_each_other_in_byte_order() {
+        let stored = Stored { version: 1, value: Some(vec![]), expires_at_ms: None };
+        let keys = ["a", "b1", "b2", "b3", "c"].map(|key| (key.to_owned(), stored.clone()));
+        let space = Space { keys: keys.into(), generation: 0 };
+        let page = |after| space.list(Page { prefix: "b", after, limit: 2, now_ms: 0 }).keys;
+        assert_eq!(page(None), ["b1", "b2"]);
+        assert_eq!(page(Some("b2")), ["b3"]);
+        assert_eq!(page(Some("b3")), [""; 0]);
+    }
+}

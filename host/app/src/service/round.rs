@@ -1,0 +1,199 @@
+//! One round: every binding that matches is evaluated once, in order, and the verdicts combined.
+//!
+//! A round changes nothing that lasts. A decision may take more than one, where storage changed
+//! meanwhile.
+
+use std::sync::Arc;
+
+use writ_core::ports::Namespace;
+use writ_core::{
+    Commit, Digest, Fault, FaultCode, Json, Ledger, Mode, Outcome, PolicyDecision, PolicyRecord,
+    Request, Verdict, Verdicts,
+};
+use writ_engine::{Call, Evaluation, Execution};
+
+use super::Service;
+use super::active::{Active, ActiveBinding, end_of};
+use crate::breaker::End;
+
+/// What one round gave.
+pub(super) struct Round {
+    /// What was decided.
+    pub outcome: Outcome,
+    /// The request as policies amended it.
+    pub request: Request,
+    /// What each policy said.
+    pub policies: Vec<PolicyRecord>,
+    /// What must still be so when the decision is kept, and what is then to be written.
+    pub ledgers: Vec<(Arc<Namespace>, Ledger)>,
+}
+
+/// What stays the same from round to round.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub active: &'a Active,
+    pub execution: &'a Arc<Execution>,
+    pub digest: Digest,
+}
+
+struct Staged {
+    namespace: Arc<Namespace>,
+    ledger: Ledger,
+    commit: Commit,
+    faulted: bool,
+}
+
+impl Service {
+    /// Evaluates a request once.
+    pub(super) async fn round(&self, asked: Asked<'_>, request: Request) -> Round {
+        let mut verdicts = Verdicts::new(request);
+        let mut digest = asked.digest;
+        let mut policies = Vec::with_capacity(asked.active.bindings.len());
+        let mut staged = Vec::new();
+        for binding in &asked.active.bindings {
+            let core = &binding.bound.binding;
+            if !core.matcher.matches(verdicts.request()) {
+                continue;
+            }
+            let mut evaluation = self.evaluate(asked, binding, verdicts.request(), &digest).await;
+            let amends = matches!(
+                &evaluation.result,
+                Ok(PolicyDecision { verdict: Verdict::Amend { .. }, .. })
+            );
+            if let Err(fault) = verdicts.add(&core.name, core.mode, evaluation.result.as_ref()) {
+                evaluation.result = Err(fault);
+            } else if amends && core.mode == Mode::Enforce {
+                digest = verdicts.request().digest();
+            }
+            self.report(asked, binding, verdicts.request(), &evaluation);
+            policies.push(record(binding, &evaluation));
+            let faulted = evaluation.result.is_err();
+            if let (Mode::Enforce, Some(ledger)) = (core.mode, evaluation.ledger) {
+                let namespace = binding.namespace.clone();
+                staged.push(Staged { namespace, ledger, commit: core.commit, faulted });
+            }
+        }
+        let (outcome, request) = verdicts.combine();
+        let ledgers = staged.into_iter().filter_map(|staged| staged.settle(&outcome)).collect();
+        Round { outcome, request, policies, ledgers }
+    }
+
+    async fn evaluate(
+        &self,
+        asked: Asked<'_>,
+        binding: &ActiveBinding,
+        request: &Request,
+        request_digest: &Digest,
+    ) -> Evaluation {
+        let Some(permit) = binding.admit(self.clock_ms()) else {
+            binding.metrics.refused();
+            return refused();
+        };
+        let call = Call {
+            request,
+            request_digest,
+            execution: asked.execution,
+            namespace: &binding.namespace,
+            storage: &self.reader,
+        };
+        let evaluation = binding.bound.image.evaluate(call).await;
+        let end = match &evaluation.result {
+            Ok(_) => End::Success,
+            Err(fault) => end_of(fault.code),
+        };
+        permit.settle(end, self.clock_ms());
+        binding.metrics.evaluated(evaluation.duration, evaluation.fuel, evaluation.memoised);
+        evaluation
+    }
+
+    /// Counts what a policy said, and logs a fault: here and nowhere else.
+    fn report(
+        &self,
+        asked: Asked<'_>,
+        binding: &ActiveBinding,
+        request: &Request,
+        evaluation: &Evaluation,
+    ) {
+        binding.metrics.said(evaluation.result.as_ref());
+        match &evaluation.result {
+            Ok(PolicyDecision { verdict: Verdict::Deny { .. }, .. })
+                if binding.bound.binding.mode == Mode::Enforce =>
+            {
+                let policy = &binding.bound.image.description().name;
+                self.metrics.violated(policy, &request.action.name);
+            }
+            Ok(_) => {}
+            Err(fault) => {
+                self.metrics.faulted(fault);
+                log(fault, binding, &asked.execution.id);
+            }
+        }
+    }
+}
+
+impl Staged {
+    /// The ledger as it is to be committed: reads always count, writes only where they are kept.
+    fn settle(mut self, outcome: &Outcome) -> Option<(Arc<Namespace>, Ledger)> {
+        let kept = match self.commit {
+            Commit::Always => true,
+            Commit::OnPermit => outcome.permits(),
+        };
+        if !kept || self.faulted {
+            self.ledger.discard_writes();
+        }
+        (!self.ledger.is_empty()).then_some((self.namespace, self.ledger))
+    }
+}
+
+fn refused() -> Evaluation {
+    let text = "the policy has run into its limits too often and is rested";
+    Evaluation {
+        result: Err(Fault::new(FaultCode::BreakerOpen, text)),
+        fuel: 0,
+        duration: std::time::Duration::ZERO,
+        host_calls: 0,
+        memory_peak_bytes: 0,
+        memoised: false,
+        ledger: None,
+    }
+}
+
+fn record(binding: &ActiveBinding, evaluation: &Evaluation) -> PolicyRecord {
+    let (verdict, reason, fault, annotations) = match &evaluation.result {
+        Ok(PolicyDecision { verdict, annotations }) => {
+            let reason = match verdict {
+                Verdict::Deny { reason } => Some(reason.clone()),
+                Verdict::Abstain
+                | Verdict::Allow
+                | Verdict::Amend { .. }
+                | Verdict::RequireApproval { .. } => None,
+            };
+            (verdict.name(), reason, None, Some(annotations))
+        }
+        Err(fault) => ("fault", Some(fault.message.clone()), Some(fault.code), None),
+    };
+    let said = |annotations: &&Json| annotations.as_str() != "{}";
+    PolicyRecord {
+        binding: binding.bound.binding.name.clone(),
+        image: binding.bound.image.digest(),
+        mode: binding.bound.binding.mode,
+        verdict: verdict.to_owned(),
+        reason,
+        fault,
+        annotations: annotations.filter(said).map(Json::to_value),
+        fuel: evaluation.fuel,
+        duration_us: evaluation.duration.as_micros() as u64,
+        memoised: evaluation.memoised,
+    }
+}
+
+fn log(fault: &Fault, binding: &ActiveBinding, decision: &str) {
+    let (code, message, detail) = (fault.code.as_str(), fault.message.as_str(), fault.detail());
+    let binding = binding.bound.binding.name.as_str();
+    // A breaker says once that it is open; each request that it refuses is not worth a line.
+    if fault.code == FaultCode::BreakerOpen {
+        tracing::debug!(decision, binding, code, "the policy was not asked");
+    } else {
+        tracing::warn!(decision, binding, code, detail, "the policy gave no verdict: {message}");
+    }
+}

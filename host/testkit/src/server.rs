@@ -1,0 +1,135 @@
+//! A real `writ serve`: a process in a directory of its own, on a port of its own.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use crate::http::Client;
+
+/// A server that runs until it is stopped, killed or dropped.
+#[derive(Debug)]
+pub struct Writ {
+    program: PathBuf,
+    directory: TempDir,
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Writ {
+    /// Starts a server with a configuration. `program` is `env!("CARGO_BIN_EXE_writ")`. Policies
+    /// that the configuration names by path are written into its directory by `place` before.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub fn start(program: impl AsRef<Path>, config: &str, place: &[(&str, Vec<u8>)]) -> Self {
+        let directory = tempfile::tempdir().expect("a directory for the server");
+        for (name, bytes) in place {
+            std::fs::write(directory.path().join(name), bytes).expect("a policy can be written");
+        }
+        std::fs::write(directory.path().join("writ.toml"), config).expect("a file can be written");
+        let program = program.as_ref().to_owned();
+        let (child, address) = spawn(&program, directory.path());
+        Self { program, directory, child, address }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its directory: configuration and data.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// A new connection to it.
+    ///
+    /// # Panics
+    /// If it does not listen.
+    pub fn client(&self) -> Client {
+        Client::connect(self.address).expect("the server listens")
+    }
+
+    /// Kills it, as `kill -9` does, and waits until it is gone.
+    ///
+    /// # Panics
+    /// If it cannot be waited for.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("a child can be killed");
+        self.child.wait().expect("a child can be waited for");
+    }
+
+    /// Asks it to stop, as an orchestrator does.
+    ///
+    /// # Panics
+    /// If it has ended already.
+    pub fn ask_to_stop(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).expect("the server runs");
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Panics
+    /// If it cannot be waited for.
+    pub fn wait(&mut self) -> ExitStatus {
+        self.child.wait().expect("a child can be waited for")
+    }
+
+    /// Starts it again in the same directory, after it has ended.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub fn restart(&mut self) {
+        (self.child, self.address) = spawn(&self.program, self.directory.path());
+    }
+}
+
+impl Drop for Writ {
+    fn drop(&mut self) {
+        // It may have ended already.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+fn spawn(program: &Path, directory: &Path) -> (Child, SocketAddr) {
+    let mut child = Command::new(program)
+        .args(["serve", "--config", "writ.toml", "--listen", "127.0.0.1:0"])
+        .current_dir(directory)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the program can be run");
+    let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+    let address = lines.by_ref().map_while(Result::ok).find_map(|line| address_in(&line));
+    // What it prints later is read away, so that it never waits for a reader.
+    std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
+    match address {
+        Some(address) => (child, address),
+        None => panic!("the server did not start: {}", child.wait().expect("it has ended")),
+    }
+}
+
+/// The address in the line that says where the server listens.
+fn address_in(line: &str) -> Option<SocketAddr> {
+    let (_, rest) = line.split_once("http://")?;
+    let end = rest.find(|c: char| !(c.is_ascii_hexdigit() || ".:[]".contains(c)));
+    rest[..end.unwrap_or(rest.len())].parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_address_is_found_in_a_sentence() {
+        let address = Some("127.0.0.1:8181".parse().unwrap());
+        assert_eq!(address_in("listening on http://127.0.0.1:8181"), address);
+        assert_eq!(address_in("curl http://127.0.0.1:8181/access/v1/evaluation"), address);
+        assert_eq!(address_in("nothing"), None);
+    }
+}
