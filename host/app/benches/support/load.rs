@@ -1,0 +1,214 @@
+//! The client: connections that each ask, wait for the whole answer, and ask again, in a process of
+//! its own and as cheaply as it can, because it shares the machine with what it measures.
+
+use std::io::Read;
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// The argument that makes the bench a client.
+pub(crate) const ARGUMENT: &str = "__load";
+/// What is asked before anything counts.
+const WARM_UP: Duration = Duration::from_millis(200);
+/// Subjects in whose name one connection asks, none of them in another's.
+const SUBJECTS: u64 = 250;
+
+/// Whether a question was asked before.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) enum Question {
+    /// Always the same.
+    Same,
+    /// Never the same, in the name of many subjects.
+    Varying,
+}
+
+/// What is to be asked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Load {
+    pub(crate) address: SocketAddr,
+    pub(crate) connections: usize,
+    pub(crate) question: Question,
+    pub(crate) action: &'static str,
+}
+
+/// What a client saw.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Seen {
+    requests: usize,
+    seconds: f64,
+    pub(crate) p50_us: f64,
+    pub(crate) p99_us: f64,
+}
+
+/// A client that runs.
+pub(crate) struct Running(Child);
+
+impl Load {
+    /// Asks for so long and tells what it saw.
+    pub(crate) fn run(self, duration: Duration) -> Seen {
+        let mut child = self.start(duration).0;
+        let mut text = String::new();
+        let output = child.stdout.as_mut().expect("it is piped");
+        output.read_to_string(&mut text).expect("the client says what it saw");
+        child.wait().expect("a child can be waited for");
+        serde_json::from_str(&text).expect("the client saw no error")
+    }
+
+    /// Starts asking for so long.
+    pub(crate) fn start(self, duration: Duration) -> Running {
+        let program = std::env::current_exe().expect("a program knows itself");
+        let question = serde_json::to_string(&self.question).expect("it is a word");
+        let mut command = Command::new(program);
+        command.arg(ARGUMENT).arg(self.address.to_string()).arg(self.connections.to_string());
+        command.args([duration.as_millis().to_string(), question, self.action.to_owned()]);
+        Running(command.stdout(Stdio::piped()).spawn().expect("a client can be started"))
+    }
+}
+
+impl Running {
+    /// Ends it before its time.
+    pub(crate) fn stop(mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+impl Seen {
+    pub(crate) fn per_second(&self) -> f64 {
+        self.requests as f64 / self.seconds
+    }
+}
+
+/// The whole life of a client: its arguments are those of [`Load::start`].
+pub(crate) fn run(arguments: &[String]) {
+    let [address, connections, millis, question, action] = arguments else {
+        panic!("a client takes five arguments");
+    };
+    let address: SocketAddr = address.parse().expect("an address");
+    let connections: u64 = connections.parse().expect("a number of connections");
+    let duration = Duration::from_millis(millis.parse().expect("milliseconds"));
+    let question: Question = serde_json::from_str(question).expect("a question");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let (seconds, mut taken) = runtime.block_on(async {
+        let begin = Instant::now() + WARM_UP;
+        let until = begin + duration;
+        let tasks: Vec<_> = (0..connections)
+            .map(|number| {
+                let asker = Asker::new(address, number, question, action);
+                tokio::task::spawn(asker.ask(begin, until))
+            })
+            .collect();
+        let mut taken = Vec::new();
+        for task in tasks {
+            taken.extend(task.await.expect("a connection ends well"));
+        }
+        (begin.elapsed().as_secs_f64(), taken)
+    });
+    taken.sort_unstable();
+    let at = |per_mille: usize| {
+        taken[taken.len() * per_mille / 1_000].as_nanos() as f64 / 1_000.0
+    };
+    let seen = Seen { requests: taken.len(), seconds, p50_us: at(500), p99_us: at(990) };
+    println!("{}", serde_json::to_string(&seen).expect("figures are JSON"));
+}
+
+/// One connection and what it asks.
+struct Asker {
+    address: SocketAddr,
+    request: Vec<u8>,
+    subject_at: usize,
+    argument_at: usize,
+    question: Question,
+    number: u64,
+    /// Unlike in any run before, because a server remembers.
+    first: u64,
+}
+
+impl Asker {
+    fn new(address: SocketAddr, number: u64, question: Question, action: &str) -> Self {
+        let body = format!(
+            r#"{{"subject":{{"type":"agent","id":"agent-0000000000","properties":{{"team":"payments"}}}},"action":{{"name":"{action}","properties":{{"path":"/reports/0000000000.pdf","note":"The statement of the last quarter, as the customer asked for it.","pages":[1,2,3],"options":{{"format":"text","limit":4096}}}}}},"resource":{{"type":"file","id":"report","properties":{{"owner":"finance","class":"internal"}}}},"context":{{"session":"7d3f","channel":"chat"}}}}"#
+        );
+        let head = format!(
+            "POST /access/v1/evaluation HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        let at = |text: &str| head.len() + body.find(text).expect("the body holds it") + text.len();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970");
+        Self {
+            address,
+            subject_at: at("agent-"),
+            argument_at: at("/reports/"),
+            request: [head.as_bytes(), body.as_bytes()].concat(),
+            question,
+            number,
+            first: now.as_nanos() as u64 / 100 + number * 1_000_000_000,
+        }
+    }
+
+    /// Asks until a time, and gives what each answer took that was asked after `begin`.
+    async fn ask(mut self, begin: Instant, until: Instant) -> Vec<Duration> {
+        let mut stream = TcpStream::connect(self.address).await.expect("the server listens");
+        stream.set_nodelay(true).expect("a connection takes options");
+        let mut taken = Vec::with_capacity(100_000);
+        let mut buffer = vec![0; 16 << 10];
+        for turn in 0.. {
+            if let Question::Varying = self.question {
+                self.vary(turn);
+            }
+            let start = Instant::now();
+            if start >= until {
+                break;
+            }
+            stream.write_all(&self.request).await.expect("the server reads");
+            answer(&mut stream, &mut buffer).await;
+            if start >= begin {
+                taken.push(start.elapsed());
+            }
+        }
+        taken
+    }
+
+    fn vary(&mut self, turn: u64) {
+        let subject = self.number * SUBJECTS + turn % SUBJECTS;
+        digits(&mut self.request[self.subject_at..], subject);
+        digits(&mut self.request[self.argument_at..], self.first + turn);
+    }
+}
+
+/// Ten decimal digits.
+fn digits(at: &mut [u8], mut number: u64) {
+    for digit in at[..10].iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
+}
+
+/// Reads one answer to its end; it must be of status 200.
+async fn answer(stream: &mut TcpStream, buffer: &mut [u8]) {
+    let mut filled = 0;
+    loop {
+        let count = stream.read(&mut buffer[filled..]).await.expect("the server answers");
+        assert!(count > 0, "the server closed the connection");
+        filled += count;
+        let seen = &buffer[..filled];
+        let Some(head) = seen.windows(4).position(|bytes| bytes == b"\r\n\r\n") else { continue };
+        assert!(seen.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(seen));
+        if filled >= head + 4 + length(&seen[..head]) {
+            return;
+        }
+    }
+}
+
+fn length(head: &[u8]) -> usize {
+    const NAME: &[u8] = b"content-length: ";
+    let at = head.windows(NAME.len()).position(|bytes| bytes.eq_ignore_ascii_case(NAME));
+    let digits = &head[at.expect("answers are announced with their length") + NAME.len()..];
+    let digits = digits.iter().take_while(|byte| byte.is_ascii_digit());
+    digits.fold(0, |sum, digit| sum * 10 + usize::from(digit - b'0'))
+}

@@ -1,0 +1,20 @@
+//! What memory a process takes, as Linux counts it. Elsewhere there is no figure (NaN).
+
+/// What is resident now, in MiB.
+pub(crate) fn resident(process: u32) -> f64 {
+    field(process, "VmRSS:")
+}
+
+/// The most that ever was resident, in MiB.
+pub(crate) fn peak(process: u32) -> f64 {
+    field(process, "VmHWM:")
+}
+
+fn field(process: u32, name: &str) -> f64 {
+    let kib = || -> Option<f64> {
+        let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+        line.trim().strip_suffix(" kB")?.parse().ok()
+    };
+    kib().map_or(f64::NAN, |kib| kib / 1_024.0)
+}

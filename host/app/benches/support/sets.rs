@@ -1,0 +1,116 @@
+//! The policy sets that are measured.
+
+use writ_testkit::guests;
+use writ_testkit::server::Writ;
+
+/// A configuration, and the policies that it names.
+pub(crate) struct Set {
+    config: String,
+    policies: Vec<(String, Vec<u8>)>,
+}
+
+/// A server with a set.
+pub(crate) fn start(set: &Set) -> Writ {
+    let place: Vec<_> =
+        set.policies.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())).collect();
+    Writ::start(env!("CARGO_BIN_EXE_writ"), &set.config, &place)
+}
+
+/// One policy that asks its host nothing.
+pub(crate) fn one() -> Set {
+    Set::of(&[Bound { settings: NAMES, ..Bound::new("tools", "tool-list") }])
+}
+
+/// Names, conditions over arguments, and a rate that is kept in storage.
+pub(crate) fn three() -> Set {
+    Set::of(&[
+        Bound { settings: NAMES, ..Bound::new("tools", "tool-list") },
+        Bound { settings: RULES, ..Bound::new("rules", "rules") },
+        Bound { settings: RATE, ..Bound::new("rate", "rate-limit") },
+    ])
+}
+
+/// One policy, and one that never ends, each for actions of its own.
+pub(crate) fn one_beside_a_loop() -> Set {
+    let hostile = "hostile/loop-in-evaluate";
+    Set::of(&[
+        Bound { settings: NAMES, action: "read_*", ..Bound::new("tools", "tool-list") },
+        Bound { action: "loop", ..Bound::new("loop", hostile) },
+    ])
+}
+
+/// So many policies, three components in turns, none with the settings of another.
+pub(crate) fn many(count: usize) -> Set {
+    let names: Vec<_> = (0..count).map(|number| format!("policy-{number}")).collect();
+    let policies: Vec<_> = (0..count)
+        .map(|number| match number % 3 {
+            0 => ("tool-list", NAMES.replace("search", &format!("search-{number}"))),
+            1 => ("rules", RULES.replace("10000", &format!("{}", 10_000 + number))),
+            _ => ("rate-limit", RATE.replace("1000", &format!("{}", 1_000 - number))),
+        })
+        .collect();
+    let bindings: Vec<_> = names
+        .iter()
+        .zip(&policies)
+        .map(|(name, (policy, settings))| Bound { settings, ..Bound::new(name, policy) })
+        .collect();
+    Set::of(&bindings)
+}
+
+const NAMES: &str = r#"
+allow = ["read_*", "search"]
+deny = ["*_password"]
+"#;
+const RULES: &str = r#"
+[[binding.settings.rules]]
+name = "secret"
+when = { path = "/resource/properties/class", eq = "secret" }
+effect = { deny = "secret files stay here" }
+[[binding.settings.rules]]
+name = "small"
+when = { path = "/action/properties/options/limit", le = 10000 }
+effect = "allow"
+"#;
+const RATE: &str = "
+limit = 1000
+window-seconds = 1
+";
+
+/// One binding.
+#[derive(Clone, Copy)]
+struct Bound<'a> {
+    name: &'a str,
+    policy: &'a str,
+    action: &'a str,
+    /// Lines of TOML.
+    settings: &'a str,
+}
+
+impl<'a> Bound<'a> {
+    fn new(name: &'a str, policy: &'a str) -> Self {
+        Self { name, policy, action: "*", settings: "" }
+    }
+
+    fn file(&self) -> String {
+        format!("{}.wasm", self.policy.replace('/', "-"))
+    }
+}
+
+impl Set {
+    fn of(bindings: &[Bound<'_>]) -> Self {
+        let mut config = String::from("[log]\nlevel = \"error\"\n");
+        let mut policies = Vec::new();
+        for binding in bindings {
+            let Bound { name, policy, action, settings } = binding;
+            let file = binding.file();
+            config += &format!(
+                "[[binding]]\nname = \"{name}\"\nsource = \"{file}\"\n\
+                 match = {{ action = \"{action}\" }}\n[binding.settings]\n{settings}\n"
+            );
+            policies.push((file, guests::bytes(policy)));
+        }
+        policies.sort();
+        policies.dedup();
+        Self { config, policies }
+    }
+}
