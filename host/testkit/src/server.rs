@@ -41,6 +41,11 @@ impl Writ {
         self.address
     }
 
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Its directory: configuration and data.
     pub fn directory(&self) -> &Path {
         self.directory.path()
