@@ -6,7 +6,7 @@
 mod window;
 
 use serde::Deserialize;
-use writ_sdk::{Decision, Host, Policy, Request, key};
+use writ_sdk::{Decision, Host, Per, Policy, Request};
 
 pub use window::{Damaged, Window};
 
@@ -24,19 +24,6 @@ pub struct Settings {
     /// The verdict within the limit.
     #[serde(default)]
     pub on_within: OnWithin,
-}
-
-/// What is counted together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Per {
-    /// All actions of one subject.
-    #[default]
-    Subject,
-    /// One action of one subject.
-    SubjectAction,
-    /// All actions of everybody whom the binding matches.
-    Global,
 }
 
 /// The verdict on an action within the limit.
@@ -77,7 +64,7 @@ impl Policy for RateLimit {
     }
 
     fn evaluate(&self, request: &Request, host: &impl Host) -> Result<Decision, String> {
-        let key = self.key(request);
+        let key = self.settings.per.key(request);
         let now_ms = host.received_at_ms();
         let mut window = match host.get(&key)? {
             Some(entry) => Window::parse(&entry.value).map_err(|error| error.to_string())?,
@@ -101,26 +88,10 @@ impl RateLimit {
         u64::from(self.settings.window_seconds) * 1_000
     }
 
-    fn key(&self, request: &Request) -> String {
-        let subject = &request.subject;
-        match self.settings.per {
-            Per::Subject => key(["subject", &subject.kind, &subject.id]),
-            Per::SubjectAction => {
-                key(["subject-action", &subject.kind, &subject.id, &request.action.name])
-            }
-            Per::Global => "global".to_owned(),
-        }
-    }
-
     fn deny(&self, retry_after_seconds: u64) -> Decision {
         let Settings { limit, window_seconds, per, .. } = self.settings;
-        let whom = match per {
-            Per::Subject => "this subject",
-            Per::SubjectAction => "this subject and action",
-            Per::Global => "everybody",
-        };
         Decision::deny(format!(
-            "the limit of {limit} in {window_seconds} s for {whom} is reached; \
+            "the limit of {limit} in {window_seconds} s for {per} is reached; \
              try again in {retry_after_seconds} s"
         ))
         .with("limit", limit)

@@ -80,6 +80,7 @@ mod host;
 mod imports;
 mod json;
 mod key;
+mod per;
 mod pointer;
 mod policy;
 mod request;
@@ -96,6 +97,7 @@ pub use host::{
 };
 pub use json::Json;
 pub use key::key;
+pub use per::Per;
 pub use pointer::Pointer;
 pub use policy::{Policy, configure};
 pub use request::{Action, Entity, Request};
