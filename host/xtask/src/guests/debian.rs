@@ -157,6 +157,8 @@ fn build_std(sysroot: &Sysroot, folder: &Path) -> Result<()> {
         &seed.join("target").join(TARGET).join("release/deps"),
         &folder.join("usr/lib/rustlib").join(TARGET).join("lib"),
     )?;
+    // 450 MB that nothing reads any more.
+    fs::remove_dir_all(folder.join("usr/src"))?;
     fs::remove_dir_all(seed)?;
     Ok(())
 }
