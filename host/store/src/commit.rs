@@ -7,12 +7,12 @@ use tokio::sync::{mpsc, oneshot};
 use writ_core::ports::Namespace;
 use writ_core::{DecisionRecord, Ledger};
 
+use crate::batch::{Job, Message};
 use crate::claim::Claim;
 use crate::error::{CommitError, Failure};
 use crate::sqlite::decisions::DecisionRow;
 use crate::store::{Inner, Store};
 use crate::table::{Judgement, Loaded};
-use crate::writer::{Job, Message};
 
 /// How often a commit loads what was evicted before it is called a conflict.
 const LOADS_MAX: usize = 8;

@@ -1,5 +1,6 @@
 //! The only part of Writ that knows SQL.
 
+mod batch;
 mod claim;
 mod commit;
 mod config;

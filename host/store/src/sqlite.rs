@@ -21,12 +21,14 @@ use crate::config::StoreConfig;
 use crate::error::StoreError;
 
 const PAGE_BYTES: u64 = 4_096;
-/// Pages in the write-ahead log at which a commit copies them into the database. Larger than
-/// SQLite's 1,000: each copy waits for the disk twice, and a page that changes often (the ends of
-/// the B-trees) is copied once however often it changed.
-const CHECKPOINT_PAGES: u32 = 4_000;
+/// Pages in the write-ahead log at which a commit copies them into the database. Once it has, the
+/// log is written over from its start, and waiting for the disk is cheaper where a file no longer
+/// grows: so not more than SQLite's own 1,000.
+const CHECKPOINT_PAGES: u32 = 1_000;
 /// What a write-ahead log that has grown is cut to, in bytes.
 const LOG_BYTES_KEPT: u64 = 64 << 20;
+/// How long to wait for a lock or a connection. Nothing in the store holds one for long.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Statements of different row counts are prepared separately.
 const STATEMENTS_KEPT: usize = 4 * rows::ROWS_MAX;
 
@@ -46,6 +48,7 @@ pub(crate) fn connect_readers(config: &StoreConfig) -> SqlitePool {
     let options = options(&files::database(&config.directory)).read_only(true);
     SqlitePoolOptions::new()
         .max_connections(config.readers_max.max(1))
+        .acquire_timeout(BUSY_TIMEOUT)
         .test_before_acquire(false)
         .connect_lazy_with(options)
 }
@@ -75,6 +78,6 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
-        .busy_timeout(Duration::from_secs(5))
+        .busy_timeout(BUSY_TIMEOUT)
         .disable_statement_logging()
 }

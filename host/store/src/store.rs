@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 use writ_core::Tenant;
 use writ_core::ports::StorageReader;
 
+use crate::batch::{Job, Message};
 use crate::config::StoreConfig;
 use crate::error::{Failure, StoreError};
 use crate::reader::Reader;
@@ -17,7 +18,7 @@ use crate::sqlite::{self, files};
 use crate::stats::StoreStats;
 use crate::sweep::Sweeper;
 use crate::table::Table;
-use crate::writer::{Job, Message, Writer};
+use crate::writer::Writer;
 
 /// A handle to the store, cheap to clone. The files are closed when [`Store::close`] returns, or
 /// some time after the last handle is dropped.

@@ -11,13 +11,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use crate::batch::Message;
 use crate::claim::Claim;
 use crate::commit::{Answer, Draft, Submission};
 use crate::error::{Failure, StoreError};
 use crate::sqlite::storage::{self, StorageRow};
 use crate::store::{Inner, Store};
 use crate::table::{Loaded, Stamps};
-use crate::writer::Message;
 
 /// How many rows are swept at once: few, since other commits wait meanwhile.
 const ROWS_MAX: u32 = 64;

@@ -4,47 +4,22 @@
 //! ever delayed to make a batch larger. A batch is one transaction and one fsync; then each of its
 //! commits is answered.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Instant;
 
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
+use crate::batch::{Batch, Message, Waiter, newest};
 use crate::config::StoreConfig;
 use crate::error::Failure;
 use crate::shared::Shared;
-use crate::sqlite::decisions::{self, DecisionRow};
+use crate::sqlite::decisions;
 use crate::sqlite::files::DirectoryLock;
-use crate::sqlite::storage::{self, StorageRow};
+use crate::sqlite::storage;
 use crate::sqlite::{self, health};
-
-/// Whoever waits for the disk.
-pub(crate) type Waiter = oneshot::Sender<Result<(), Failure>>;
-
-/// What the writer is asked.
-#[derive(Debug)]
-pub(crate) enum Message {
-    /// Make something durable.
-    Write(Job),
-    /// Make all before this durable, and close.
-    Close(Waiter),
-}
-
-/// Something to make durable, together or not at all. Without any rows it is answered once all
-/// before it is durable.
-#[derive(Debug)]
-pub(crate) struct Job {
-    pub(crate) decision: Option<DecisionRow>,
-    pub(crate) writes: Vec<StorageRow>,
-    /// The table's sequence; 0 where the table was not asked.
-    pub(crate) sequence: u64,
-    /// Whether to write something that only tells whether writing works.
-    pub(crate) is_probe: bool,
-    pub(crate) done: Waiter,
-}
 
 /// The writer's task and what it owns.
 pub(crate) struct Writer {
@@ -57,15 +32,6 @@ pub(crate) struct Writer {
     storage: storage::Apply,
     /// No other host may write before this task has ended.
     _lock: DirectoryLock,
-}
-
-#[derive(Default)]
-struct Batch {
-    decisions: Vec<DecisionRow>,
-    writes: Vec<StorageRow>,
-    sequence: u64,
-    is_probe: bool,
-    waiters: Vec<Waiter>,
 }
 
 impl Writer {
@@ -104,6 +70,9 @@ impl Writer {
             if !closing.is_empty() {
                 return self.close(closing).await;
             }
+            // Who was just answered goes first: what it commits next joins the next batch, where
+            // otherwise half of all would always have just missed it.
+            tokio::task::yield_now().await;
         }
         self.close(Vec::new()).await;
     }
@@ -185,38 +154,6 @@ impl Writer {
         }
         answer(closing, &result);
     }
-}
-
-impl Batch {
-    fn add(&mut self, job: Job) {
-        self.decisions.extend(job.decision);
-        self.writes.extend(job.writes);
-        self.sequence = self.sequence.max(job.sequence);
-        self.is_probe |= job.is_probe;
-        self.waiters.push(job.done);
-    }
-
-    fn is_empty(&self) -> bool {
-        self.decisions.is_empty() && self.writes.is_empty() && !self.is_probe
-    }
-
-    /// Whether one statement writes it all: then that is the transaction.
-    fn is_one_statement(&self) -> bool {
-        let rows = self.decisions.len();
-        self.writes.is_empty() && !self.is_probe && rows <= sqlite::rows::ROWS_MAX
-    }
-}
-
-/// The last write of each key.
-fn newest(writes: Vec<StorageRow>) -> Vec<StorageRow> {
-    if writes.len() < 2 {
-        return writes;
-    }
-    let mut newest = HashMap::with_capacity(writes.len());
-    for row in writes {
-        newest.insert((row.namespace.clone(), row.key.clone()), row);
-    }
-    newest.into_values().collect()
 }
 
 fn answer(waiters: Vec<Waiter>, result: &Result<(), Failure>) {
