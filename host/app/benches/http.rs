@@ -87,12 +87,8 @@ fn report(name: &str, seen: &[Seen], echo: &[Seen]) {
 fn loops(effort: Effort) {
     let server = sets::start(&sets::one_beside_a_loop());
     let address = server.address();
-    let load = |action, connections| Load {
-        address,
-        connections,
-        question: Question::Varying,
-        action,
-    };
+    let load =
+        |action, connections| Load { address, connections, question: Question::Varying, action };
     let (mut shares, mut p99) = (Vec::new(), Vec::new());
     for _ in 0..effort.rounds() {
         let alone = load("read_file", MANY).run(effort.turn());

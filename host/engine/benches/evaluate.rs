@@ -1,5 +1,6 @@
 //! What an evaluation costs: against a bare wasmtime loop over the same component, with large
-//! settings, with storage, as a set of three, and remembered.
+//! settings, with storage, as a set of three, and remembered. And what loading costs, and guests
+//! that misbehave.
 //!
 //! Run plainly it is a criterion bench. With `--paired` the cases take turns every few calls and
 //! their percentiles are printed for `cargo xtask bench`: what the machine does beside falls on
@@ -10,6 +11,10 @@
 mod bare;
 #[path = "support/fixture.rs"]
 mod fixture;
+#[path = "support/hostile.rs"]
+mod hostile;
+#[path = "support/loading.rs"]
+mod loading;
 #[path = "support/paired.rs"]
 mod paired;
 
@@ -22,14 +27,20 @@ use fixture::{Bench, Memory};
 use paired::{Case, Effort};
 use serde_json::{Value, json};
 
+/// A group's cases are made only when it is its turn: each brings an engine or two.
+const GROUPS: &[(&str, fn() -> Vec<Case>)] =
+    &[("evaluate", evaluate), ("storage", storage), ("settings", settings)];
+
 fn main() -> ExitCode {
     if fixture::is_compile_child() {
         return writ_engine::run_compile_child();
     }
     match Effort::of_arguments() {
-        Some(effort) => groups().into_iter().for_each(|(group, cases)| {
-            paired::measure(group, cases, effort);
-        }),
+        Some(effort) => {
+            GROUPS.iter().for_each(|(name, cases)| paired::measure(name, cases(), effort));
+            loading::measure(effort);
+            hostile::measure(effort);
+        }
         None => with_criterion(),
     }
     ExitCode::SUCCESS
@@ -37,18 +48,14 @@ fn main() -> ExitCode {
 
 fn with_criterion() {
     let mut criterion = Criterion::default().configure_from_args();
-    for (name, cases) in groups() {
-        let mut group = criterion.benchmark_group(name);
-        for mut case in cases {
+    for (name, cases) in GROUPS {
+        let mut group = criterion.benchmark_group(*name);
+        for mut case in cases() {
             group.bench_function(case.name, |bencher| bencher.iter(|| (case.run)()));
         }
         group.finish();
     }
     criterion.final_summary();
-}
-
-fn groups() -> [(&'static str, Vec<Case>); 3] {
-    [("evaluate", evaluate()), ("settings", settings()), ("storage", storage())]
 }
 
 /// One policy with every limit on, against the bare loop at its best, and remembered.
@@ -72,15 +79,9 @@ fn evaluate() -> Vec<Case> {
 fn settings() -> Vec<Case> {
     let bench = Arc::new(Bench::new(0));
     let values: Vec<Value> = (0..40_000).map(|n| json!(format!("value-{n:010}"))).collect();
-    let settings = |values: &[Value]| {
-        json!({"rules": [{
-            "name": "known",
-            "when": {"path": "/action/properties/path", "in": values},
-            "then": "allow",
-        }]})
-    };
-    let few = bench.image("rules", &settings(&values[..1]));
-    let many = bench.image("rules", &settings(&values));
+    let settings = |known: &[Value]| json!({"values": ["/action/properties/path"], "known": known, "on-known": "allow"});
+    let few = bench.image("known-values", &settings(&values[..1]));
+    let many = bench.image("known-values", &settings(&values));
     let (first, second) = (bench.clone(), bench);
     vec![
         Case::new("one-value", move || first.evaluate(&few)),

@@ -110,9 +110,7 @@ pub(crate) fn run(arguments: &[String]) {
         (begin.elapsed().as_secs_f64(), taken)
     });
     taken.sort_unstable();
-    let at = |per_mille: usize| {
-        taken[taken.len() * per_mille / 1_000].as_nanos() as f64 / 1_000.0
-    };
+    let at = |per_mille: usize| taken[taken.len() * per_mille / 1_000].as_nanos() as f64 / 1_000.0;
     let seen = Seen { requests: taken.len(), seconds, p50_us: at(500), p99_us: at(990) };
     println!("{}", serde_json::to_string(&seen).expect("figures are JSON"));
 }

@@ -37,7 +37,7 @@ pub(crate) struct Bare {
 
 impl Bare {
     pub(crate) fn new(component: &[u8], settings: &str) -> Self {
-        let engine = Engine::new(&config()).expect("an engine");
+        let engine = engine();
         let preinitialised = preinitialised::preinitialised(component, settings);
         let component = super::fixture::runtime().block_on(preinitialised).expect("a snapshot");
         let component = Component::new(&engine, component).expect("a component");
@@ -77,6 +77,11 @@ fn to_wit(request: &Request) -> wit::Request<'_> {
 
 fn entity(entity: &writ_core::Entity) -> Entity<'_> {
     Entity { kind: &entity.kind, id: &entity.id, properties: entity.properties.as_str() }
+}
+
+/// An engine with every limit on, on pooled instances.
+pub(crate) fn engine() -> Engine {
+    Engine::new(&config()).expect("an engine")
 }
 
 fn config() -> Config {

@@ -4,6 +4,7 @@
 use std::hint::black_box;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
@@ -90,9 +91,11 @@ impl Bench {
         black_box(evaluation.result.expect("a starter policy decides"));
     }
 
-    /// One evaluation that must end in a fault, which is returned.
-    pub(crate) fn fault(&self, image: &Image) -> Fault {
-        self.ask(image).result.expect_err("a hostile guest gives no verdict")
+    /// One evaluation that must end in a fault: which, and after what time.
+    pub(crate) fn fault(&self, image: &Image) -> (Fault, Duration) {
+        let evaluation = self.ask(image);
+        let fault = evaluation.result.expect_err("a hostile guest gives no verdict");
+        (fault, evaluation.duration)
     }
 
     fn ask(&self, image: &Image) -> Evaluation {
