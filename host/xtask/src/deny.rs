@@ -25,7 +25,7 @@ pub(crate) fn check(repo: &Repo) -> Result<()> {
 }
 
 fn deny(repo: &Repo) -> Command {
-    let mut command = Command::new(repo.path("target/tools/bin/cargo-deny"));
+    let mut command = Command::new(repo.target("tools/bin/cargo-deny"));
     command.current_dir(repo.path(""));
     command
 }
@@ -36,13 +36,13 @@ fn install(repo: &Repo) -> Result<()> {
     if found.trim() == format!("cargo-deny {VERSION}") {
         return Ok(());
     }
-    let build = repo.path("target/tools/build");
+    let build = repo.target("tools/build");
     // Not optimised: that would cost more time than a check of a second can give back.
     run(cargo()
         .args(["install", "cargo-deny", "--quiet", "--locked", "--debug", "--version", VERSION])
         .arg("--force")
         .arg("--root")
-        .arg(repo.path("target/tools"))
+        .arg(repo.target("tools"))
         .arg("--target-dir")
         .arg(&build)
         .current_dir(repo.path("")))?;

@@ -64,7 +64,7 @@ pub(crate) fn run(repo: &Repo, options: &Options) -> Result<Built> {
 
 /// Where finished components lie, below `target/`.
 fn components_dir(repo: &Repo) -> PathBuf {
-    repo.path("target/guests/components")
+    repo.target("guests/components")
 }
 
 /// Writes a component where the tests look for it; returns the path.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone)]
 pub(crate) struct Repo {
     root: PathBuf,
+    target: PathBuf,
 }
 
 impl Repo {
@@ -18,12 +19,19 @@ impl Repo {
             .ancestors()
             .nth(2)
             .expect("host/xtask is two folders below the root");
-        Self { root: root.to_path_buf() }
+        // As cargo does it, and as the testkit finds the guests.
+        let target = std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+        Self { root: root.to_path_buf(), target: root.join(target) }
     }
 
     /// A path below the root.
     pub(crate) fn path(&self, relative: impl AsRef<Path>) -> PathBuf {
         self.root.join(relative)
+    }
+
+    /// A path in the folder for what is built.
+    pub(crate) fn target(&self, relative: impl AsRef<Path>) -> PathBuf {
+        self.target.join(relative)
     }
 
     /// The same path as a reader would type it, for messages.

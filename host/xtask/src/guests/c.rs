@@ -18,7 +18,7 @@ const FLAGS: &str = "--target=wasm32-wasi -mexec-model=reactor -std=c23 -O2 -flt
 
 pub(super) fn build(repo: &Repo) -> Result<()> {
     let zig = install(repo)?;
-    let folder = repo.path("target/guests/c");
+    let folder = repo.target("guests/c");
     fs::create_dir_all(&folder)?;
     let module = folder.join("rate-limit.wasm");
     run(Command::new(zig)
@@ -38,7 +38,7 @@ pub(super) fn build(repo: &Repo) -> Result<()> {
 
 /// The compiler; pip fetches it unless the wanted version is there.
 fn install(repo: &Repo) -> Result<PathBuf> {
-    let folder = repo.path("target/tools/ziglang");
+    let folder = repo.target("tools/ziglang");
     let zig = folder.join("ziglang/zig");
     let wanted = repo.path("examples/policy-c/requirements.txt");
     let stamp = folder.join("requirements.txt");

@@ -45,7 +45,7 @@ pub(super) struct Sysroot {
 impl Sysroot {
     /// Makes the compiler, unless an earlier run did.
     pub(super) fn prepare(repo: &Repo) -> Result<Self> {
-        let folder = repo.path("target/guest-toolchain");
+        let folder = repo.target("guest-toolchain");
         let sysroot = Self {
             rustc: folder.join("rustc"),
             linker: host_linker()?,

@@ -16,7 +16,7 @@ const SOURCES: [&str; 3] = ["package.json", "package-lock.json", "policy.js"];
 
 pub(super) fn build(repo: &Repo) -> Result<()> {
     let source = repo.path("examples/policy-javascript");
-    let folder = repo.path("target/guests/javascript");
+    let folder = repo.target("guests/javascript");
     fs::create_dir_all(&folder)?;
     let install = !same(&source, &folder, "package-lock.json");
     for name in SOURCES {

@@ -63,13 +63,13 @@ fn build(repo: &Repo, toolchain: &Toolchain, profile: &str) -> std::process::Com
     command
         .args(["build", "--quiet", "--profile", profile, "--target", TARGET])
         .arg("--target-dir")
-        .arg(repo.path("target/guests"));
+        .arg(repo.target("guests"));
     command
 }
 
 fn module(repo: &Repo, profile: &str, target: &str) -> PathBuf {
     let file = format!("{}.wasm", target.replace('-', "_"));
-    repo.path("target/guests").join(TARGET).join(profile).join(file)
+    repo.target("guests").join(TARGET).join(profile).join(file)
 }
 
 fn finish(repo: &Repo, module: &Path, name: &str) -> Result<PathBuf> {

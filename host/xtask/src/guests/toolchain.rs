@@ -79,7 +79,7 @@ impl Toolchain {
     fn flags(&self, repo: &Repo) -> Vec<String> {
         let mut remaps = vec![
             (repo.path(""), "/writ"),
-            (repo.path("target/guests"), "/target"),
+            (repo.target("guests"), "/target"),
             (cargo_home(), "/cargo"),
         ];
         if let Some(sysroot) = &self.private {
