@@ -11,6 +11,7 @@ pub(crate) mod raw;
 mod settings;
 mod snapshot;
 mod source;
+mod violation;
 
 pub use load::{load, load_single};
 pub use parsed::{PolicyBinding, PolicySetConfig};

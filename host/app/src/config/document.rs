@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     const TEXT: &str =
-        "a = 1\n\n[[b]]\nname = \"é\"\nset = { x = [1, 2], é = 3 }\n[[b]]\nname = 7\n";
+        "a = 1\n\n[[b]]\nname = \"é\"\nset = { x = [1, 2], \"é\" = 3 }\n[[b]]\nname = 7\n";
 
     fn check(path: &[Step], position: Option<(usize, usize)>) {
         assert_eq!(Document::new("f", TEXT).place(path).position, position, "{path:?}");
@@ -163,8 +163,8 @@ mod tests {
     fn a_path_leads_to_the_line_and_column_of_its_value() {
         check(&at!["a"], Some((1, 5)));
         check(&at!["b", 0, "name"], Some((4, 8)));
-        check(&at!["b", 0, "set", "x", 1], Some((5, 16)));
-        check(&at!["b", 0, "set", "é"], Some((5, 25)));
+        check(&at!["b", 0, "set", "x", 1], Some((5, 17)));
+        check(&at!["b", 0, "set", "é"], Some((5, 27)));
         check(&at!["b", 1, "name"], Some((7, 8)));
     }
 

@@ -6,11 +6,11 @@
 
 use std::sync::Arc;
 
-use jsonschema::paths::{Location, LocationSegment};
 use jsonschema::{PatternOptions, ValidationError};
 use serde_json::{Map, Value};
 use writ_core::Json;
 
+use super::violation::{Violation, shortened};
 use crate::config::ConfigError;
 use crate::config::document::{Document, Place, Step};
 
@@ -75,27 +75,17 @@ impl Settings {
             .build(schema)
             .map_err(|error| self.broken_schema(&error))?;
         let value = self.json.to_value();
-        match validator.iter_errors(&value).next() {
-            Some(error) => Err(self.violation(&error)),
+        match Violation::of(validator.iter_errors(&value), schema) {
+            Some(found) => {
+                Err(ConfigError::at(self.place(found.path), found.message).with_hint(found.hint))
+            }
             None => Ok(()),
         }
     }
 
     /// An error about the settings as a whole.
     pub(super) fn error(&self, message: impl std::fmt::Display) -> ConfigError {
-        ConfigError::at(self.place(&Location::new()), message)
-    }
-
-    fn violation(&self, error: &ValidationError<'_>) -> ConfigError {
-        let location = error.instance_path();
-        let at = match location.as_str() {
-            "" => String::new(),
-            pointer => format!(" at `{pointer}`"),
-        };
-        let what = shortened(&error.to_string());
-        let message = format!("the settings break the policy's schema{at}: {what}");
-        ConfigError::at(self.place(location), message)
-            .with_hint("`writ check COMPONENT` shows the schema of a policy's settings")
+        ConfigError::at(self.place(Vec::new()), message)
     }
 
     fn broken_schema(&self, error: &ValidationError<'_>) -> ConfigError {
@@ -104,26 +94,14 @@ impl Settings {
             .with_hint("tell whoever wrote the policy")
     }
 
-    fn place(&self, location: &Location) -> Place {
+    /// Where the part at a path was written.
+    fn place(&self, path: Vec<Step>) -> Place {
         match &self.origin {
             Origin::Whole(name) => Place { file: name.clone(), position: None },
-            Origin::Inline(document, path) => {
-                let steps = location.into_iter().map(|segment| match segment {
-                    LocationSegment::Property(key) => Step::Key(key.to_string()),
-                    LocationSegment::Index(index) => Step::Index(index),
-                });
-                document.place(&path.iter().cloned().chain(steps).collect::<Vec<_>>())
+            Origin::Inline(document, start) => {
+                document.place(&start.iter().cloned().chain(path).collect::<Vec<_>>())
             }
         }
-    }
-}
-
-/// Validation errors quote the value, which may be large.
-fn shortened(text: &str) -> String {
-    const CHARS_MAX: usize = 300;
-    match text.char_indices().nth(CHARS_MAX) {
-        Some((end, _)) => format!("{} …", &text[..end]),
-        None => text.to_owned(),
     }
 }
 
