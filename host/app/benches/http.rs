@@ -14,6 +14,8 @@ mod effort;
 mod load;
 #[path = "support/memory.rs"]
 mod memory;
+#[path = "support/question.rs"]
+mod question;
 #[path = "support/sets.rs"]
 mod sets;
 
@@ -22,7 +24,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use effort::{Effort, median, print};
-use load::{Load, Question, Seen};
+use load::{Load, Seen};
+use question::Question;
 use writ_testkit::server::Writ;
 
 /// Connections that ask at once.
@@ -45,8 +48,8 @@ fn main() {
 /// Requests a second and latencies, in turns with the echo; and what memory that takes.
 fn throughput(effort: Effort) {
     let echo = echo::Echo::start();
-    let one = sets::start(&sets::one());
-    let three = sets::start(&sets::three());
+    let one = sets::one().start();
+    let three = sets::three().start();
     let rest = memory::resident(one.id());
     let cases: [(&str, SocketAddr, Question); 4] = [
         ("echo", echo.address(), Question::Varying),
@@ -85,7 +88,7 @@ fn report(name: &str, seen: &[Seen], echo: &[Seen]) {
 
 /// What the others notice of two clients that keep calling a policy that loops.
 fn loops(effort: Effort) {
-    let server = sets::start(&sets::one_beside_a_loop());
+    let server = sets::one_beside_a_loop().start();
     let address = server.address();
     let load =
         |action, connections| Load { address, connections, question: Question::Varying, action };
@@ -109,7 +112,7 @@ fn starts(effort: Effort) {
         let (mut cold, mut warm, mut rest) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..effort.rounds().min(3) {
             let begin = Instant::now();
-            let mut server = sets::start(&set);
+            let mut server = set.start();
             cold.push(millis(begin.elapsed()));
             for _ in 0..3 {
                 server.kill();
@@ -123,7 +126,7 @@ fn starts(effort: Effort) {
         print(&format!("start/{name}/warm-ms"), median(warm.into_iter()));
         print(&format!("memory/{name}-at-rest-mib"), median(rest.into_iter()));
         if policies == 4 {
-            peak(&sets::start(&set), effort);
+            peak(&set.start(), effort);
         }
     }
 }

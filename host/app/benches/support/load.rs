@@ -4,27 +4,18 @@
 use std::io::Read;
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use super::question::{Question, Template};
+
 /// The argument that makes the bench a client.
 pub(crate) const ARGUMENT: &str = "__load";
 /// What is asked before anything counts.
 const WARM_UP: Duration = Duration::from_millis(200);
-/// Subjects in whose name one connection asks, none of them in another's.
-const SUBJECTS: u64 = 250;
-
-/// Whether a question was asked before.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub(crate) enum Question {
-    /// Always the same.
-    Same,
-    /// Never the same, in the name of many subjects.
-    Varying,
-}
 
 /// What is to be asked.
 #[derive(Clone, Copy, Debug)]
@@ -118,35 +109,20 @@ pub(crate) fn run(arguments: &[String]) {
 /// One connection and what it asks.
 struct Asker {
     address: SocketAddr,
-    request: Vec<u8>,
-    subject_at: usize,
-    argument_at: usize,
+    head: Vec<u8>,
+    template: Template,
     question: Question,
-    number: u64,
-    /// Unlike in any run before, because a server remembers.
-    first: u64,
 }
 
 impl Asker {
     fn new(address: SocketAddr, number: u64, question: Question, action: &str) -> Self {
-        let body = format!(
-            r#"{{"subject":{{"type":"agent","id":"agent-0000000000","properties":{{"team":"payments"}}}},"action":{{"name":"{action}","properties":{{"path":"/reports/0000000000.pdf","note":"The statement of the last quarter, as the customer asked for it.","pages":[1,2,3],"options":{{"format":"text","limit":4096}}}}}},"resource":{{"type":"file","id":"report","properties":{{"owner":"finance","class":"internal"}}}},"context":{{"session":"7d3f","channel":"chat"}}}}"#
-        );
+        let template = Template::new(number, action);
         let head = format!(
-            "POST /access/v1/evaluation HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
-            body.len()
+            "POST /access/v1/evaluation HTTP/1.1\r\nHost: {address}\r\n\
+             Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+            template.as_bytes().len()
         );
-        let at = |text: &str| head.len() + body.find(text).expect("the body holds it") + text.len();
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970");
-        Self {
-            address,
-            subject_at: at("agent-"),
-            argument_at: at("/reports/"),
-            request: [head.as_bytes(), body.as_bytes()].concat(),
-            question,
-            number,
-            first: now.as_nanos() as u64 / 100 + number * 1_000_000_000,
-        }
+        Self { address, head: head.into_bytes(), template, question }
     }
 
     /// Asks until a time, and gives what each answer took that was asked after `begin`.
@@ -154,36 +130,25 @@ impl Asker {
         let mut stream = TcpStream::connect(self.address).await.expect("the server listens");
         stream.set_nodelay(true).expect("a connection takes options");
         let mut taken = Vec::with_capacity(100_000);
-        let mut buffer = vec![0; 16 << 10];
+        let (mut request, mut buffer) = (Vec::new(), vec![0; 16 << 10]);
         for turn in 0.. {
             if let Question::Varying = self.question {
-                self.vary(turn);
+                self.template.vary(turn);
             }
+            request.clear();
+            request.extend_from_slice(&self.head);
+            request.extend_from_slice(self.template.as_bytes());
             let start = Instant::now();
             if start >= until {
                 break;
             }
-            stream.write_all(&self.request).await.expect("the server reads");
+            stream.write_all(&request).await.expect("the server reads");
             answer(&mut stream, &mut buffer).await;
             if start >= begin {
                 taken.push(start.elapsed());
             }
         }
         taken
-    }
-
-    fn vary(&mut self, turn: u64) {
-        let subject = self.number * SUBJECTS + turn % SUBJECTS;
-        digits(&mut self.request[self.subject_at..], subject);
-        digits(&mut self.request[self.argument_at..], self.first + turn);
-    }
-}
-
-/// Ten decimal digits.
-fn digits(at: &mut [u8], mut number: u64) {
-    for digit in at[..10].iter_mut().rev() {
-        *digit = b'0' + (number % 10) as u8;
-        number /= 10;
     }
 }
 

@@ -1,4 +1,7 @@
 //! The policy sets that are measured.
+#![allow(dead_code)]
+
+use std::path::Path;
 
 use writ_testkit::guests;
 use writ_testkit::server::Writ;
@@ -7,13 +10,6 @@ use writ_testkit::server::Writ;
 pub(crate) struct Set {
     config: String,
     policies: Vec<(String, Vec<u8>)>,
-}
-
-/// A server with a set.
-pub(crate) fn start(set: &Set) -> Writ {
-    let place: Vec<_> =
-        set.policies.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())).collect();
-    Writ::start(env!("CARGO_BIN_EXE_writ"), &set.config, &place)
 }
 
 /// One policy that asks its host nothing.
@@ -97,6 +93,22 @@ impl<'a> Bound<'a> {
 }
 
 impl Set {
+    /// A server with it.
+    pub(crate) fn start(&self) -> Writ {
+        let place: Vec<_> =
+            self.policies.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())).collect();
+        Writ::start(env!("CARGO_BIN_EXE_writ"), &self.config, &place)
+    }
+
+    /// Its files, as a server reads them.
+    pub(crate) fn write(&self, directory: &Path) {
+        let config = ("writ.toml", self.config.as_bytes());
+        let policies = self.policies.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
+        for (name, bytes) in policies.chain([config]) {
+            std::fs::write(directory.join(name), bytes).expect("a file can be written");
+        }
+    }
+
     fn of(bindings: &[Bound<'_>]) -> Self {
         let mut config = String::from("[log]\nlevel = \"error\"\n");
         let mut policies = Vec::new();

@@ -1,0 +1,103 @@
+//! The hot path without sockets and disk, run a given number of times, so that `cargo xtask bench`
+//! can count its instructions under valgrind: they hardly change from run to run, as times do.
+//!
+//! `instructions CASE COUNT`. What is counted is the difference of two runs, so that setting up
+//! does not count.
+#![allow(missing_docs)]
+
+#[path = "support/question.rs"]
+mod question;
+#[path = "support/sets.rs"]
+mod sets;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::http::{Request, StatusCode};
+use http_body_util::BodyExt;
+use question::{Question, Template};
+use sets::Set;
+use writ::config::{Config, Overrides};
+use writ::http::{self, App, Guard};
+use writ::service::ephemeral::Ephemeral;
+use writ::service::{Records, Service};
+use writ::telemetry::Metrics;
+use writ_engine::{CompilerCommand, Engine, EngineConfig};
+
+const COMPILE: &str = "__compile";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [case, count] = match arguments.as_slice() {
+        [compile, ..] if compile == COMPILE => return writ_engine::run_compile_child(),
+        [case, count, ..] => [case, count],
+        _ => panic!("usage: instructions CASE COUNT"),
+    };
+    let (set, question) = match case.as_str() {
+        "remembered" => (sets::one(), Question::Same),
+        "evaluated" => (sets::one(), Question::Varying),
+        "set-of-three" => (sets::three(), Question::Varying),
+        _ => panic!("there is no case `{case}`"),
+    };
+    let count = count.parse().expect("a number");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let host = Host::new(&set).await;
+        for turn in 0..count {
+            host.ask(question, turn).await;
+        }
+    });
+    ExitCode::SUCCESS
+}
+
+/// Everything that answers requests, but for sockets and disk.
+struct Host {
+    app: Arc<App>,
+    router: Router,
+    template: Template,
+}
+
+impl Host {
+    async fn new(set: &Set) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        set.write(directory.path());
+        let config = config(directory.path());
+        let program = std::env::current_exe().expect("a program knows itself");
+        let compiler = CompilerCommand { program, args: vec![COMPILE.into()] };
+        // Few instances, because valgrind has little address space to give.
+        let engine = EngineConfig { instances_max: 2, ..EngineConfig::new(compiler) };
+        let engine = Engine::new(engine).expect("an engine");
+        let bytes_max = config.engine.load.component_bytes_max;
+        let snapshot = writ::policy_set::load(&engine, &config.policies, bytes_max).await;
+        let snapshot = snapshot.expect("the policy set loads");
+        let records = Records::Ephemeral(Ephemeral::default());
+        let service = Service::new(snapshot, config.breaker, records, Arc::new(Metrics::new()));
+        let guard = Guard::new(config.server.listen, &[], &[]);
+        let app = Arc::new(App::new(service, engine, guard, config.server.body_bytes_max));
+        let router = http::router(app.clone());
+        Self { app, router, template: Template::new(0, "read_file") }
+    }
+
+    async fn ask(&self, question: Question, turn: u64) {
+        let mut body = self.template.clone();
+        if let Question::Varying = question {
+            body.vary(turn);
+        }
+        let request = Request::post("/access/v1/evaluation")
+            .header("Host", "127.0.0.1:8181")
+            .header("Content-Type", "application/json")
+            .body(Body::from(Bytes::from(body.into_bytes())))
+            .expect("a request");
+        let response = http::answer(&self.app, &self.router, request).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        response.into_body().collect().await.expect("the answer is whole");
+    }
+}
+
+fn config(directory: &Path) -> Config {
+    Config::load(&directory.join("writ.toml"), &Overrides::default()).expect("a configuration")
+}
