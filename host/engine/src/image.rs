@@ -96,7 +96,7 @@ impl Image {
             engine: engine.clone(),
             number: NUMBER.fetch_add(1, Ordering::Relaxed),
             digest: Digest::of_parts(parts),
-            imports: if compiled.imports.is_empty() { Imports::None } else { Imports::Some },
+            imports: if compiled.calls_host() { Imports::Some } else { Imports::None },
             compiled,
             pre,
             settings: settings.clone(),

@@ -34,6 +34,13 @@ pub(crate) struct Compiled {
     pub(crate) code_bytes: usize,
 }
 
+impl Compiled {
+    /// Whether the component could call anything: types alone offer no function.
+    pub(crate) fn calls_host(&self) -> bool {
+        self.imports.iter().any(|import| !import.starts_with("writ:host/types@"))
+    }
+}
+
 /// What loading counted since the engine was set up.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LoadStats {

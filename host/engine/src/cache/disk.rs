@@ -135,7 +135,11 @@ impl Disk {
         Ok(found)
     }
 
-    fn verify<H: DeserializeOwned>(&self, key: &Key, mut bytes: Vec<u8>) -> Result<(H, Vec<u8>), Miss> {
+    fn verify<H: DeserializeOwned>(
+        &self,
+        key: &Key,
+        mut bytes: Vec<u8>,
+    ) -> Result<(H, Vec<u8>), Miss> {
         let head = bytes.get(..HEAD_BYTES).ok_or(Miss::Damaged)?;
         let (mark, head) = head.split_at(MARK.len());
         let (key_id, head) = head.split_at(16);
@@ -170,7 +174,11 @@ impl Disk {
         covered.extend_from_slice(code);
         let mac = self.mac(&covered);
         let head = [MARK.as_slice(), &self.key_id(), mac.as_bytes()].concat();
-        self.make_room((head.len() + covered.len()) as u64)?;
+        let bytes = (head.len() + covered.len()) as u64;
+        if bytes > self.bytes_max {
+            return Err(io::Error::other("it is larger than the whole cache"));
+        }
+        self.make_room(bytes)?;
         let aside = aside()?;
         let written = create(&self.dir, &aside).and_then(|mut file| {
             file.write_all(&head)?;
@@ -194,7 +202,8 @@ impl Disk {
             // Another host may have removed it meanwhile.
             let Ok(metadata) = entry.metadata() else { continue };
             if file.ends_with(SUFFIX) {
-                let used = metadata.modified().map_or(SystemTime::UNIX_EPOCH, |time| time.into_std());
+                let used =
+                    metadata.modified().map_or(SystemTime::UNIX_EPOCH, |time| time.into_std());
                 files.push((used, metadata.len(), file));
             } else if file.starts_with(ASIDE) && bytes == 0 {
                 self.dir.remove_file(&file)?;
@@ -304,4 +313,62 @@ fn random<const N: usize>() -> io::Result<[u8; N]> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(io::Error::other)?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::time::Duration;
+
+    use writ_core::{Digest, Json, LoadLimits};
+
+    use super::*;
+    use crate::cache::key::Fingerprint;
+
+    fn key(component: &str) -> Key {
+        let engine = wasmtime::Engine::new(&crate::config::code()).unwrap();
+        let fingerprint = Fingerprint::of(&engine, &LoadLimits::default());
+        Key::code(fingerprint, &Digest::of(component), &Json::empty_object())
+    }
+
+    fn disk(bytes_max: u64) -> (tempfile::TempDir, Disk) {
+        let dir = tempfile::tempdir().unwrap();
+        fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        let handle = Dir::open_ambient_dir(dir.path(), cap_std::ambient_authority()).unwrap();
+        let disk = Disk::open(handle, bytes_max).unwrap();
+        (dir, disk)
+    }
+
+    #[test]
+    fn the_least_recently_used_files_make_room() {
+        let (dir, disk) = disk(2_500);
+        let hour_ago = SystemTime::now() - Duration::from_secs(3_600);
+        for component in ["old", "used"] {
+            disk.write(&key(component), &component, &[7; 1_000]);
+            let file = fs::File::open(dir.path().join(name(&key(component)))).unwrap();
+            file.set_modified(hour_ago).unwrap();
+        }
+        assert!(disk.read::<String>(&key("used")).is_some());
+        disk.write(&key("new"), &"new", &[7; 1_000]);
+        assert_eq!(disk.read::<String>(&key("old")), None);
+        assert_eq!(disk.read(&key("used")), Some(("used".to_owned(), vec![7; 1_000])));
+        assert_eq!(disk.read(&key("new")), Some(("new".to_owned(), vec![7; 1_000])));
+    }
+
+    #[test]
+    fn what_is_larger_than_the_whole_cache_is_not_kept() {
+        let (dir, disk) = disk(500);
+        disk.write(&key("large"), &"large", &[7; 1_000]);
+        assert_eq!(disk.counts.not_written.load(Ordering::Relaxed), 1);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "the key is all there is");
+    }
+
+    #[test]
+    fn a_description_that_is_no_longer_understood_is_damaged() {
+        let (_dir, disk) = disk(10_000);
+        disk.write(&key("a"), &17, &[]);
+        assert_eq!(disk.read::<String>(&key("a")), None);
+        assert_eq!(disk.counts.damaged.load(Ordering::Relaxed), 1);
+    }
 }

@@ -28,7 +28,8 @@ pub(crate) type Flight = tokio::sync::Mutex<()>;
 impl Memory {
     /// With room for so many bytes of code.
     pub(crate) fn new(code_bytes_max: u64) -> Self {
-        let weigh = |_: &Key, code: &Arc<Compiled>| u32::try_from(code.code_bytes).unwrap_or(u32::MAX);
+        let weigh =
+            |_: &Key, code: &Arc<Compiled>| u32::try_from(code.code_bytes).unwrap_or(u32::MAX);
         Self {
             code: Cache::builder().max_capacity(code_bytes_max).weigher(weigh).build(),
             reports: Cache::new(SMALL_ENTRIES_MAX),

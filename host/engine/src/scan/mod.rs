@@ -227,13 +227,10 @@ mod tests {
     #[test]
     fn the_features_are_those_that_the_engine_compiles() {
         let config = format!("{:?}", crate::config::code());
-        for (name, flag) in features_by_name() {
+        for (name, flag) in WasmFeatures::all().iter_names() {
+            let name = name.to_lowercase();
             let on = config.contains(&format!("wasm_{name}: true"));
             assert_eq!(features().contains(flag), on, "{name}");
         }
-    }
-
-    fn features_by_name() -> impl Iterator<Item = (String, WasmFeatures)> {
-        WasmFeatures::FLAGS.iter().map(|flag| (flag.name().to_lowercase(), *flag.value()))
     }
 }
