@@ -3,6 +3,7 @@
 //! Each command is a file of its own. Nothing here is linked into the host, so heavy dependencies
 //! (binding generators, the component encoder) stay out of it.
 
+mod bench;
 mod bindings;
 mod ci;
 mod deny;
@@ -25,6 +26,8 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Measure, and write the figures as ratios into `BENCHMARKS.md`.
+    Bench(bench::Options),
     /// Generate the guests' bindings from `wit/`.
     Bindings {
         /// Only say whether the committed bindings are up to date.
@@ -46,6 +49,7 @@ enum Command {
 fn main() -> ExitCode {
     let repo = repo::Repo::locate();
     let result = match Args::parse().command {
+        Command::Bench(options) => bench::run(&repo, &options),
         Command::Bindings { check } => bindings::run(&repo, check),
         Command::Ci => ci::ci(&repo),
         Command::Deny => deny::check(&repo),

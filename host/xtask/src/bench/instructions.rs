@@ -1,0 +1,84 @@
+//! Counts instructions under valgrind and compares them with a committed baseline: a regression
+//! shows there on any machine, busy or not.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::repo::Repo;
+use crate::run::succeeds;
+
+/// The cases of `host/app/benches/instructions.rs`.
+const CASES: [&str; 3] = ["remembered", "evaluated", "set-of-three"];
+/// Requests of the two runs whose difference counts.
+const FEW: u64 = 200;
+const MANY: u64 = 1_200;
+/// How much more than the baseline is no regression: hash seeds and addresses differ.
+const TOLERANCE: f64 = 0.03;
+/// The baseline: counts by case, for one architecture.
+const BASELINE: &str = "host/app/benches/instructions.json";
+
+/// Instructions of one request, by case.
+pub(super) type Counted = BTreeMap<String, u64>;
+
+/// A count beside its baseline.
+pub(super) struct Compared {
+    pub(super) case: String,
+    pub(super) baseline: Option<u64>,
+    pub(super) counted: u64,
+    pub(super) holds: bool,
+}
+
+/// Counts every case. Empty where there is no valgrind.
+pub(super) fn count(repo: &Repo, program: &Path, scratch: &Path) -> Result<Counted> {
+    let mut counted = Counted::new();
+    if !succeeds(Command::new("valgrind").arg("--version")) {
+        println!("valgrind is not installed: no instructions are counted");
+        return Ok(counted);
+    }
+    for case in CASES {
+        let of = |requests| refs(repo, program, scratch, case, requests);
+        let each = (of(MANY)?.saturating_sub(of(FEW)?)) / (MANY - FEW);
+        println!("  {case} {each}");
+        counted.insert(case.to_owned(), each);
+    }
+    Ok(counted)
+}
+
+/// Makes these counts the baseline.
+pub(super) fn accept(repo: &Repo, counted: &Counted) -> Result<()> {
+    let baseline = BTreeMap::from([(std::env::consts::ARCH, counted)]);
+    let text = serde_json::to_string_pretty(&baseline)? + "\n";
+    std::fs::write(repo.path(BASELINE), text).with_context(|| format!("cannot write `{BASELINE}`"))
+}
+
+/// Puts each count beside its baseline; another architecture has none.
+pub(super) fn compare(repo: &Repo, counted: &Counted) -> Result<Vec<Compared>> {
+    let text = std::fs::read_to_string(repo.path(BASELINE))
+        .with_context(|| format!("cannot read `{BASELINE}`"))?;
+    let baselines: BTreeMap<String, Counted> = serde_json::from_str(&text)?;
+    let baselines = baselines.get(std::env::consts::ARCH);
+    let compared = counted.iter().map(|(case, &counted)| {
+        let baseline = baselines.and_then(|baselines| baselines.get(case)).copied();
+        let bound = baseline.map(|baseline| baseline as f64 * (1.0 + TOLERANCE));
+        let holds = bound.is_none_or(|bound| counted as f64 <= bound);
+        Compared { case: case.clone(), baseline, counted, holds }
+    });
+    Ok(compared.collect())
+}
+
+/// The instructions of one run.
+fn refs(repo: &Repo, program: &Path, scratch: &Path, case: &str, requests: u64) -> Result<u64> {
+    let mut command = Command::new("valgrind");
+    command.current_dir(repo.path("")).env("TMPDIR", scratch);
+    command.args(["--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]);
+    let output = command.arg(program).args([case, &requests.to_string()]).output();
+    let output = output.context("cannot start `valgrind`")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    let refs = said.lines().find_map(|line| line.split_once("I refs:").map(|(_, count)| count));
+    refs.and_then(|count| count.trim().replace(',', "").parse().ok())
+        .filter(|_| output.status.success())
+        .with_context(|| format!("`{}` failed under valgrind: {said}", program.display()))
+}
