@@ -11,3 +11,8 @@ fn every_case_holds() {
 fn the_schema_and_the_settings_agree() {
     writ_sdk::testing::check_schema::<ToolList>("cases");
 }
+
+#[test]
+fn the_host_may_remember_every_answer() {
+    writ_sdk::testing::check_asks_nothing::<ToolList>("cases");
+}

@@ -37,6 +37,24 @@ pub fn check_cases<P: Policy>(folder: impl AsRef<Path>) {
     );
 }
 
+/// Runs every step of every case of a folder on a host of its own, and finds those that ask it
+/// anything. A policy without such steps is a pure function of the request, and the host
+/// remembers its answers.
+///
+/// # Panics
+/// If a step asks the host; the text names the file, the case and the step.
+pub fn check_asks_nothing<P: Policy>(folder: impl AsRef<Path>) {
+    for (file, case) in read_cases(folder.as_ref()) {
+        let Ok(policy) = configure::<P>(&case.settings.to_string()) else { continue };
+        for (at, step) in case.steps.iter().enumerate() {
+            let host = TestHost::new();
+            // The answer itself is `check_cases`' matter.
+            let _ = policy.evaluate(&Request::from(&step.request), &host);
+            assert_eq!(host.calls(), 0, "{file}: {}: step {}", case.name, at + 1);
+        }
+    }
+}
+
 /// Every case of a folder with its file's name, in the order of the names.
 ///
 /// # Panics

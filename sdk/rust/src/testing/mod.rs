@@ -29,7 +29,7 @@ mod schema;
 mod store;
 
 pub use case::{Case, CaseAction, CaseEntity, CaseRequest, Commit, Expect, Step, parse_cases};
-pub use check::{check_case, check_cases, read_cases};
+pub use check::{check_asks_nothing, check_case, check_cases, read_cases};
 pub use host::TestHost;
 #[cfg(feature = "schema")]
 pub use schema::check_schema;

@@ -26,6 +26,7 @@ where
     let dialect = "https://json-schema.org/draft/2020-12/schema";
     assert_eq!(schema["$schema"], dialect, "the schema says which dialect it is written in");
     assert_eq!(schema["additionalProperties"], false, "the schema refuses unknown settings");
+    check_numbers(&schema);
     check_fields::<P>(&schema);
     let validator = jsonschema::draft202012::new(&schema).expect("the schema is a schema");
     let examples = schema["examples"].as_array().expect("the schema has examples");
@@ -39,6 +40,20 @@ where
             let told = validator.validate(&case.settings);
             told.unwrap_or_else(|error| panic!("{file}: {}: {error}", case.name));
         }
+    }
+}
+
+/// The host refuses JSON with integers that a double cannot hold (RFC 7493, section 2.2).
+fn check_numbers(schema: &Value) {
+    const INTEGER_MAX: f64 = 9_007_199_254_740_991.0;
+    match schema {
+        Value::Number(number) => {
+            let held = number.as_f64().is_some_and(|number| number.abs() <= INTEGER_MAX);
+            assert!(held, "{number} cannot be held exactly");
+        }
+        Value::Array(items) => items.iter().for_each(check_numbers),
+        Value::Object(members) => members.values().for_each(check_numbers),
+        Value::Null | Value::Bool(_) | Value::String(_) => {}
     }
 }
 
