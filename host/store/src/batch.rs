@@ -25,7 +25,7 @@ pub(crate) enum Message {
 /// before it is durable.
 #[derive(Debug)]
 pub(crate) struct Job {
-    pub(crate) decision: Option<DecisionRow>,
+    pub(crate) decision: Option<Box<DecisionRow>>,
     pub(crate) writes: Vec<StorageRow>,
     /// The table's sequence; 0 where the table was not asked.
     pub(crate) sequence: u64,
@@ -46,7 +46,7 @@ pub(crate) struct Batch {
 
 impl Batch {
     pub(crate) fn add(&mut self, job: Job) {
-        self.decisions.extend(job.decision);
+        self.decisions.extend(job.decision.map(|decision| *decision));
         self.writes.extend(job.writes);
         self.sequence = self.sequence.max(job.sequence);
         self.is_probe |= job.is_probe;

@@ -23,7 +23,7 @@ pub(crate) type Answer = oneshot::Receiver<Result<(), Failure>>;
 /// What is to be kept, together or not at all.
 #[derive(Debug)]
 pub(crate) struct Draft {
-    pub(crate) decision: Option<DecisionRow>,
+    pub(crate) decision: Option<Box<DecisionRow>>,
     pub(crate) claims: Vec<Claim>,
 }
 
@@ -81,7 +81,7 @@ impl Store {
             .into_iter()
             .filter_map(|(namespace, ledger)| Claim::new(namespace, &ledger))
             .collect();
-        let draft = Draft { decision: Some(decision.into()), claims };
+        let draft = Draft { decision: Some(Box::new(decision.into())), claims };
         Ok(Accepted(self.inner.queue(draft).await?))
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! A test program of its own, since it starts itself: as a child it commits for ever and prints
 //! what was answered; as a parent it kills children and looks.
+#![allow(clippy::unwrap_used, reason = "tests say with unwrap that they would fail")]
 
 mod conformance;
 mod opened;

@@ -1,4 +1,5 @@
 //! A disk that is full: nothing that was answered is lost, and nothing lost is answered.
+#![allow(clippy::unwrap_used, reason = "tests say with unwrap that they would fail")]
 
 mod conformance;
 mod opened;
@@ -71,26 +72,35 @@ async fn the_store_is_unwell_until_a_write_succeeds() {
 
 #[tokio::test]
 async fn what_was_built_on_a_lost_write_is_lost_with_it() {
-    let opened = small().await;
+    let opened = Opened::new(|config| {
+        config.file_bytes_max = FILE_BYTES_MAX;
+        config.commit_batch_max = 1;
+    })
+    .await;
     set(&opened.store, "n", "0").await;
-    fill(&opened.store).await;
-    // All are queued before the writer runs, each built on the one before it.
+    let fillers: Vec<_> = (0..8).map(|filler| format!("filler-{filler}")).collect();
+    for key in &fillers {
+        assert_eq!(get(&opened.store, key).await, None);
+    }
+    // All are queued before the writer runs, each built on the one before it. Only the first is
+    // too large; the others would fit.
     let mut tasks = JoinSet::new();
-    for _ in 0..20 {
-        let store = opened.store.clone();
+    for task in 0..20 {
+        let (store, fillers) = (opened.store.clone(), fillers.clone());
         tasks.spawn(async move {
             let mut evaluation = Evaluation::new(&store);
-            evaluation.increment("n", 1).await;
-            // Large enough that it does not fit into what is left of a page.
-            evaluation.set("filler", &[0; 16 << 10], None).await;
+            let counted = evaluation.increment("n", 1).await;
+            assert_eq!(counted, task + 1);
+            for key in fillers.iter().filter(|_| task == 0) {
+                evaluation.set(key, &[0; 60 << 10], None).await;
+            }
             evaluation.commit().await
         });
     }
     for result in tasks.join_all().await {
-        assert!(result.is_err());
+        assert!(matches!(result, Err(CommitError::Unavailable(_))), "{result:?}");
     }
     assert_eq!(get(&opened.store, "n").await.as_deref(), Some("0"));
-    make_room(&opened).await;
     let mut evaluation = Evaluation::new(&opened.store);
     assert_eq!(evaluation.increment("n", 1).await, 1);
     evaluation.commit().await.unwrap();

@@ -1,4 +1,5 @@
 //! Many commits share one fsync, and none waits for others that have not come yet.
+#![allow(clippy::unwrap_used, reason = "tests say with unwrap that they would fail")]
 
 mod conformance;
 mod opened;
