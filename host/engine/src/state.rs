@@ -23,6 +23,9 @@ pub(crate) struct State {
     pub(crate) log: Log,
     pub(crate) wasi: Wasi,
     deadline: Instant,
+    /// When the guest last went into a host call: what it waits there is bounded by its time-out,
+    /// and does not count against its deadline.
+    left_guest_at: Instant,
 }
 
 /// Whether a component imports anything, and so whether its host calls must be watched.
@@ -39,6 +42,7 @@ pub(crate) fn store(
     limits: &Arc<Limits>,
     imports: Imports,
 ) -> wasmtime::Result<Store<State>> {
+    let now = Instant::now();
     let state = State {
         limiter: Limiter::new(limits),
         meter: Meter::new(limits),
@@ -46,7 +50,8 @@ pub(crate) fn store(
         storage: Storage::new(call, limits),
         log: Log::new(call.namespace.clone(), limits),
         wasi: Wasi::new(call, limits),
-        deadline: Instant::now() + Duration::from_millis(limits.deadline_ms),
+        deadline: now + Duration::from_millis(limits.deadline_ms),
+        left_guest_at: now,
     };
     let mut store = Store::new(engine, state);
     store.limiter(|state| &mut state.limiter);
@@ -76,8 +81,14 @@ fn around_host_calls(
     hook: CallHook,
 ) -> wasmtime::Result<()> {
     match hook {
-        CallHook::CallingHost => context.data_mut().meter.enter(),
+        CallHook::CallingHost => {
+            let state = context.data_mut();
+            state.left_guest_at = Instant::now();
+            state.meter.enter();
+        }
         CallHook::ReturningFromHost => {
+            let state = context.data_mut();
+            state.deadline += state.left_guest_at.elapsed();
             let owed = context.data_mut().meter.leave()?;
             if owed > 0 {
                 let left = context.get_fuel()?.checked_sub(owed);
