@@ -1,4 +1,4 @@
-//! Answers with 8 MiB of annotations.
+//! Answers with 2 MiB of annotations.
 #![allow(missing_docs, unsafe_code)]
 
 use writ_hostile::bindings::exports::writ::host::policy::Decision;
@@ -10,7 +10,7 @@ impl Rule for HugeResult {
     const NAME: &str = "huge-result";
 
     fn evaluate(_request: Request) -> Result<Decision, String> {
-        let padding = "x".repeat(8 << 20);
+        let padding = "x".repeat(2 << 20);
         Ok(allow(format!(r#"{{"padding":"{padding}"}}"#)))
     }
 }
