@@ -116,3 +116,62 @@ impl IntoResponse for Health {
         (status, Json(self)).into_response()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::breaker::BreakerConfig;
+    use crate::http::{Guard, router};
+    use crate::policy_set::Snapshot;
+    use crate::service::Service;
+    use axum::body::Body;
+    use axum::http::Request;
+    use http_body_util::BodyExt;
+    use tower::ServiceExt;
+    use writ_engine::{CompilerCommand, Engine, EngineConfig};
+
+    /// An app without policies, so that one check fails whatever the stage.
+    fn app() -> Arc<App> {
+        let compiler = CompilerCommand { program: "unused".into(), args: Vec::new() };
+        let engine = Engine::new(EngineConfig::new(compiler)).unwrap();
+        let records = Records::Ephemeral(Default::default());
+        let service = Service::new(
+            Snapshot::new(vec![]),
+            BreakerConfig::default(),
+            records,
+            Default::default(),
+        );
+        let guard = Guard::new("127.0.0.1:1".parse().unwrap(), &[], &[]);
+        Arc::new(App::new(service, engine, guard, 1_024))
+    }
+
+    async fn check(app: &Arc<App>, path: &str, status: u16, failing: &[&str]) {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        let response = router(app.clone()).oneshot(request).await.unwrap();
+        assert_eq!(response.status().as_u16(), status, "{path}");
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        let health: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        let checks = health["checks"].as_array().cloned().unwrap_or_default();
+        let failed = checks.iter().filter(|check| check["status"] == "fail");
+        assert_eq!(
+            failed.map(|check| check["name"].clone()).collect::<Vec<_>>(),
+            failing,
+            "{path}"
+        );
+    }
+
+    #[tokio::test]
+    async fn each_stage_is_told_with_the_check_that_fails() {
+        let app = app();
+        check(&app, "/health", 200, &[]).await;
+        check(&app, "/health/startup", 503, &["server"]).await;
+        check(&app, "/ready", 503, &["server", "policies"]).await;
+        app.lifecycle.advance(Stage::Serving);
+        check(&app, "/health/startup", 200, &[]).await;
+        check(&app, "/ready", 503, &["policies"]).await;
+        app.lifecycle.advance(Stage::Draining);
+        check(&app, "/health/startup", 200, &[]).await;
+        check(&app, "/health/ready", 503, &["server", "policies"]).await;
+        check(&app, "/health", 200, &[]).await;
+    }
+}

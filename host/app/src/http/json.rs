@@ -7,8 +7,10 @@
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::forward_to_deserialize_any;
 use serde_json::{Map, Number, Value};
+use serde_path_to_error::Track;
 use writ_core::Json;
 use writ_core::json::InvalidJson;
 
@@ -44,7 +46,7 @@ pub struct FieldError {
 /// # Errors
 /// What is wrong, and with which field.
 pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, BodyError> {
-    serde_json::from_slice(body).map_err(|_| explain::<T>(body))
+    fast(body).ok_or_else(|| explain::<T>(body))
 }
 
 /// Reads a part of a body that is JSON already.
@@ -52,7 +54,7 @@ pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, BodyError> {
 /// # Errors
 /// The field below `pointer` that is wrong.
 pub fn read_part<T: DeserializeOwned>(part: &str, pointer: &str) -> Result<T, FieldError> {
-    serde_json::from_str(part).map_err(|_| match explain::<T>(part.as_bytes()) {
+    fast(part.as_bytes()).ok_or_else(|| match explain::<T>(part.as_bytes()) {
         BodyError::Malformed(message) => FieldError { pointer: pointer.to_owned(), message },
         BodyError::Invalid(FieldError { pointer: inner, message }) => {
             FieldError { pointer: format!("{pointer}{inner}"), message }
@@ -60,31 +62,44 @@ pub fn read_part<T: DeserializeOwned>(part: &str, pointer: &str) -> Result<T, Fi
     })
 }
 
-/// For a field that may be absent but not null.
+/// For a field that is an object. What serde derives would take an array for it, too.
+///
+/// # Errors
+/// Where the value is no `T`.
+pub fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(d: D) -> Result<T, D::Error> {
+    T::deserialize(ObjectOnly(d))
+}
+
+/// For a field that is an object and may be absent but not null.
 ///
 /// # Errors
 /// Where the value, null included, is no `T`.
 pub fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     d: D,
 ) -> Result<Option<T>, D::Error> {
-    T::deserialize(d).map(Some)
+    object(d).map(Some)
+}
+
+fn fast<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    let value = object(&mut reader).ok()?;
+    reader.end().ok().map(|()| value)
 }
 
 fn explain<T: DeserializeOwned>(body: &[u8]) -> BodyError {
-    let mut reader = serde_json::Deserializer::from_slice(body);
-    let error = match serde_path_to_error::deserialize::<_, T>(&mut reader) {
-        Err(error) => error,
-        // The value is well, so it is what follows it.
-        Ok(_) => {
-            let error = reader.end().expect_err("the first reading failed");
-            return BodyError::Malformed(error.to_string());
-        }
-    };
-    if !error.inner().is_data() {
-        return BodyError::Malformed(error.inner().to_string());
+    if let Err(error) = serde_json::from_slice::<IgnoredAny>(body) {
+        return BodyError::Malformed(error.to_string());
     }
-    let message = error.inner().to_string();
-    let mut pointer = pointer(error.path());
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    let mut track = Track::new();
+    let tracked = serde_path_to_error::Deserializer::new(&mut reader, &mut track);
+    let error = match object::<T, _>(tracked) {
+        Err(error) if error.is_data() => error,
+        Err(error) => return BodyError::Malformed(error.to_string()),
+        Ok(_) => return BodyError::Malformed("the body could not be read".into()),
+    };
+    let message = error.to_string();
+    let mut pointer = pointer(&track.path());
     if let Some(field) = missing_field(&message) {
         pointer.push('/');
         pointer.push_str(field);
@@ -159,6 +174,23 @@ impl<'de> Visitor<'de> for ObjectVisitor {
     }
 }
 
+/// Reads structures from objects alone.
+struct ObjectOnly<D>(D);
+
+impl<'de, D: Deserializer<'de>> Deserializer<'de> for ObjectOnly<D> {
+    type Error = D::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        self.0.deserialize_map(visitor)
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option
+        unit unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier
+        ignored_any
+    }
+}
+
 /// Any value whose objects give each name once.
 struct Strict(Value);
 
@@ -224,7 +256,9 @@ mod tests {
 
     #[derive(Debug, Deserialize)]
     #[expect(dead_code, reason = "only read")]
+    #[serde(expecting = "an object")]
     struct Outer {
+        #[serde(deserialize_with = "object")]
         inner: Inner,
         #[serde(default)]
         context: Object,
@@ -234,6 +268,7 @@ mod tests {
 
     #[derive(Debug, Deserialize)]
     #[expect(dead_code, reason = "only read")]
+    #[serde(expecting = "an object")]
     struct Inner {
         id: Text,
     }
@@ -263,7 +298,9 @@ mod tests {
             "invalid type: null, expected an object",
         );
         check(r#"{"inner":{"id":"x"},"context":[]}"#, "/context", "invalid type: sequence");
-        check("[]", "", "invalid length 0");
+        check("[]", "", "invalid type: sequence, expected an object");
+        check(r#"{"inner":["x"]}"#, "/inner", "invalid type: sequence, expected an object");
+        check(r#"{"inner":{"id":"x"},"extra":["x"]}"#, "/extra", "invalid type: sequence");
         check("7", "", "invalid type: integer `7`");
     }
 
@@ -284,9 +321,15 @@ mod tests {
 
     #[test]
     fn what_is_not_json_is_malformed() {
-        for body in
-            ["", " ", "{", "nul", r#"{"inner":{"id":"x"}} x"#, "{\"inner\":{\"id\":\"\u{1}\"}}"]
-        {
+        for body in [
+            "{}{}",
+            "",
+            " ",
+            "{",
+            "nul",
+            r#"{"inner":{"id":"x"}} x"#,
+            "{\"inner\":{\"id\":\"\u{1}\"}}",
+        ] {
             assert!(
                 matches!(read::<Outer>(body.as_bytes()), Err(BodyError::Malformed(_))),
                 "{body}"

@@ -5,11 +5,12 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use writ_core::{Action, Entity, Request};
 
-use super::json::{FieldError, Object, Text, present};
+use super::json::{FieldError, Object, Text, object, present};
 
 /// A subject or a resource.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[schema(as = Entity)]
+#[serde(expecting = "an object")]
 pub struct EntityBody {
     /// What kind of thing it is.
     #[serde(rename = "type")]
@@ -27,6 +28,7 @@ pub struct EntityBody {
 /// What the subject wants to do. For a tool call: the tool, and its arguments as properties.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[schema(as = Action)]
+#[serde(expecting = "an object")]
 pub struct ActionBody {
     /// Its name.
     #[schema(value_type = String, min_length = 1, example = "send_money")]
@@ -40,12 +42,16 @@ pub struct ActionBody {
 /// May this subject do this action on this resource?
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(as = EvaluationRequest)]
+#[serde(expecting = "an object")]
 pub struct EvaluationBody {
     /// Who wants to act.
+    #[serde(deserialize_with = "object")]
     subject: EntityBody,
     /// What they want to do.
+    #[serde(deserialize_with = "object")]
     action: ActionBody,
     /// On what.
+    #[serde(deserialize_with = "object")]
     resource: EntityBody,
     /// Everything else that the caller knows.
     #[serde(default)]
@@ -56,6 +62,7 @@ pub struct EvaluationBody {
 /// One question of several; what it leaves out is taken, whole, from the top level.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[schema(as = EvaluationItem)]
+#[serde(expecting = "an object")]
 pub struct ItemBody {
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
@@ -74,6 +81,7 @@ pub struct ItemBody {
 /// Several questions. Without `evaluations`, the top level is the only one.
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(as = EvaluationsRequest)]
+#[serde(expecting = "an object")]
 pub struct EvaluationsBody {
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false)]
@@ -92,13 +100,14 @@ pub struct EvaluationsBody {
     #[schema(value_type = Vec<ItemBody>, max_items = 256)]
     pub evaluations: Vec<Box<RawValue>>,
     /// How they are to be decided.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     pub options: Options,
 }
 
 /// How several questions are to be decided.
 #[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
 #[schema(as = EvaluationsOptions)]
+#[serde(expecting = "an object")]
 pub struct Options {
     /// Whether all are decided.
     #[serde(default)]
@@ -107,7 +116,7 @@ pub struct Options {
 
 /// Whether all questions are decided.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", try_from = "String")]
 pub enum Semantic {
     /// All are.
     #[default]
@@ -116,6 +125,20 @@ pub enum Semantic {
     DenyOnFirstDeny,
     /// None after the first that is permitted.
     PermitOnFirstPermit,
+}
+
+/// As a string first: serde_json takes another type for malformed JSON where it expects an enum.
+impl TryFrom<String> for Semantic {
+    type Error = &'static str;
+
+    fn try_from(name: String) -> Result<Self, &'static str> {
+        match name.as_str() {
+            "execute_all" => Ok(Self::ExecuteAll),
+            "deny_on_first_deny" => Ok(Self::DenyOnFirstDeny),
+            "permit_on_first_permit" => Ok(Self::PermitOnFirstPermit),
+            _ => Err("must be `execute_all`, `deny_on_first_deny` or `permit_on_first_permit`"),
+        }
+    }
 }
 
 impl EvaluationBody {

@@ -1,0 +1,201 @@
+//! What holds under load: a budget is spent to its limit and not beyond, and a policy that loops
+//! leaves the others served.
+#![allow(missing_docs)]
+
+use std::sync::Barrier;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use writ_testkit::guests;
+use writ_testkit::http::Client;
+use writ_testkit::server::Writ;
+
+const EVALUATION: &str = "/access/v1/evaluation";
+/// How many requests are sent at the same time.
+const AT_ONCE: usize = 64;
+
+fn start(config: &str, policies: &[(&str, &str)]) -> Writ {
+    let place: Vec<_> = policies.iter().map(|(file, name)| (*file, guests::bytes(name))).collect();
+    Writ::start(env!("CARGO_BIN_EXE_writ"), config, &place)
+}
+
+fn ask(client: &mut Client, action: &str, properties: Value) -> Value {
+    let question = json!({
+        "subject": {"type": "agent", "id": "a1"},
+        "action": {"name": action, "properties": properties},
+        "resource": {"type": "account", "id": "1"},
+    });
+    let reply = client.post(EVALUATION, &question.to_string()).expect("the server answers");
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    reply.json()
+}
+
+/// Asks [`AT_ONCE`] questions, each on a connection of its own, and gives the answers in order.
+fn at_once(server: &Writ, question: impl Fn(usize) -> (&'static str, Value) + Sync) -> Vec<Value> {
+    let barrier = Barrier::new(AT_ONCE);
+    std::thread::scope(|scope| {
+        let ask = |number| {
+            let (barrier, question) = (&barrier, &question);
+            scope.spawn(move || {
+                let mut client = server.client();
+                let (action, properties) = question(number);
+                barrier.wait();
+                ask(&mut client, action, properties)
+            })
+        };
+        let asked: Vec<_> = (0..AT_ONCE).map(ask).collect();
+        asked.into_iter().map(|answer| answer.join().expect("no thread panics")).collect()
+    })
+}
+
+fn permitted(answers: &[Value]) -> usize {
+    answers.iter().filter(|answer| answer["decision"] == true).count()
+}
+
+const BUDGET: &str = r#"
+[[binding]]
+name = "tools"
+source = "tool-list.wasm"
+settings = { allow = ["pay"], deny = ["drop"] }
+
+[[binding]]
+name = "budget"
+source = "budget.wasm"
+settings = { amount = "/action/properties/amount", limit = 1000 }
+"#;
+
+#[test]
+fn requests_at_once_spend_a_budget_to_its_limit_and_not_beyond() {
+    let policies = [("tool-list.wasm", "tool-list"), ("budget.wasm", "budget")];
+    let server = start(BUDGET, &policies);
+    // 33 of 30 fit into 1,000; the 34th does not.
+    let answers = at_once(&server, |_| ("pay", json!({"amount": 30})));
+    assert_eq!(permitted(&answers), 33, "{answers:#?}");
+    let mut client = server.client();
+    assert_eq!(ask(&mut client, "pay", json!({"amount": 11}))["decision"], false);
+    assert_eq!(ask(&mut client, "pay", json!({"amount": 10}))["decision"], true);
+    assert_eq!(ask(&mut client, "pay", json!({"amount": 1}))["decision"], false);
+}
+
+#[test]
+fn a_request_that_another_policy_denies_spends_nothing() {
+    let policies = [("tool-list.wasm", "tool-list"), ("budget.wasm", "budget")];
+    let server = start(BUDGET, &policies);
+    let answers = at_once(&server, |number| {
+        (if number % 2 == 0 { "pay" } else { "drop" }, json!({"amount": 40}))
+    });
+    // All 32 payments would be 1,280: 25 fit exactly, if none of the 32 denied ones is counted.
+    assert_eq!(permitted(&answers), 25, "{answers:#?}");
+}
+
+#[test]
+fn requests_at_once_use_a_rate_up_and_no_more() {
+    let config = r#"
+        [[binding]]
+        name = "rate"
+        source = "rate-limit.wasm"
+        settings = { limit = 20, window-seconds = 3600, on-within = "allow" }
+    "#;
+    let server = start(config, &[("rate-limit.wasm", "rate-limit")]);
+    let answers = at_once(&server, |_| ("pay", json!({})));
+    assert_eq!(permitted(&answers), 20, "{answers:#?}");
+}
+
+#[test]
+fn a_shadow_spends_nothing_and_decides_nothing() {
+    let config = r#"
+        [[binding]]
+        name = "tools"
+        source = "tool-list.wasm"
+        settings = { allow = ["pay"] }
+
+        [[binding]]
+        name = "rate"
+        source = "rate-limit.wasm"
+        settings = { limit = 1, window-seconds = 3600 }
+        mode = "shadow"
+    "#;
+    let policies = [("tool-list.wasm", "tool-list"), ("rate-limit.wasm", "rate-limit")];
+    let server = start(config, &policies);
+    let mut client = server.client();
+    for _ in 0..3 {
+        let answer = ask(&mut client, "pay", json!({}));
+        assert_eq!(answer["decision"], true, "{answer}");
+        let shadow = &answer["context"]["policies"][1];
+        assert_eq!((&shadow["mode"], &shadow["verdict"]), (&json!("shadow"), &json!("abstain")));
+    }
+}
+
+#[test]
+fn attempts_count_where_the_binding_says_that_they_do() {
+    let config = r#"
+        [[binding]]
+        name = "tools"
+        source = "tool-list.wasm"
+        settings = { deny = ["drop"] }
+
+        [[binding]]
+        name = "attempts"
+        source = "rate-limit.wasm"
+        settings = { limit = 2, window-seconds = 3600, on-within = "allow" }
+        commit = "always"
+    "#;
+    let policies = [("tool-list.wasm", "tool-list"), ("rate-limit.wasm", "rate-limit")];
+    let server = start(config, &policies);
+    let mut client = server.client();
+    let mut verdict = |action| {
+        let answer = ask(&mut client, action, json!({}));
+        answer["context"]["policies"][1]["verdict"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(verdict("drop"), "allow");
+    assert_eq!(verdict("drop"), "allow");
+    assert_eq!(verdict("pay"), "deny");
+}
+
+#[test]
+fn a_policy_that_loops_is_rested_and_others_are_served() {
+    let config = r#"
+        [breaker]
+        failures-max = 3
+        backoff-ms = 60000
+        backoff-ms-max = 60000
+
+        [[binding]]
+        name = "loop"
+        source = "loop.wasm"
+        match = { action = "drop" }
+        limits = { deadline-ms = 20, fuel = 100000000000 }
+
+        [[binding]]
+        name = "tools"
+        source = "tool-list.wasm"
+        settings = { allow = ["pay"] }
+    "#;
+    let policies = [("tool-list.wasm", "tool-list"), ("loop.wasm", "hostile/loop-in-evaluate")];
+    let server = start(config, &policies);
+    let mut client = server.client();
+    let mut fault = |action: &str| {
+        let answer = ask(&mut client, action, json!({}));
+        answer["context"]["policies"][0]["fault"].as_str().map(str::to_owned)
+    };
+    for _ in 0..3 {
+        assert_eq!(fault("drop").as_deref(), Some("deadline-exceeded"));
+    }
+    let start = Instant::now();
+    for _ in 0..50 {
+        assert_eq!(fault("drop").as_deref(), Some("breaker-open"));
+        assert_eq!(fault("pay"), None);
+    }
+    // Each of the 50 would have taken its 20 ms.
+    assert!(start.elapsed() < Duration::from_millis(900), "{:?}", start.elapsed());
+    let page = client.get("/metrics").unwrap();
+    for line in [
+        r#"writ_breaker_state{binding="loop"} 2"#,
+        r#"writ_breaker_state{binding="tools"} 0"#,
+        r#"writ_breaker_refusals_total{binding="loop"} 50"#,
+        r#"writ_faults_total{code="deadline-exceeded"} 3"#,
+        r#"writ_faults_total{code="breaker-open"} 50"#,
+    ] {
+        assert!(page.text().lines().any(|known| known == line), "no `{line}`");
+    }
+}
