@@ -51,7 +51,7 @@ limits! {
     /// Limits of one evaluation, settable per binding.
     Limits {
         /// Deterministic work, in units of fuel (about one a Wasm instruction).
-        fuel: u64 = 10_000_000, 1_000 ..= 100_000_000_000;
+        fuel: u64 = 20_000_000, 1_000 ..= 100_000_000_000;
         /// Wall-clock time from the start of the call after which a guest that computes is
         /// stopped, in milliseconds.
         deadline_ms: u64 = 50, 1 ..= 60_000;
