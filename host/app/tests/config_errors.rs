@@ -158,10 +158,10 @@ fn two_bindings_of_one_name_are_refused() {
 
 #[test]
 fn an_unknown_builtin_is_refused() {
-    let text = refused("[[binding]]\nname = \"a\"\nsource = \"builtin:no-such-policy-anywhere\"\n");
+    let text = refused("[[binding]]\nname = \"a\"\nsource = \"builtin:ratelimit\"\n");
     insta::assert_snapshot!(text, @r#"
-    writ.toml:3:10: there is no built-in policy `no-such-policy-anywhere`
-    hint: nothing can be written here
+    writ.toml:3:10: there is no built-in policy `ratelimit`
+    hint: did you mean `rate-limit`?
     "#);
 }
 

@@ -86,9 +86,10 @@ fn human(source: &str, report: &Report) -> String {
         [] => text += "It would be loaded.\n",
         problems => {
             text += "It would be refused:\n";
-            problems
-                .iter()
-                .for_each(|problem| text += &row(problem.code(), format_args!("\n{problem}")));
+            for problem in problems {
+                let told = problem.to_string().replace('\n', "\n  ");
+                text += &format!("  {}: {told}\n", problem.code());
+            }
         }
     }
     text

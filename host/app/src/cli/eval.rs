@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use writ_core::{BindingName, PolicyRecord, Request};
+use writ_core::{BindingName, Outcome, PolicyRecord, Request};
 
 use super::engine;
 use super::exit::{Exit, Failure};
@@ -130,11 +130,12 @@ async fn decide(config: &Config, snapshot: Snapshot, request: Request) -> Result
 }
 
 fn human(answer: &Answer) -> String {
-    let mut text = answer.outcome.code().replace('-', " ");
-    if let Some(reason) = answer.reason() {
-        text.push_str(": ");
-        text.push_str(&reason);
-    }
+    let code = answer.outcome.code().replace('-', " ");
+    let mut text = match (&answer.outcome, answer.reason()) {
+        (Outcome::ApprovalRequired(_), Some(reason)) => reason,
+        (_, Some(reason)) => format!("{code}: {reason}"),
+        (_, None) => code,
+    };
     text.push('\n');
     for record in &answer.policies {
         text.push_str(&text::row(record.binding.as_str(), said(record)));

@@ -51,9 +51,19 @@ pub enum InvalidSource {
 /// A component's bytes were not found.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
+    /// It is larger than components may be.
+    #[error(
+        "`{name}` has more than {bytes_max} bytes\nhint: build it for size and strip it, or raise `component-bytes-max` in `[engine.load]`"
+    )]
+    TooLarge {
+        /// Its file.
+        name: String,
+        /// How many bytes it may have.
+        bytes_max: u64,
+    },
     /// Its file was not read.
     #[error(transparent)]
-    Read(#[from] ReadError),
+    Read(ReadError),
     /// Nothing has its digest.
     #[error(
         "no built-in policy and no `*.wasm` file in `{DIRECTORY}/` has the digest `{0}`\nhint: `writ check builtin:NAME` shows the digest of a built-in policy; copy the component into `{DIRECTORY}/` beside the configuration"
@@ -79,6 +89,15 @@ impl Source {
                 Some(builtin) => Ok(Cow::Borrowed(builtin.bytes)),
                 None => search(root, digest, bytes_max).map(Cow::Owned),
             },
+        }
+    }
+}
+
+impl From<ReadError> for SourceError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::TooLarge { name, bytes_max } => Self::TooLarge { name, bytes_max },
+            other => Self::Read(other),
         }
     }
 }

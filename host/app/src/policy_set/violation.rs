@@ -16,6 +16,8 @@ const ERRORS_MAX: usize = 100;
 /// How much of an error's text is shown, in characters: it quotes the value, which may be large.
 const CHARS_MAX: usize = 300;
 
+const SEE_SCHEMA: &str = "`writ check COMPONENT` shows the schema of a policy's settings";
+
 /// What is wrong with some settings.
 pub(super) struct Violation {
     /// The path to it within the settings.
@@ -47,11 +49,14 @@ impl Violation {
                 let hint = suggest(key, known.iter().map(String::as_str));
                 Self { path, message: format!("there is no setting `{key}`{place}"), hint }
             }
+            Kind::Required { property: Value::String(key) } => {
+                let message = format!("the setting `{key}` is missing{place}");
+                Self { path, message, hint: SEE_SCHEMA.to_owned() }
+            }
             _ => {
                 let what = shortened(&error.to_string());
                 let message = format!("the settings break the policy's schema{place}: {what}");
-                let hint = "`writ check COMPONENT` shows the schema of a policy's settings".into();
-                Self { path, message, hint }
+                Self { path, message, hint: SEE_SCHEMA.to_owned() }
             }
         }
     }
@@ -143,8 +148,6 @@ mod tests {
         assert_eq!((found.message.as_str(), found.hint.as_str()), (message, hint));
     }
 
-    const SCHEMA: &str = "`writ check COMPONENT` shows the schema of a policy's settings";
-
     #[test]
     fn a_misspelt_key_is_named_with_the_nearest() {
         check(json!({"limt": 5}), "there is no setting `limt`", "did you mean `limit`?");
@@ -155,9 +158,9 @@ mod tests {
     #[test]
     fn the_deepest_part_of_the_nearest_shape_is_named() {
         let message = "the settings break the policy's schema at `/rules/1/deny`: 7 is not of type \"string\"";
-        check(json!({"limit": 1, "rules": ["allow", {"deny": 7}]}), message, SCHEMA);
+        check(json!({"limit": 1, "rules": ["allow", {"deny": 7}]}), message, SEE_SCHEMA);
         let message =
             "the settings break the policy's schema at `/rules/0`: \"allow\" was expected";
-        check(json!({"limit": 1, "rules": ["allw"]}), message, SCHEMA);
+        check(json!({"limit": 1, "rules": ["allw"]}), message, SEE_SCHEMA);
     }
 }
