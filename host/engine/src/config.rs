@@ -20,6 +20,10 @@ use crate::platform;
 pub(crate) const TABLES_MAX: usize = 16;
 /// Memories of one component, all its modules together.
 pub(crate) const MEMORIES_MAX: usize = 8;
+/// Memories of one core module.
+pub(crate) const MODULE_MEMORIES_MAX: usize = 1;
+/// Tables of one core module.
+pub(crate) const MODULE_TABLES_MAX: usize = 4;
 /// Elements of one table.
 pub(crate) const TABLE_ELEMENTS_MAX: usize = 20_000;
 /// Core instances of one component.
@@ -127,8 +131,8 @@ fn pool(instances_max: u32) -> PoolingAllocationConfig {
         .max_core_instances_per_component(CORE_INSTANCES_MAX as u32)
         .max_memories_per_component(MEMORIES_MAX as u32)
         .max_tables_per_component(TABLES_MAX as u32)
-        .max_tables_per_module(4)
-        .max_memories_per_module(1)
+        .max_tables_per_module(MODULE_TABLES_MAX as u32)
+        .max_memories_per_module(MODULE_MEMORIES_MAX as u32)
         .max_memory_size(MEMORY_BYTES_CEILING)
         .table_elements(TABLE_ELEMENTS_MAX)
         .max_unused_warm_slots(64)

@@ -34,6 +34,10 @@ pub enum Counted {
     Memories,
     /// Tables.
     Tables,
+    /// Linear memories of one core module.
+    ModuleMemories,
+    /// Tables of one core module.
+    ModuleTables,
 }
 
 impl Counted {
@@ -43,6 +47,8 @@ impl Counted {
             Self::ComponentInstances => "component instances",
             Self::Memories => "memories",
             Self::Tables => "tables",
+            Self::ModuleMemories => "memories in one core module",
+            Self::ModuleTables => "tables in one core module",
         }
     }
 }

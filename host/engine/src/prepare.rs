@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 use wasmtime_wizer::Wizer;
-use writ_core::LoadLimits;
+use writ_core::{Digest, LoadLimits};
 
 use crate::config;
 use crate::load_error::{CompileLimit, LoadError};
@@ -42,18 +42,18 @@ pub(crate) fn prepare(component: &[u8], job: &Job) -> Result<(Prepared, Vec<u8>)
     Ok((described, compile(&snapshot)?))
 }
 
-/// Runs the component once. Gives what it said and, where there are settings, the component that
-/// is to be compiled: with the state that `configure` left, if it can have one.
-fn try_out<'a>(
-    component: &'a [u8],
-    job: &Job,
-) -> Result<(Prepared, Option<Cow<'a, [u8]>>), LoadError> {
+/// What was said, and what is to be compiled: nothing where there are no settings, else the
+/// component with the state that `configure` left, if it can have one.
+type TriedOut<'a> = (Prepared, Option<Cow<'a, [u8]>>);
+
+/// Runs the component once.
+fn try_out<'a>(component: &'a [u8], job: &Job) -> Result<TriedOut<'a>, LoadError> {
     let wizer = wizer();
     let instrumented = guarded(|| wizer.instrument_component(component));
     let engine = Ticking::start(&config::pre_initialising()).map_err(compile_failed)?;
     let bytes = instrumented.as_ref().map_or(component, |(_, bytes)| bytes);
     let compiled = Component::new(&engine, bytes).map_err(compile_failed)?;
-    let trial = Trial::new(&engine, &compiled, &job.limits)?;
+    let trial = Trial::new(&engine, &compiled, Digest::of(component), &job.limits)?;
     let description = trial.describe()?;
     let Some(settings) = &job.settings else {
         return Ok((Prepared { description, not_preinitialised: instrumented.err() }, None));

@@ -63,7 +63,8 @@ impl WasiView for State {
     }
 }
 
-fn deny_all(seed: &Digest, now_ms: u64) -> WasiCtx {
+/// WASI without anything in it, from a seed and an instant.
+pub(crate) fn deny_all(seed: &Digest, now_ms: u64) -> WasiCtx {
     let random = || ChaCha12Rng::from_seed(*seed.as_bytes());
     let mut seed_bytes = [0; 16];
     seed_bytes.copy_from_slice(&seed.as_bytes()[..16]);

@@ -11,7 +11,10 @@ mod weight;
 use wasmparser::{Encoding, Parser, Payload, ValidPayload, Validator, WasmFeatures};
 use writ_core::LoadLimits;
 
-use crate::config::{CORE_INSTANCES_MAX, MEMORIES_MAX, TABLE_ELEMENTS_MAX, TABLES_MAX};
+use crate::config::{
+    CORE_INSTANCES_MAX, MEMORIES_MAX, MODULE_MEMORIES_MAX, MODULE_TABLES_MAX, TABLE_ELEMENTS_MAX,
+    TABLES_MAX,
+};
 use crate::load_error::{Counted, LoadError};
 use function::Functions;
 use interface::Interface;
@@ -170,6 +173,8 @@ impl Walk<'_> {
                 self.too_much("a memory", format!("{bytes} bytes"), max);
             }
         }
+        let count = self.nesting.open().memories;
+        self.count(Counted::ModuleMemories, count, MODULE_MEMORIES_MAX);
         Ok(())
     }
 
@@ -181,6 +186,8 @@ impl Walk<'_> {
                 self.too_much("a table", format!("{elements} elements"), max);
             }
         }
+        let count = self.nesting.open().tables;
+        self.count(Counted::ModuleTables, count, MODULE_TABLES_MAX);
         Ok(())
     }
 
@@ -212,10 +219,14 @@ impl Walk<'_> {
             (Counted::Tables, weight.tables, TABLES_MAX),
         ];
         for (what, count, max) in counts {
-            if count > max as u64 {
-                let max = max as u64;
-                self.problems.push(LoadError::TooManyInstances { what, count, max });
-            }
+            self.count(what, count, max);
+        }
+    }
+
+    fn count(&mut self, what: Counted, count: u64, max: usize) {
+        let max = max as u64;
+        if count > max {
+            self.problems.push(LoadError::TooManyInstances { what, count, max });
         }
     }
 }

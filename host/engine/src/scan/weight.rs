@@ -64,6 +64,11 @@ impl Nesting {
         self.modules.saturating_sub(1)
     }
 
+    /// Memories and tables of the core module that the walk is in.
+    pub(super) fn open(&self) -> Weight {
+        self.open.unwrap_or_default()
+    }
+
     /// What the whole component makes, once the walk is through.
     pub(super) fn whole(&self) -> Option<Weight> {
         self.whole

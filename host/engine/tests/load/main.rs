@@ -7,6 +7,7 @@ mod cache;
 mod compile;
 mod guests;
 mod refusals;
+mod wasi;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -152,6 +152,16 @@ async fn refuses_memories_and_tables_beyond_the_pool() {
         @"a table of core module 0 starts with 20001 elements, at most 20000 are loaded");
 }
 
+#[tokio::test]
+async fn refuses_more_in_one_module_than_the_pool_has_room_for() {
+    let memories = wat::parse_str("(component (core module (memory 1) (memory 1)))");
+    assert_snapshot!(by_default(&memories.unwrap(), "too-many-instances").await,
+        @"the component has 2 memories in one core module, at most 1 are loaded");
+    let tables = format!("(component (core module {}))", "(table 1 funcref)".repeat(5));
+    assert_snapshot!(by_default(&wat::parse_str(tables).unwrap(), "too-many-instances").await,
+        @"the component has 5 tables in one core module, at most 4 are loaded");
+}
+
 fn with_instances(content: &str, times: usize) -> String {
     format!("(core module $m {content}) {}", "(core instance (instantiate $m))".repeat(times))
 }
