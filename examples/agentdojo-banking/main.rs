@@ -19,7 +19,11 @@ fn main() -> anyhow::Result<()> {
         replayed.push((task, answered));
     }
     report(&replayed, Kind::User, "user tasks that need nobody");
-    report(&replayed, Kind::Injection, "injection tasks that go through without a person being asked");
+    report(
+        &replayed,
+        Kind::Injection,
+        "injection tasks that go through without a person being asked",
+    );
     Ok(())
 }
 

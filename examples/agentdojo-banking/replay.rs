@@ -13,29 +13,29 @@ const ACCOUNT: &str = "DE89370400440532013000";
 
 /// What is read of the data file.
 #[derive(Debug, Deserialize)]
-pub struct Suite {
+pub(crate) struct Suite {
     /// In the order of the file: user tasks first.
-    pub tasks: Vec<Task>,
+    pub(crate) tasks: Vec<Task>,
 }
 
 /// What somebody wants the agent to do, and the calls that do it.
 #[derive(Clone, Debug, Deserialize)]
-pub struct Task {
+pub(crate) struct Task {
     /// Who wants it.
-    pub kind: Kind,
+    pub(crate) kind: Kind,
     /// Its name, such as `user_task_0`.
     #[serde(rename = "task")]
-    pub name: String,
+    pub(crate) name: String,
     /// What is wanted, in words; policies never see it.
-    pub goal: String,
+    pub(crate) goal: String,
     /// The ground truth.
-    pub calls: Vec<Call>,
+    pub(crate) calls: Vec<Call>,
 }
 
 /// Who wants a task done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub(crate) enum Kind {
     /// The customer.
     User,
     /// An attacker, by a text that the agent reads on the way.
@@ -44,25 +44,25 @@ pub enum Kind {
 
 /// A tool and its arguments.
 #[derive(Clone, Debug, Deserialize)]
-pub struct Call {
+pub(crate) struct Call {
     /// The tool's name.
-    pub tool: String,
+    pub(crate) tool: String,
     /// As its schema says.
-    pub arguments: Map<String, Value>,
+    pub(crate) arguments: Map<String, Value>,
 }
 
 /// A call and what the server said.
 #[derive(Debug)]
-pub struct Answered {
+pub(crate) struct Answered {
     /// The tool's name.
-    pub tool: String,
+    pub(crate) tool: String,
     /// The verdict of the policy set.
-    pub outcome: Outcome,
+    pub(crate) outcome: Outcome,
 }
 
 /// What the server said to one call.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// The call goes on.
     Permitted,
     /// The call goes on once people have agreed; what they are asked.
@@ -76,7 +76,7 @@ impl Suite {
     ///
     /// # Errors
     /// Where the data file is not what it was.
-    pub fn shipped() -> anyhow::Result<Self> {
+    pub(crate) fn shipped() -> anyhow::Result<Self> {
         serde_json::from_str(include_str!("agentdojo-banking.json")).context("the data file")
     }
 }
@@ -84,7 +84,7 @@ impl Suite {
 impl Call {
     /// The call as AuthZEN asks it: the agent wants to use a tool, with its arguments, on an
     /// account. Nothing says which task it belongs to, or who is behind it.
-    pub fn request(&self) -> Value {
+    pub(crate) fn request(&self) -> Value {
         json!({
             "subject": {"type": "agent", "id": "banking-assistant"},
             "action": {"name": self.tool, "properties": self.arguments},
@@ -104,8 +104,9 @@ impl Outcome {
         if context["code"] != "approval-required" {
             return Some(Self::Denied(context["reason"].as_str()?.to_owned()));
         }
-        let titles = context["requirements"].as_array()?.iter();
-        Some(Self::AsksPeople(titles.map(|r| r["title"].as_str().map(str::to_owned)).collect::<Option<_>>()?))
+        let title = |requirement: &Value| requirement["title"].as_str().map(str::to_owned);
+        let titles = context["requirements"].as_array()?.iter().map(title);
+        titles.collect::<Option<_>>().map(Self::AsksPeople)
     }
 }
 
@@ -113,7 +114,7 @@ impl Outcome {
 ///
 /// # Errors
 /// Where the server does not answer, or answers with anything but a decision.
-pub fn replay(client: &mut Client, task: &Task) -> anyhow::Result<Vec<Answered>> {
+pub(crate) fn replay(client: &mut Client, task: &Task) -> anyhow::Result<Vec<Answered>> {
     let ask = |call: &Call| {
         let reply = client.post("/access/v1/evaluation", &call.request().to_string())?;
         let outcome = Outcome::read(&serde_json::from_slice(&reply.body)?)
@@ -124,6 +125,6 @@ pub fn replay(client: &mut Client, task: &Task) -> anyhow::Result<Vec<Answered>>
 }
 
 /// Whether a task goes through and nobody is asked: each of its calls is permitted.
-pub fn goes_through(answered: &[Answered]) -> bool {
+pub(crate) fn goes_through(answered: &[Answered]) -> bool {
     answered.iter().all(|call| call.outcome == Outcome::Permitted)
 }

@@ -25,9 +25,7 @@ const SECTIONS: [(Level, &[&str]); 5] = [
     (Level::BasicProperties, &["c-2-2-4", "c-2-2-5", "c-2-2-6", "c-2-2-7"]),
     (
         Level::BatchCore,
-        &[
-            "c-3-2-1", "c-3-2-2", "c-3-2-5", "c-3-2-6", "c-3-3", "c-3-4-1", "c-3-4-2", "c-3-4-3",
-        ],
+        &["c-3-2-1", "c-3-2-2", "c-3-2-5", "c-3-2-6", "c-3-3", "c-3-4-1", "c-3-4-2", "c-3-4-3"],
     ),
     (Level::BatchProperties, &["c-3-2-3", "c-3-2-4", "c-3-2-7"]),
     (Level::Discovery, &["c-6"]),
@@ -139,8 +137,8 @@ fn cases() -> Vec<Case> {
 
 fn read(path: &Path) -> Vec<Case> {
     let text = std::fs::read_to_string(path).expect("the cases are beside the example");
-    let CaseFile { endpoint, base, cases } = serde_json::from_str(&text)
-        .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let CaseFile { endpoint, base, cases } =
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let complete = |mut case: Case| {
         case.endpoint.get_or_insert_with(|| endpoint.clone());
         let says_it = case.body.is_some() || case.text.is_some() || case.hex.is_some();
@@ -245,9 +243,9 @@ fn wrong_metadata(expect: &Expect, answer: &Value, host: &str) -> Option<String>
     // What is not offered is not named; what is named is of the right type.
     let mut names = answer.as_object().into_iter().flat_map(Map::keys);
     let search = names.find(|name| name.starts_with("search_"));
-    let capabilities = answer.get("capabilities").filter(|list| {
-        !list.as_array().is_some_and(|list| list.iter().all(Value::is_string))
-    });
+    let capabilities = answer
+        .get("capabilities")
+        .filter(|list| !list.as_array().is_some_and(|list| list.iter().all(Value::is_string)));
     wrong
         .or_else(|| search.map(|name| format!("`{name}` is named, and not offered")))
         .or_else(|| capabilities.map(|list| format!("`capabilities` are {list}")))
