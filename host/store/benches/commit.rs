@@ -3,6 +3,10 @@
 //!
 //! Times depend on the disk, so both take turns and their ratio is what counts. It prints one line
 //! of JSON a figure, as the engine's bench does. `--quick` measures for a shorter time.
+//!
+//! `cpu-us` (processor time of the whole process for each commit) holds on any disk. `of-bare` is
+//! above 1 where an idle processor is slow to notice that the disk is done, as in some virtual
+//! machines: the bare loop idles while it waits, the committers do not.
 #![allow(missing_docs)]
 
 use std::fs::File;
