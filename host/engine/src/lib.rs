@@ -16,6 +16,7 @@ mod config;
 mod fault;
 mod frame;
 mod image;
+mod kept;
 mod limiter;
 mod link;
 mod load;
@@ -27,6 +28,7 @@ mod prepare;
 mod report;
 mod runtime;
 mod scan;
+mod snapshot;
 mod state;
 mod trial;
 

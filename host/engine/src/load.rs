@@ -6,7 +6,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use serde::{Deserialize, Serialize};
 use wasmtime::component::Component;
 use writ_core::{Digest, Json, LoadLimits};
 
@@ -16,6 +15,7 @@ use crate::cache::key::{Fingerprint, Key};
 use crate::cache::memory::Memory;
 use crate::compiler::Compiler;
 use crate::config::EngineConfig;
+use crate::kept::Kept;
 use crate::load_error::LoadError;
 use crate::prepare::{Job, Prepared};
 use crate::report::{Description, Report};
@@ -82,18 +82,6 @@ struct Inner {
     memory_hits: AtomicU64,
     compiles: AtomicU64,
     refusals: AtomicU64,
-}
-
-/// What is kept on disk beside the code.
-#[derive(Serialize, Deserialize)]
-struct Kept {
-    prepared: Prepared,
-    component: Digest,
-    bytes: u64,
-    imports: Vec<String>,
-    exports: Vec<String>,
-    core_instances: u64,
-    functions: u64,
 }
 
 impl Loader {
@@ -328,48 +316,4 @@ fn deserialize(engine: &wasmtime::Engine, code: &[u8]) -> Result<Component, Load
     // checks beyond that they were made by its own version with these settings.
     let component = unsafe { Component::deserialize(engine, code) };
     component.map_err(LoadError::link)
-}
-
-impl Kept {
-    fn new(prepared: Prepared, digest: Digest, component: &[u8], scan: scan::Scan) -> Self {
-        Self {
-            prepared,
-            component: digest,
-            bytes: component.len() as u64,
-            imports: scan.imports,
-            exports: scan.exports,
-            core_instances: scan.core_instances,
-            functions: scan.functions,
-        }
-    }
-
-    fn report(&self) -> Report {
-        Report {
-            digest: self.component,
-            bytes: self.bytes,
-            imports: self.imports.clone(),
-            exports: self.exports.clone(),
-            core_instances: self.core_instances,
-            functions: self.functions,
-            description: Some(self.prepared.description.clone()),
-            not_preinitialised: self.prepared.not_preinitialised.clone(),
-            problems: Vec::new(),
-        }
-    }
-}
-
-impl Report {
-    fn refused(digest: Digest, component: &[u8], scan: scan::Scan) -> Self {
-        Self {
-            digest,
-            bytes: component.len() as u64,
-            imports: scan.imports,
-            exports: scan.exports,
-            core_instances: scan.core_instances,
-            functions: scan.functions,
-            description: None,
-            not_preinitialised: None,
-            problems: scan.problems,
-        }
-    }
 }

@@ -1,22 +1,17 @@
 //! A component run once, outside of serving: `describe` and `configure` under the limits of
-//! loading, and the state that they leave read back.
+//! loading.
 //!
 //! Every import of the contract is a trap. WASI is there for languages whose runtime starts with
 //! it, and empty as ever: the wall clock stands at 0 and random is seeded by the component.
 
 use std::ops::Deref;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use wasmtime::component::types::ComponentItem;
-use wasmtime::component::{
-    Component, Instance, InstancePre, Lift, Linker, ResourceTable, WasmList,
-};
+use wasmtime::component::{Component, Instance, InstancePre, Linker, ResourceTable};
 use wasmtime::{Config, Engine, Store, Trap};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView, p2};
-use wasmtime_wizer::{ComponentContext, ComponentInstanceState, Wizer};
 use writ_core::limits::MEMORY_BYTES_CEILING;
 use writ_core::{Digest, FaultCode, Limits, LoadLimits};
 
@@ -33,8 +28,6 @@ use crate::runtime::TICK;
 const ANSWER_BYTES_MAX: usize = 4 << 20;
 /// How much later a guest that waits is stopped than one that computes, which is told better.
 const GRACE: Duration = Duration::from_millis(100);
-/// Fuel and ticks for reading the state of an instance back: more than it can need.
-const UNLIMITED: u64 = 1 << 62;
 
 /// An engine whose epochs tick for as long as it lives.
 pub(crate) struct Ticking(Engine);
@@ -76,15 +69,15 @@ pub(crate) struct Trial<'a> {
 
 /// An instance that took its settings.
 pub(crate) struct Configured {
-    store: Store<OnTrial>,
-    instance: Instance,
+    pub(crate) store: Store<OnTrial>,
+    pub(crate) instance: Instance,
 }
 
 /// What is kept of a running instance.
 pub(crate) struct OnTrial {
     limiter: Limiter,
     wasi: WasiCtx,
-    handles: ResourceTable,
+    pub(crate) handles: ResourceTable,
 }
 
 /// The guest called an import of the contract.
@@ -186,7 +179,7 @@ impl<'a> Trial<'a> {
         store.limiter(|state| &mut state.limiter);
         store.set_fuel(self.limits.configure_fuel).expect("fuel is on in every engine");
         let ticks = u128::from(self.limits.configure_deadline_ms) / TICK.as_millis();
-        store.set_epoch_deadline(u64::try_from(ticks).unwrap_or(UNLIMITED));
+        store.set_epoch_deadline(u64::try_from(ticks).expect("less than a limit of milliseconds"));
         store.set_hostcall_fuel(ANSWER_BYTES_MAX);
         store.set_max_component_handles(limits.handles_max);
         store
@@ -252,98 +245,5 @@ fn unexplained(error: wasmtime::Error) -> LoadError {
     match platform::is_out_of_memory(&text) {
         true => LoadError::CompileLimit { limit: CompileLimit::Memory, text },
         false => LoadError::link(error),
-    }
-}
-
-/// Runs a future that waits for nothing: what reads an instance back calls no import.
-fn at_once<F: Future>(future: F) -> F::Output {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(output) => output,
-        Poll::Pending => unreachable!("reading an instance back calls no import"),
-    }
-}
-
-impl Configured {
-    /// The component again, with the state of this instance as its initial state.
-    pub(crate) fn snapshot(
-        &mut self,
-        wizer: &Wizer,
-        context: &ComponentContext<'_>,
-    ) -> wasmtime::Result<Vec<u8>> {
-        // A handle is a number in the guest and a thing in the host, and only the number would be
-        // in the snapshot.
-        if !self.store.data().handles.is_empty() {
-            wasmtime::bail!("`configure` leaves open handles of WASI");
-        }
-        self.store.set_fuel(UNLIMITED)?;
-        self.store.set_epoch_deadline(UNLIMITED);
-        self.store.set_hostcall_fuel(usize::MAX);
-        let mut reader = Reader { configured: self, failed: None };
-        let snapshot = at_once(wizer.snapshot_component(context, &mut reader))?;
-        reader.failed.map_or(Ok(snapshot), Err)
-    }
-}
-
-/// Reads the state of an instance for the pre-initialiser, which takes no error for an answer:
-/// the first one is kept, and the snapshot made after it is thrown away.
-struct Reader<'a> {
-    configured: &'a mut Configured,
-    failed: Option<wasmtime::Error>,
-}
-
-impl Reader<'_> {
-    fn call<R: Lift + Default + 'static>(&mut self, instance: &str, function: &str) -> R {
-        self.try_call(instance, function).unwrap_or_else(|error| {
-            self.failed.get_or_insert(error);
-            R::default()
-        })
-    }
-
-    fn try_call<R: Lift + 'static>(
-        &mut self,
-        instance: &str,
-        function: &str,
-    ) -> wasmtime::Result<R> {
-        let Configured { store, instance: root } = &mut *self.configured;
-        let missing = || wasmtime::format_err!("the instrumented component lacks `{function}`");
-        let (_, exports) = root.get_export(&mut *store, None, instance).ok_or_else(missing)?;
-        let (_, index) =
-            root.get_export(&mut *store, Some(&exports), function).ok_or_else(missing)?;
-        let function = root.get_typed_func::<(), (R,)>(&mut *store, index)?;
-        Ok(at_once(function.call_async(&mut *store, ()))?.0)
-    }
-}
-
-impl ComponentInstanceState for Reader<'_> {
-    async fn call_func_ret_list_u8(
-        &mut self,
-        instance: &str,
-        func: &str,
-        contents: impl FnOnce(&[u8]) + Send,
-    ) {
-        // A memory that is already as large as it may be cannot be read: reading grows it.
-        match self.try_call::<WasmList<u8>>(instance, func) {
-            Ok(list) => contents(list.as_le_slice(&self.configured.store)),
-            Err(error) => {
-                self.failed.get_or_insert(error);
-                contents(&[]);
-            }
-        }
-    }
-
-    async fn call_func_ret_s32(&mut self, instance: &str, func: &str) -> i32 {
-        self.call(instance, func)
-    }
-
-    async fn call_func_ret_s64(&mut self, instance: &str, func: &str) -> i64 {
-        self.call(instance, func)
-    }
-
-    async fn call_func_ret_f32(&mut self, instance: &str, func: &str) -> u32 {
-        self.call::<f32>(instance, func).to_bits()
-    }
-
-    async fn call_func_ret_f64(&mut self, instance: &str, func: &str) -> u64 {
-        self.call::<f64>(instance, func).to_bits()
     }
 }

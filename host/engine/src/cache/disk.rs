@@ -13,14 +13,15 @@ use std::io::{self, Read as _, Write as _};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
-use cap_std::fs::{Dir, File, MetadataExt as _, OpenOptions, OpenOptionsExt as _};
+use cap_std::fs::Dir;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::cache::files::{ASIDE, aside, create, open_plain, ours};
 use crate::cache::key::Key;
+use crate::cache::secret::{Found, Secret};
 
 const MARK: &[u8; 16] = b"writ-code-file-1";
-const KEY_FILE: &str = "cache.key";
 const SUFFIX: &str = ".code";
 /// How much all files together may have, in bytes; the least recently used go first.
 pub(crate) const CACHE_BYTES_MAX: u64 = 1 << 30;
@@ -69,7 +70,7 @@ pub(crate) struct Counts {
 /// A directory of compiled code.
 pub(crate) struct Disk {
     dir: Dir,
-    mac_key: [u8; 32],
+    secret: Secret,
     bytes_max: u64,
     pub(crate) counts: Counts,
 }
@@ -80,16 +81,11 @@ impl Disk {
     pub(crate) fn open(dir: Dir, bytes_max: u64) -> Result<Self, CacheError> {
         ours(&dir)?;
         let counts = Counts::default();
-        let mac_key = match read_mac_key(&dir) {
-            Ok(Some(key)) => key,
-            Ok(None) => make_mac_key(&dir)?,
-            Err(reason) => {
-                tracing::warn!(reason, "the key of the code cache is replaced");
-                counts.keys_replaced.fetch_add(1, Ordering::Relaxed);
-                make_mac_key(&dir)?
-            }
-        };
-        let disk = Self { dir, mac_key, bytes_max, counts };
+        let (secret, found) = Secret::open(&dir)?;
+        if found == Found::Replaced {
+            counts.keys_replaced.fetch_add(1, Ordering::Relaxed);
+        }
+        let disk = Self { dir, secret, bytes_max, counts };
         disk.make_room(0)?;
         Ok(disk)
     }
@@ -149,9 +145,8 @@ impl Disk {
             return Err(Miss::Damaged);
         }
         let mac: [u8; 32] = mac.try_into().expect("split at 32");
-        // INVARIANT: `blake3::Hash` compares in constant time.
-        if self.mac(&bytes[MAC_END..]) != blake3::Hash::from_bytes(mac) {
-            let foreign = key_id != self.key_id();
+        if self.secret.mac(&bytes[MAC_END..]) != blake3::Hash::from_bytes(mac) {
+            let foreign = key_id != self.secret.id();
             return Err(if foreign { Miss::Foreign } else { Miss::Damaged });
         }
         if own_key != key.as_bytes() {
@@ -172,8 +167,8 @@ impl Disk {
         covered.extend_from_slice(&length.to_le_bytes());
         covered.extend_from_slice(&header);
         covered.extend_from_slice(code);
-        let mac = self.mac(&covered);
-        let head = [MARK.as_slice(), &self.key_id(), mac.as_bytes()].concat();
+        let mac = self.secret.mac(&covered);
+        let head = [MARK.as_slice(), &self.secret.id(), mac.as_bytes()].concat();
         let bytes = (head.len() + covered.len()) as u64;
         if bytes > self.bytes_max {
             return Err(io::Error::other("it is larger than the whole cache"));
@@ -222,97 +217,13 @@ impl Disk {
         }
         Ok(())
     }
-
-    fn mac(&self, covered: &[u8]) -> blake3::Hash {
-        blake3::keyed_hash(&self.mac_key, covered)
-    }
-
-    /// Tells keys apart without telling anything of them.
-    fn key_id(&self) -> [u8; 16] {
-        let id = blake3::derive_key("writ 2026 code cache: id of the key", &self.mac_key);
-        let (id, _) = id.split_at(16);
-        id.try_into().expect("split at 16")
-    }
 }
 
 /// Where what the MAC covers begins.
 const MAC_END: usize = 16 + 16 + 32;
-/// How names of unfinished files start.
-const ASIDE: &str = "new-";
 
 fn name(key: &Key) -> String {
     key.hex() + SUFFIX
-}
-
-fn aside() -> io::Result<String> {
-    let random = u64::from_le_bytes(random::<8>()?);
-    Ok(format!("{ASIDE}{random:016x}"))
-}
-
-fn ours(dir: &Dir) -> Result<(), CacheError> {
-    let metadata = dir.dir_metadata()?;
-    let mode = metadata.mode() & 0o777;
-    if metadata.uid() != rustix::process::geteuid().as_raw() {
-        return Err(CacheError::NotOurs("belongs to another user".to_owned()));
-    }
-    if mode & 0o077 != 0 {
-        return Err(CacheError::NotOurs(format!("is open to others (mode {mode:03o})")));
-    }
-    Ok(())
-}
-
-/// Opens a plain file, never what a symbolic link points to.
-fn open_plain(dir: &Dir, name: &str) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-    options.read(true).custom_flags(flags.bits().cast_signed());
-    if dir.symlink_metadata(name)?.is_symlink() {
-        return Err(io::Error::other("it is a symbolic link"));
-    }
-    let file = dir.open_with(name, &options)?;
-    match file.metadata()?.is_file() {
-        true => Ok(file),
-        false => Err(io::Error::other("it is no plain file")),
-    }
-}
-
-fn create(dir: &Dir, name: &str) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    dir.open_with(name, options.write(true).create_new(true).mode(0o600))
-}
-
-/// The MAC's key; none where there is none yet; an error says why it cannot be trusted.
-fn read_mac_key(dir: &Dir) -> Result<Option<[u8; 32]>, &'static str> {
-    let mut file = match open_plain(dir, KEY_FILE) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(_) => return Err("it cannot be read, or is no plain file"),
-        Ok(file) => file,
-    };
-    let metadata = file.metadata().map_err(|_| "it cannot be read")?;
-    if metadata.uid() != rustix::process::geteuid().as_raw() {
-        return Err("it belongs to another user");
-    }
-    if metadata.mode() & 0o077 != 0 {
-        return Err("others may read it");
-    }
-    let mut key = [0; 32];
-    let whole = metadata.len() == 32 && file.read_exact(&mut key).is_ok();
-    if whole { Ok(Some(key)) } else { Err("it has not 32 bytes") }
-}
-
-fn make_mac_key(dir: &Dir) -> io::Result<[u8; 32]> {
-    let (key, aside) = (random::<32>()?, aside()?);
-    let mut file = create(dir, &aside)?;
-    file.write_all(&key)?;
-    file.sync_all()?;
-    dir.rename(&aside, dir, KEY_FILE)?;
-    Ok(key)
-}
-
-fn random<const N: usize>() -> io::Result<[u8; N]> {
-    let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
-    Ok(bytes)
 }
 
 #[cfg(test)]
