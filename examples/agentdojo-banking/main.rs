@@ -1,7 +1,7 @@
 //! Prints what a running server would have done to AgentDojo's banking tasks.
 //!
-//! `cargo run --example agentdojo-banking [ADDRESS:PORT]`; the server is one that was started with the
-//! `writ.toml` beside this file.
+//! `cargo run --release --example agentdojo-banking -- [ADDRESS:PORT]`; the server is one that was
+//! started with the `writ.toml` beside this file.
 
 mod replay;
 
