@@ -1,5 +1,5 @@
 //! The commands of the real binary: what they print, and how they end.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used)]
 
 use std::fs;
 use std::io::Write;
@@ -84,8 +84,10 @@ fn request(action: &str, properties: &str) -> String {
 fn eval_with(more: &str, arguments: &[&str], request: &str) -> Ended {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("writ.toml"), format!("{SET}{more}")).unwrap();
-    let arguments = [&["eval", "--config", "writ.toml", "-"], arguments].concat();
-    writ(directory.path(), &arguments, request)
+    // Compiled code is shared by these tests, and with their next run.
+    let shared = concat!(env!("CARGO_TARGET_TMPDIR"), "/cli-commands");
+    let set = ["eval", "--config", "writ.toml", "--data-dir", shared, "-"];
+    writ(directory.path(), &[&set, arguments].concat(), request)
 }
 
 fn eval(request: &str) -> Ended {

@@ -1,5 +1,5 @@
 //! `writ serve` without a configuration, as the first command of a newcomer.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used)]
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;

@@ -1,4 +1,5 @@
 //! What is wrong with a configuration is one clear text: file, line, what, why, next step.
+#![allow(missing_docs, clippy::unwrap_used)]
 
 use std::fs;
 use std::path::Path;
@@ -248,6 +249,15 @@ fn listening_on_a_name_is_refused() {
     insta::assert_snapshot!(text, @r#"
     writ.toml:2:10: `localhost:8181` is no address to listen on
     hint: write an IP address and a port, such as `127.0.0.1:8181` or `[::1]:8181`
+    "#);
+}
+
+#[test]
+fn an_origin_with_a_path_is_refused() {
+    let text = refused("[server]\nallowed-origins = [\"http://a\", \"https://b.example/\"]\n");
+    insta::assert_snapshot!(text, @r#"
+    writ.toml:2:32: `https://b.example/` is no origin
+    hint: write scheme, host and port as browsers send them, such as `https://console.example`
     "#);
 }
 

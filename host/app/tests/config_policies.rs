@@ -1,5 +1,5 @@
 //! What is wrong with a policy set shows when its policies load: file, line, what, why, next step.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used)]
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,5 @@
 //! What a good configuration becomes.
+#![allow(missing_docs, clippy::unwrap_used)]
 
 use writ::config::document::Document;
 use writ::config::root::Root;

@@ -1,7 +1,9 @@
 //! `writ serve`: the server, from a configuration to its last answer.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -39,9 +41,11 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
         return Ok(Exit::Permitted);
     }
     log::init(&config.log).map_err(Failure::internal)?;
-    // Before anything is opened, so that an early signal does not cut an opening off.
-    let stop = stop_signal()?;
-    let app = Arc::new(open(&config).await?);
+    let mut stop = pin!(stop_signal()?);
+    let app = tokio::select! {
+        app = open(&config) => Arc::new(app?),
+        () = &mut stop => return Ok(Exit::Permitted),
+    };
     let listener = listen(config.server.listen).await?;
     let address = listener.local_addr().map_err(Failure::internal)?;
     let built_in = args.config.is_built_in(&environment);
@@ -62,7 +66,11 @@ async fn open(config: &Config) -> Result<App, Failure> {
     let engine = engine::set_up(&config.engine, cache.map_err(Failure::internal)?)?;
     let component_bytes_max = config.engine.load.component_bytes_max;
     let store = Store::open(StoreConfig::new(data.path())).await.map_err(Failure::internal)?;
+    let start = Instant::now();
     let snapshot = policy_set::load(&engine, &config.policies, component_bytes_max).await?;
+    let (set, bindings) = (snapshot.digest, snapshot.bindings.len());
+    let duration_ms = start.elapsed().as_millis();
+    tracing::info!(%set, bindings, duration_ms, "the policy set is loaded");
     let records = Records::Durable(store);
     let service = Service::new(snapshot, config.breaker, records, Arc::new(Metrics::new()));
     let server = &config.server;

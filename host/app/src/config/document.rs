@@ -112,7 +112,7 @@ impl From<usize> for Step {
 
 /// A path made of keys and indices.
 macro_rules! at {
-    ($($step:expr),* $(,)?) => { vec![$($crate::config::document::Step::from($step)),*] };
+    ($($step:expr),* $(,)?) => { Vec::from([$($crate::config::document::Step::from($step)),*]) };
 }
 pub(crate) use at;
 

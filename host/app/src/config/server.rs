@@ -38,6 +38,14 @@ pub(super) fn checked(
             address(&raw.listen).map_err(|text| document.error(&at!["server", "listen"], text))?
         }
     };
+    if let Some(index) = raw.allowed_origins.iter().position(|origin| !is_origin(origin)) {
+        let origin = &raw.allowed_origins[index];
+        let text = format!(
+            "`{origin}` is no origin\n\
+             hint: write scheme, host and port as browsers send them, such as `https://console.example`"
+        );
+        return Err(document.error(&at!["server", "allowed-origins", index], text));
+    }
     Ok(ServerConfig {
         listen,
         allowed_hosts: raw.allowed_hosts,
@@ -45,6 +53,12 @@ pub(super) fn checked(
         drain_timeout: Duration::from_millis(raw.drain_timeout_ms),
         body_bytes_max: raw.body_bytes_max,
     })
+}
+
+/// Whether a text may be the value of `Origin` (RFC 6454, section 7) that a browser sends.
+fn is_origin(text: &str) -> bool {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '@', '?', '#', ' ', '*']))
 }
 
 /// An address to listen on. Until callers can be told apart by keys, only this machine may call.
