@@ -248,8 +248,8 @@ typedef struct exports_writ_host_policy_description_t {
   policy_guest_string_t   version;
   // One sentence.
   policy_guest_string_t   summary;
-  // JSON Schema (2020-12) of the settings that `configure` takes. The host validates settings
-  // against it before it calls `configure`.
+  // JSON Schema (2020-12) of the settings that `configure` takes. The host activates a policy
+  // only with settings that satisfy it.
   exports_writ_host_policy_json_t   settings_schema;
 } exports_writ_host_policy_description_t;
 

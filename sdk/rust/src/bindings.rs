@@ -1476,9 +1476,11 @@ pub mod exports {
         pub mod host {
             /// What a policy offers to the host.
             ///
-            /// The host calls `describe` and then `configure` once, when the policy is activated, and takes a
-            /// snapshot of the memory that they leave. Each `evaluate` runs on a fresh instance made from that
-            /// snapshot: nothing that an evaluation writes to memory is seen by another.
+            /// When a policy is activated, the host calls `describe` on one fresh instance and `configure` on
+            /// another, and takes a snapshot of the memory that `configure` leaves. Each `evaluate` runs on a
+            /// fresh instance made from that snapshot: nothing that an evaluation writes to memory is seen by
+            /// another. Where no snapshot can be taken (the component's structure does not allow it, or WASI
+            /// handles are open), the host calls `configure` on each fresh instance before `evaluate`.
             #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
             pub mod policy {
                 #[used]
@@ -1496,8 +1498,8 @@ pub mod exports {
                     pub version: _rt::String,
                     /// One sentence.
                     pub summary: _rt::String,
-                    /// JSON Schema (2020-12) of the settings that `configure` takes. The host validates settings
-                    /// against it before it calls `configure`.
+                    /// JSON Schema (2020-12) of the settings that `configure` takes. The host activates a policy
+                    /// only with settings that satisfy it.
                     pub settings_schema: Json,
                 }
                 impl ::core::fmt::Debug for Description {
@@ -2135,12 +2137,13 @@ pub mod exports {
                     }
                 }
                 pub trait Guest {
-                    /// May call no import.
+                    /// May call no import but `wasi:*`.
                     #[allow(async_fn_in_trait)]
                     fn describe() -> Description;
-                    /// Called once, with settings that satisfy `settings-schema`; the state that it leaves is the
-                    /// state that every evaluation starts from. An error refuses the activation, with its text. May
-                    /// call no import.
+                    /// Reads the settings; the state that it leaves is the state that every evaluation starts from.
+                    /// An error refuses the activation, with its text. The host may call it before it has validated
+                    /// the settings; it then activates nothing that does not validate. May call no import but
+                    /// `wasi:*`.
                     #[allow(async_fn_in_trait)]
                     fn configure(
                         settings: Json,

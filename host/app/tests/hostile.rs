@@ -1,0 +1,210 @@
+//! Each guest of `policies/hostile/` against a real server: it is stopped with its own code, and
+//! the same server then answers a good request.
+#![allow(missing_docs)]
+
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+use writ_testkit::guests;
+use writ_testkit::server::Writ;
+
+const WRIT: &str = env!("CARGO_BIN_EXE_writ");
+
+/// How much more memory the server may hold after an attack than before, in KiB.
+const KEPT_KIB_MAX: u64 = 5 << 10;
+
+/// A server with a hostile policy for `attack` and a good one for `read`.
+fn server(rule: &str, limits: &str) -> Writ {
+    let config = format!(
+        r#"
+        [log]
+        level = "error"
+
+        [[binding]]
+        name = "hostile"
+        source = "hostile.wasm"
+        match = {{ action = "attack" }}
+        {limits}
+
+        [[binding]]
+        name = "good"
+        source = "builtin:tool-list"
+        match = {{ action = "read" }}
+        settings = {{ allow = ["read"] }}
+        "#
+    );
+    let component = guests::bytes(&format!("hostile/{rule}"));
+    Writ::start(WRIT, &config, &[("hostile.wasm", component)])
+}
+
+fn ask(server: &Writ, action: &str) -> Value {
+    let request = json!({
+        "subject": {"type": "agent", "id": "a1"},
+        "action": {"name": action},
+        "resource": {"type": "file", "id": "f1"},
+    });
+    let reply = server.client().post("/access/v1/evaluation", &request.to_string());
+    let reply = reply.expect("the server answers");
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    reply.json()
+}
+
+fn answers_the_next_good_request(server: &Writ) {
+    let answer = ask(server, "read");
+    assert_eq!(answer["decision"], true, "{answer}");
+}
+
+/// What the server's process holds, in KiB, where the system tells.
+fn resident_kib(server: &Writ) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.id())).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+/// The guest is stopped with its code, again and again, and its memory returns.
+fn is_stopped(rule: &str, limits: &str, fault: &str) {
+    let server = server(rule, limits);
+    // The first attack also pays for pages that the host keeps from then on.
+    attack(&server, fault);
+    let before = resident_kib(&server);
+    for _ in 0..3 {
+        attack(&server, fault);
+        answers_the_next_good_request(&server);
+    }
+    if let (Some(before), Some(after)) = (before, resident_kib(&server)) {
+        assert!(after <= before + KEPT_KIB_MAX, "{before} KiB before, {after} KiB after");
+    }
+}
+
+fn attack(server: &Writ, fault: &str) {
+    let answer = ask(server, "attack");
+    assert_eq!(answer["decision"], false, "{answer}");
+    assert_eq!(answer["context"]["code"], "denied-by-fault", "{answer}");
+    assert_eq!(answer["context"]["policies"][0]["fault"], fault, "{answer}");
+    let text = answer.to_string();
+    assert!(!text.contains("leaked"), "the caller reads what the guest said: {text}");
+}
+
+/// The guest is let run, and what it saw is what it should see: nothing.
+fn sees(rule: &str, annotations: &Value) {
+    let server = server(rule, "");
+    let answer = ask(&server, "attack");
+    assert_eq!(answer["decision"], true, "{answer}");
+    assert_eq!(&answer["context"]["policies"][0]["annotations"], annotations);
+    answers_the_next_good_request(&server);
+}
+
+/// The component is refused by `writ check`, with the code and a text that names the cause.
+fn is_refused(rule: &str, settings: &str, told: &[&str]) {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(
+        directory.path().join("hostile.wasm"),
+        guests::bytes(&format!("hostile/{rule}")),
+    )
+    .unwrap();
+    let config = format!(
+        "[engine.load]\nconfigure-fuel = 100_000_000\n\n\
+         [[binding]]\nname = \"hostile\"\nsource = \"hostile.wasm\"\n{settings}"
+    );
+    std::fs::write(directory.path().join("writ.toml"), config).unwrap();
+    let output = Command::new(WRIT)
+        .args(["serve", "--config", "writ.toml", "--listen", "127.0.0.1:0"])
+        .current_dir(directory.path())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{rule} was taken");
+    for part in told {
+        assert!(error.contains(part), "`{part}` is not in: {error}");
+    }
+}
+
+macro_rules! stopped {
+    ($($name:ident: $rule:literal, $fault:literal $(, $limits:literal)?;)+) => {
+        $(#[test]
+        fn $name() {
+            is_stopped($rule, concat!("" $(, $limits)?), $fault);
+        })+
+    };
+}
+
+macro_rules! refused {
+    ($($name:ident: $rule:literal, $($told:literal),+;)+) => {
+        $(#[test]
+        fn $name() {
+            is_refused($rule, "", &[$($told),+]);
+        })+
+    };
+}
+
+stopped! {
+    loop_in_evaluate_runs_out_of_fuel: "loop-in-evaluate", "out-of-fuel";
+    loop_in_evaluate_ends_at_its_deadline: "loop-in-evaluate", "deadline-exceeded",
+        "limits = { fuel = 100_000_000_000 }";
+    deep_recursion_overflows_its_stack_only: "deep-recursion", "stack-overflow";
+    memory_bomb_gets_its_limit: "memory-bomb", "memory-limit",
+        "limits = { fuel = 1_000_000_000, deadline-ms = 5_000 }";
+    table_bomb_gets_its_limit: "table-bomb", "table-limit";
+    resource_flood_gets_its_limit: "resource-flood", "handle-limit";
+    panic_is_a_trap: "panic", "trap";
+    returns_error_is_not_quoted: "returns-error", "guest-error";
+    host_call_flood_gets_its_limit: "host-call-flood", "host-call-limit";
+    storage_flood_gets_its_limit: "storage-flood", "host-call-bytes-limit";
+    storage_key_flood_gets_its_limit: "storage-key-flood", "host-call-limit";
+    huge_log_gets_its_limit: "huge-log", "log-limit";
+    huge_result_is_not_copied: "huge-result", "result-too-large",
+        "limits = { fuel = 100_000_000 }";
+    overlapping_strings_are_not_copied: "overlapping-strings", "result-too-large";
+    long_reason_breaks_the_contract: "long-reason", "result-invalid";
+    malformed_json_breaks_the_contract: "malformed-json", "result-invalid";
+    deep_json_breaks_the_contract: "deep-json", "result-invalid";
+    bad_annotations_break_the_contract: "bad-annotations", "result-invalid";
+    bad_requirement_breaks_the_contract: "bad-requirement", "result-invalid";
+    wait_in_host_call_ends_at_its_time_out: "wait-in-host-call", "timeout",
+        "limits = { timeout-ms = 50 }";
+}
+
+#[test]
+fn wasi_file_sees_no_folder() {
+    sees("wasi-file", &json!({"folders": 0, "opened": 0}));
+}
+
+#[test]
+fn wasi_socket_reaches_nobody() {
+    sees("wasi-socket", &json!({"tcp": false, "udp": false, "name": false}));
+}
+
+#[test]
+fn wasi_environment_holds_nothing_of_the_host() {
+    let server = server("wasi-environment", "");
+    let first = ask(&server, "attack");
+    let seen = &first["context"]["policies"][0]["annotations"];
+    assert_eq!(seen["variables"], 0, "{first}");
+    assert_eq!(seen["arguments"], 0, "{first}");
+    let second = ask(&server, "attack");
+    assert_eq!(seen["random"], second["context"]["policies"][0]["annotations"]["random"]);
+}
+
+refused! {
+    forbidden_import_is_named: "forbidden-import", "evil:host/shell", "writ:host/storage";
+    loop_in_configure_is_stopped: "loop-in-configure", "configure", "out-of-fuel";
+    import_in_configure_is_forbidden: "import-in-configure", "configure";
+    too_large_is_not_read: "too-large", "33554432";
+    too_deep_loops_are_not_compiled: "too-deep-loops", "64";
+    too_many_locals_are_not_compiled: "too-many-locals", "5000";
+    huge_function_is_not_compiled: "huge-function", "1048576";
+    too_many_instances_are_not_made: "too-many-instances", "100000", "64";
+    too_deep_components_are_not_compiled: "too-deep-components", "8";
+}
+
+#[test]
+fn every_hostile_guest_has_a_test_that_names_it() {
+    let this = include_str!("hostile.rs");
+    let folder = guests::path("hostile").with_extension("");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let rule = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        assert!(this.contains(&format!("\"{rule}\"")), "no test names `{rule}`");
+    }
+}
