@@ -14,8 +14,8 @@ mod source;
 mod violation;
 
 pub use load::{load, load_single};
-pub use parsed::{PolicyBinding, PolicySetConfig};
 pub(crate) use parsed::parse;
+pub use parsed::{PolicyBinding, PolicySetConfig};
 pub use settings::Settings;
 pub use snapshot::{Bound, Snapshot};
 pub use source::Source;

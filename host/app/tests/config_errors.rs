@@ -32,17 +32,13 @@ fn binding(rest: &str) -> String {
 #[test]
 fn a_syntax_error_has_its_line() {
     let text = refused("[server]\nlisten = \"127.0.0.1:1\n");
-    insta::assert_snapshot!(text, @r#"
-    writ.toml:2:22: no valid TOML: invalid basic string, expected `"`
-    "#);
+    insta::assert_snapshot!(text, @r#"writ.toml:2:22: no valid TOML: invalid basic string, expected `"`"#);
 }
 
 #[test]
 fn a_key_that_is_written_twice_is_refused() {
     let text = refused("[server]\nlisten = \"a\"\nlisten = \"b\"\n");
-    insta::assert_snapshot!(text, @r#"
-    writ.toml:3:1: no valid TOML: duplicate key
-    "#);
+    insta::assert_snapshot!(text, @r#"writ.toml:3:1: no valid TOML: duplicate key"#);
 }
 
 #[test]
@@ -102,41 +98,31 @@ fn an_unknown_mode_is_refused() {
 #[test]
 fn a_value_of_the_wrong_type_is_refused() {
     let text = refused(&binding("order = \"first\""));
-    insta::assert_snapshot!(text, @r#"
-    writ.toml:6:9: `binding[0].order` must be a whole number, but is string "first"
-    "#);
+    insta::assert_snapshot!(text, @r#"writ.toml:6:9: `binding[0].order` must be a whole number, but is string "first""#);
 }
 
 #[test]
 fn a_negative_limit_is_refused() {
     let text = refused(&binding("limits.fuel = -1"));
-    insta::assert_snapshot!(text, @r#"
-    writ.toml:6:15: `binding[0].limits.fuel` must be a whole number of 0 or more, but is integer `-1`
-    "#);
+    insta::assert_snapshot!(text, @r#"writ.toml:6:15: `binding[0].limits.fuel` must be a whole number of 0 or more, but is integer `-1`"#);
 }
 
 #[test]
 fn a_number_of_the_wrong_type_in_a_section_is_refused() {
     let text = refused("[engine]\ninstances-max = \"many\"\n");
-    insta::assert_snapshot!(text, @r#"
-    writ.toml:2:17: `engine.instances-max` must be a whole number of 0 or more, but is string "many"
-    "#);
+    insta::assert_snapshot!(text, @r#"writ.toml:2:17: `engine.instances-max` must be a whole number of 0 or more, but is string "many""#);
 }
 
 #[test]
 fn a_list_of_globs_holds_texts() {
     let text = refused(&binding("match.action = [\"a\", 1]"));
-    insta::assert_snapshot!(text, @r#"
-    writ.toml:6:22: `binding[0].match.action[1]` must be a string, but is integer `1`
-    "#);
+    insta::assert_snapshot!(text, @r#"writ.toml:6:22: `binding[0].match.action[1]` must be a string, but is integer `1`"#);
 }
 
 #[test]
 fn a_binding_needs_a_source() {
     let text = refused("[[binding]]\nname = \"payments\"\n");
-    insta::assert_snapshot!(text, @r#"
-    writ.toml:1:1: key `source` is missing in `binding[0]`
-    "#);
+    insta::assert_snapshot!(text, @r#"writ.toml:1:1: key `source` is missing in `binding[0]`"#);
 }
 
 #[test]
@@ -205,33 +191,25 @@ fn an_empty_list_of_globs_is_refused() {
 #[test]
 fn a_limit_out_of_range_is_refused() {
     let text = refused(&binding("limits = { fuel = 10, deadline-ms = 0 }"));
-    insta::assert_snapshot!(text, @r#"
-    writ.toml:6:19: limit `fuel` is 10, must be 1000 to 100000000000
-    "#);
+    insta::assert_snapshot!(text, @r#"writ.toml:6:19: limit `fuel` is 10, must be 1000 to 100000000000"#);
 }
 
 #[test]
 fn a_load_limit_out_of_range_is_refused() {
     let text = refused("[engine.load]\nloop-depth-max = 0\n");
-    insta::assert_snapshot!(text, @r#"
-    writ.toml:2:18: limit `loop-depth-max` is 0, must be 1 to 1000
-    "#);
+    insta::assert_snapshot!(text, @r#"writ.toml:2:18: limit `loop-depth-max` is 0, must be 1 to 1000"#);
 }
 
 #[test]
 fn a_bound_of_the_engine_out_of_range_is_refused() {
     let text = refused("[engine]\ninstances-max = 5000\n");
-    insta::assert_snapshot!(text, @r#"
-    writ.toml:2:17: `engine.instances-max` is 5000, must be 1 to 1000
-    "#);
+    insta::assert_snapshot!(text, @r#"writ.toml:2:17: `engine.instances-max` is 5000, must be 1 to 1000"#);
 }
 
 #[test]
 fn a_breaker_that_never_closes_again_is_refused() {
     let text = refused("[breaker]\nbackoff-ms = 50000\n");
-    insta::assert_snapshot!(text, @r#"
-    writ.toml:2:14: `breaker.backoff-ms` is 50000, must be 1 to 30000
-    "#);
+    insta::assert_snapshot!(text, @r#"writ.toml:2:14: `breaker.backoff-ms` is 50000, must be 1 to 30000"#);
 }
 
 #[test]
@@ -309,25 +287,19 @@ fn settings_hold_no_number_that_would_be_rounded() {
 #[test]
 fn settings_hold_no_infinity() {
     let text = refused(&binding("settings = { a = inf }"));
-    insta::assert_snapshot!(text, @r#"
-    writ.toml:6:18: JSON has no number `inf`
-    "#);
+    insta::assert_snapshot!(text, @r#"writ.toml:6:18: JSON has no number `inf`"#);
 }
 
 #[test]
 fn a_file_of_settings_that_is_missing_is_refused() {
     let text = refused(&binding("settings-file = \"absent.json\""));
-    insta::assert_snapshot!(text, @r#"
-    writ.toml:6:17: there is no file `absent.json` in the configuration's directory
-    "#);
+    insta::assert_snapshot!(text, @r#"writ.toml:6:17: there is no file `absent.json` in the configuration's directory"#);
 }
 
 #[test]
 fn a_file_of_settings_that_is_no_json_is_refused() {
     let text = refused(&binding("settings-file = \"broken.json\""));
-    insta::assert_snapshot!(text, @r#"
-    broken.json: not valid JSON: trailing comma at line 1 column 9
-    "#);
+    insta::assert_snapshot!(text, @r#"broken.json: not valid JSON: trailing comma at line 1 column 9"#);
 }
 
 #[test]

@@ -93,17 +93,13 @@ async fn settings_that_only_the_policy_can_refuse_are_refused_with_its_words() {
     let toml = "[[binding]]\nname = \"rules\"\nsource = \"builtin:rules\"\n\
                 [[binding.settings.rules]]\nname = \"a\"\neffect = \"allow\"\n\
                 when = { path = \"/action/name\", regex = \"(\" }\n";
-    insta::assert_snapshot!(refused(toml).await, @r#"
-    writ.toml:4:11: the policy does not load: `configure` failed: guest-error: the settings of `rules` cannot be read: `(` is no regular expression: found open group without closing ')' at line 1 column 81
-    "#);
+    insta::assert_snapshot!(refused(toml).await, @r#"writ.toml:4:11: the policy does not load: `configure` failed: guest-error: the settings of `rules` cannot be read: `(` is no regular expression: found open group without closing ')' at line 1 column 81"#);
 }
 
 #[tokio::test]
 async fn a_component_that_is_missing_is_refused() {
     let toml = "[[binding]]\nname = \"a\"\nsource = \"policies/absent.wasm\"\n";
-    insta::assert_snapshot!(refused(toml).await, @r#"
-    writ.toml:3:10: there is no file `policies/absent.wasm` in the configuration's directory
-    "#);
+    insta::assert_snapshot!(refused(toml).await, @r#"writ.toml:3:10: there is no file `policies/absent.wasm` in the configuration's directory"#);
 }
 
 #[tokio::test]
