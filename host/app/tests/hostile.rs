@@ -1,6 +1,6 @@
 //! Each guest of `policies/hostile/` against a real server: it is stopped with its own code, and
 //! the same server then answers a good request.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used)]
 
 use std::process::{Command, Stdio};
 

@@ -1,6 +1,6 @@
 //! How a server ends: asked to, it finishes what it has begun; killed, it has lost no decision that
 //! it has answered.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
 use std::io;

@@ -27,8 +27,10 @@ use fixture::{Bench, Memory};
 use paired::{Case, Effort};
 use serde_json::{Value, json};
 
+type MakeCases = fn() -> Vec<Case>;
+
 /// A group's cases are made only when it is its turn: each brings an engine or two.
-const GROUPS: &[(&str, fn() -> Vec<Case>)] =
+const GROUPS: &[(&str, MakeCases)] =
     &[("evaluate", evaluate), ("storage", storage), ("settings", settings)];
 
 fn main() -> ExitCode {
