@@ -1,6 +1,6 @@
 //! What a decision says beside yes and no: amendments, requirements, faults; and that all of it is
 //! stored under the id that was answered.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used)]
 
 use serde_json::{Value, json};
 use writ_core::{Json, Tenant};

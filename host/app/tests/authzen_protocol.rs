@@ -1,6 +1,6 @@
 //! AuthZEN 1.0 over real sockets, against a real server that decides by a tool list: `read` is
 //! allowed, `drop` is denied, of everything else the policy has no opinion.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used)]
 
 use serde_json::{Value, json};
 use writ_testkit::guests;

@@ -1,5 +1,5 @@
 //! What holds on every route: who may call, how errors look, what is described, counted and healthy.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used)]
 
 use std::collections::{BTreeMap, BTreeSet};
 

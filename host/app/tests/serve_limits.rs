@@ -1,6 +1,6 @@
 //! What holds under load: a budget is spent to its limit and not beyond, and a policy that loops
 //! leaves the others served.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used)]
 
 use std::sync::Barrier;
 use std::time::{Duration, Instant};
