@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use crate::canonical;
+
 /// How deep arrays and objects may nest.
 pub const DEPTH_MAX: usize = 64;
 
@@ -47,8 +49,8 @@ impl Json {
     /// [`InvalidJson::TooDeep`] and [`InvalidJson::Inexact`].
     pub fn from_value(value: &Value) -> Result<Self, InvalidJson> {
         check(value, 0)?;
-        let text = serde_json_canonicalizer::to_string(value)
-            .map_err(|error| InvalidJson::Syntax(error.to_string()))?;
+        let mut text = String::with_capacity(256);
+        canonical::push_value(&mut text, value);
         Ok(Self(text.into()))
     }
 

@@ -5,6 +5,7 @@
 //! the engine, the store and the service all speak these types and never each other's.
 
 pub mod binding;
+mod canonical;
 pub mod combine;
 pub mod decision;
 pub mod digest;

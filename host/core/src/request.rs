@@ -3,6 +3,7 @@
 //! It holds nothing volatile, so its digest names the action that was decided: two requests with
 //! the same digest are the same question.
 
+use crate::canonical::push_string;
 use crate::digest::Digest;
 use crate::json::{InvalidJson, Json};
 
@@ -92,11 +93,6 @@ fn push_entity(out: &mut String, entity: &Entity) {
     out.push_str(r#","type":"#);
     push_string(out, &entity.kind);
     out.push('}');
-}
-
-fn push_string(out: &mut String, text: &str) {
-    let quoted = serde_json_canonicalizer::to_string(&text).expect("a string is always JSON");
-    out.push_str(&quoted);
 }
 
 #[cfg(test)]
