@@ -1,8 +1,9 @@
 //! The hot path without sockets and disk, run a given number of times, so that `cargo xtask bench`
 //! can count its instructions under valgrind: they hardly change from run to run, as times do.
 //!
-//! `instructions CASE COUNT`. What is counted is the difference of two runs, so that setting up
-//! does not count.
+//! `instructions CASE COUNT [VALGRIND]`. What is counted is the difference of two runs, so that
+//! setting up does not count. Code that is compiled outside of valgrind does not run inside, where
+//! the processor has fewer features: so the compiler is run by VALGRIND, too, and its code kept.
 #![allow(missing_docs)]
 
 #[path = "support/question.rs"]
@@ -10,6 +11,7 @@ mod question;
 #[path = "support/sets.rs"]
 mod sets;
 
+use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -17,6 +19,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::{Request, StatusCode};
+use cap_std::fs::Dir;
 use http_body_util::BodyExt;
 use question::{Question, Template};
 use sets::Set;
@@ -25,16 +28,18 @@ use writ::http::{self, App, Guard};
 use writ::service::ephemeral::Ephemeral;
 use writ::service::{Records, Service};
 use writ::telemetry::Metrics;
+use writ_core::LoadLimits;
 use writ_engine::{CompilerCommand, Engine, EngineConfig};
 
 const COMPILE: &str = "__compile";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [case, count] = match arguments.as_slice() {
+    let (case, count, valgrind) = match arguments.as_slice() {
         [compile, ..] if compile == COMPILE => return writ_engine::run_compile_child(),
-        [case, count, ..] => [case, count],
-        _ => panic!("usage: instructions CASE COUNT"),
+        [case, count] => (case, count, None),
+        [case, count, valgrind] => (case, count, Some(valgrind.as_str())),
+        _ => panic!("usage: instructions CASE COUNT [VALGRIND]"),
     };
     let (set, question) = match case.as_str() {
         "remembered" => (sets::one(), Question::Same),
@@ -46,7 +51,7 @@ fn main() -> ExitCode {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let host = Host::new(&set).await;
+        let host = Host::new(&set, valgrind).await;
         for turn in 0..count {
             host.ask(question, turn).await;
         }
@@ -62,15 +67,11 @@ struct Host {
 }
 
 impl Host {
-    async fn new(set: &Set) -> Self {
+    async fn new(set: &Set, valgrind: Option<&str>) -> Self {
         let directory = tempfile::tempdir().expect("a directory");
         set.write(directory.path());
         let config = config(directory.path());
-        let program = std::env::current_exe().expect("a program knows itself");
-        let compiler = CompilerCommand { program, args: vec![COMPILE.into()] };
-        // Few instances, because valgrind has little address space to give.
-        let engine = EngineConfig { instances_max: 2, ..EngineConfig::new(compiler) };
-        let engine = Engine::new(engine).expect("an engine");
+        let engine = engine(valgrind);
         let bytes_max = config.engine.load.component_bytes_max;
         let snapshot = writ::policy_set::load(&engine, &config.policies, bytes_max).await;
         let snapshot = snapshot.expect("the policy set loads");
@@ -96,6 +97,38 @@ impl Host {
         assert_eq!(response.status(), StatusCode::OK);
         response.into_body().collect().await.expect("the answer is whole");
     }
+}
+
+/// An engine of few instances, because valgrind has little address space to give.
+fn engine(valgrind: Option<&str>) -> Engine {
+    let program = std::env::current_exe().expect("a program knows itself");
+    let compiler = match valgrind {
+        None => CompilerCommand { program, args: vec![COMPILE.into()] },
+        // The process lowers how many files it may open, which valgrind refuses it: so it begins
+        // with as few as it wants.
+        Some(valgrind) => CompilerCommand {
+            program: "/bin/sh".into(),
+            args: vec![
+                "-c".into(),
+                r#"ulimit -n 64 && exec "$0" --tool=none --quiet "$@""#.into(),
+                valgrind.into(),
+                program.into(),
+                COMPILE.into(),
+            ],
+        },
+    };
+    let load = LoadLimits { compile_memory_bytes_max: 64 << 30, ..LoadLimits::default() };
+    let cache = valgrind.map(|_| cache());
+    let config = EngineConfig { instances_max: 2, load, cache, ..EngineConfig::new(compiler) };
+    Engine::new(config).expect("an engine")
+}
+
+/// Where code is kept that runs under valgrind.
+fn cache() -> Dir {
+    let path = std::env::temp_dir().join("instructions-cache");
+    let created = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&path);
+    created.expect("a directory can be made");
+    Dir::open_ambient_dir(path, cap_std::ambient_authority()).expect("it can be opened")
 }
 
 fn config(directory: &Path) -> Config {

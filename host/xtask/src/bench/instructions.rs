@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::repo::Repo;
-use crate::run::succeeds;
+use crate::run::read;
 
 /// The cases of `host/app/benches/instructions.rs`.
 const CASES: [&str; 3] = ["remembered", "evaluated", "set-of-three"];
@@ -34,13 +34,16 @@ pub(super) struct Compared {
 /// Counts every case. Empty where there is no valgrind.
 pub(super) fn count(repo: &Repo, program: &Path, scratch: &Path) -> Result<Counted> {
     let mut counted = Counted::new();
-    if !succeeds(Command::new("valgrind").arg("--version")) {
+    // The whole path, because the compiler, which valgrind runs too, has no environment.
+    let Ok(valgrind) = read(Command::new("sh").args(["-c", "command -v valgrind"])) else {
         println!("valgrind is not installed: no instructions are counted");
         return Ok(counted);
-    }
+    };
+    let run = Run { repo, program, scratch, valgrind: valgrind.trim() };
     for case in CASES {
-        let of = |requests| refs(repo, program, scratch, case, requests);
-        let each = (of(MANY)?.saturating_sub(of(FEW)?)) / (MANY - FEW);
+        // The first run leaves compiled code for the others.
+        run.refs(case, 1)?;
+        let each = run.refs(case, MANY)?.saturating_sub(run.refs(case, FEW)?) / (MANY - FEW);
         println!("  {case} {each}");
         counted.insert(case.to_owned(), each);
     }
@@ -69,16 +72,26 @@ pub(super) fn compare(repo: &Repo, counted: &Counted) -> Result<Vec<Compared>> {
     Ok(compared.collect())
 }
 
-/// The instructions of one run.
-fn refs(repo: &Repo, program: &Path, scratch: &Path, case: &str, requests: u64) -> Result<u64> {
-    let mut command = Command::new("valgrind");
-    command.current_dir(repo.path("")).env("TMPDIR", scratch);
-    command.args(["--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]);
-    let output = command.arg(program).args([case, &requests.to_string()]).output();
-    let output = output.context("cannot start `valgrind`")?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    let refs = said.lines().find_map(|line| line.split_once("I refs:").map(|(_, count)| count));
-    refs.and_then(|count| count.trim().replace(',', "").parse().ok())
-        .filter(|_| output.status.success())
-        .with_context(|| format!("`{}` failed under valgrind: {said}", program.display()))
+/// How the program is run.
+struct Run<'a> {
+    repo: &'a Repo,
+    program: &'a Path,
+    scratch: &'a Path,
+    valgrind: &'a str,
+}
+
+impl Run<'_> {
+    /// The instructions of one run.
+    fn refs(&self, case: &str, requests: u64) -> Result<u64> {
+        let mut command = Command::new(self.valgrind);
+        command.current_dir(self.repo.path("")).env("TMPDIR", self.scratch);
+        command.args(["--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]);
+        command.arg(self.program).args([case, &requests.to_string(), self.valgrind]);
+        let output = command.output().context("cannot start `valgrind`")?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        let refs = said.lines().find_map(|line| line.split_once("I refs:").map(|(_, count)| count));
+        refs.and_then(|count| count.trim().replace(',', "").parse().ok())
+            .filter(|_| output.status.success())
+            .with_context(|| format!("`{case}` failed under valgrind: {said}"))
+    }
 }
