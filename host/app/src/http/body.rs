@@ -1,5 +1,7 @@
 //! Reading a request's body: announced as JSON, whole, and not too large.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
@@ -8,10 +10,14 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::problem::{Problem, ProblemCode};
 
+/// How long a client may take to send a body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// The body's bytes.
 ///
 /// # Errors
-/// Where it is not announced as JSON, longer than `bytes_max`, or breaks off.
+/// Where it is not announced as JSON, longer than `bytes_max`, breaks off, or takes longer than
+/// 10 seconds.
 pub(super) async fn read(
     headers: &HeaderMap,
     body: Body,
@@ -27,10 +33,13 @@ pub(super) async fn read(
     if announced.is_some_and(|length: usize| length > bytes_max) {
         return Err(too_large(bytes_max));
     }
-    match Limited::new(body, bytes_max).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(too_large(bytes_max)),
-        Err(_) => Err(Problem::new(ProblemCode::BodyUnreadable)),
+    let whole = Limited::new(body, bytes_max).collect();
+    match tokio::time::timeout(BODY_TIMEOUT, whole).await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(bytes_max)),
+        Ok(Err(_)) => Err(Problem::new(ProblemCode::BodyUnreadable)),
+        Err(_elapsed) => Err(Problem::new(ProblemCode::BodyTimeout)
+            .with_detail(format!("it was not complete after {} s", BODY_TIMEOUT.as_secs()))),
     }
 }
 
@@ -51,6 +60,17 @@ fn is_json(kind: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::http::HeaderValue;
+    use std::convert::Infallible;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_never_comes_is_not_waited_for() {
+        let headers = [(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
+        let headers = headers.into_iter().collect();
+        let never = Body::from_stream(futures_util::stream::pending::<Result<Bytes, Infallible>>());
+        let problem = read(&headers, never, 10).await.unwrap_err();
+        assert_eq!(problem.code, ProblemCode::BodyTimeout);
+    }
 
     #[test]
     fn only_json_is_json() {

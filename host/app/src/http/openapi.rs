@@ -86,6 +86,7 @@ impl IntoResponses for DecisionErrors {
             ProblemCode::InvalidRequest,
             ProblemCode::ContentType,
             ProblemCode::BodyUnreadable,
+            ProblemCode::BodyTimeout,
             ProblemCode::BodyTooLarge,
             ProblemCode::OriginNotAllowed,
             ProblemCode::HostNotAllowed,

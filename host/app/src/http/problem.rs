@@ -49,6 +49,8 @@ problem_codes! {
     ContentType = "content-type-unsupported", BAD_REQUEST, "the body must be `application/json`";
     /// The body breaks HTTP.
     BodyUnreadable = "body-unreadable", BAD_REQUEST, "the body ended before it was complete";
+    /// The body did not come.
+    BodyTimeout = "body-timeout", REQUEST_TIMEOUT, "the body took too long to arrive";
     /// The body is larger than the host takes.
     BodyTooLarge = "body-too-large", PAYLOAD_TOO_LARGE, "the body is larger than this host takes";
     /// The `Origin` is not one of those that may call.
