@@ -28,6 +28,10 @@ use load::{Load, Seen};
 use question::Question;
 use writ_testkit::server::Writ;
 
+/// As the binary `writ` has it, so that the echo's is the same.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Connections that ask at once.
 const MANY: usize = 32;
 

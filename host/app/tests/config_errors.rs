@@ -174,7 +174,7 @@ fn a_digest_is_64_digits() {
 fn a_broken_glob_is_refused() {
     let text = refused(&binding("match = { action = [\"read_*\", \"[a\"] }"));
     insta::assert_snapshot!(text, @r#"
-    writ.toml:6:11: `[a` is no glob: unclosed character class; missing ']'
+    writ.toml:6:11: `[a` is no glob: `[` has no meaning here; write a list for alternatives
     hint: `*` stands for any characters, `?` for one, `[a-z]` for one of a class, `{a,b}` for one of several; a backslash before one of these takes it as it is
     "#);
 }

@@ -4,8 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use globset::{GlobBuilder, GlobMatcher};
 use serde::{Deserialize, Serialize};
+use wildmatch::WildMatch;
 
 use crate::request::Request;
 
@@ -114,7 +114,7 @@ pub struct Binding {
 /// matches everything.
 #[derive(Clone, Debug, Default)]
 pub struct Matcher {
-    parts: Vec<(Part, Vec<GlobMatcher>)>,
+    parts: Vec<(Part, Vec<WildMatch>)>,
 }
 
 /// The part of a request that globs are compared with.
@@ -142,18 +142,16 @@ pub struct InvalidGlob {
 
 impl Matcher {
     /// Requires that a part matches at least one of some globs: `*` any run of characters (`/`
-    /// included), `?` one character, `[a-z]` one of a class, `{a,b}` one of several.
+    /// included), `?` one character; case counts. The dialect is the one of the starter policies:
+    /// what others mean by `[`, `{`, `\\` or a leading `!` is refused, because a binding that
+    /// silently never matches is a hole.
     ///
     /// # Errors
-    /// The first glob that does not parse.
+    /// The first glob that is of another dialect, or empty.
     pub fn require(mut self, part: Part, globs: &[String]) -> Result<Self, InvalidGlob> {
-        let compiled = globs.iter().map(|glob| {
-            let invalid = |error: globset::Error| InvalidGlob {
-                glob: glob.clone(),
-                reason: error.kind().to_string(),
-            };
-            let glob = GlobBuilder::new(glob).backslash_escape(true).build().map_err(invalid)?;
-            Ok(glob.compile_matcher())
+        let compiled = globs.iter().map(|glob| match unsupported(glob) {
+            None => Ok(WildMatch::new(glob)),
+            Some(reason) => Err(InvalidGlob { glob: glob.clone(), reason }),
         });
         self.parts.push((part, compiled.collect::<Result<_, _>>()?));
         Ok(self)
@@ -163,8 +161,21 @@ impl Matcher {
     pub fn matches(&self, request: &Request) -> bool {
         self.parts.iter().all(|(part, globs)| {
             let text = part.of(request);
-            globs.iter().any(|glob| glob.is_match(text))
+            globs.iter().any(|glob| glob.matches(text))
         })
+    }
+}
+
+/// Why a text is no glob.
+fn unsupported(glob: &str) -> Option<String> {
+    let other = glob.chars().find(|letter| r"[]{}\".contains(*letter));
+    let other = other.or_else(|| glob.chars().next().filter(|letter| *letter == '!'));
+    match other {
+        Some(other) => {
+            Some(format!("`{other}` has no meaning here; write a list for alternatives"))
+        }
+        None if glob.is_empty() => Some("it is empty and matches nothing".to_owned()),
+        None => None,
     }
 }
 
@@ -214,6 +225,14 @@ mod tests {
     #[test]
     fn what_requires_nothing_matches_everything() {
         assert!(Matcher::default().matches(&request("x", "y")));
+    }
+
+    #[test]
+    fn a_question_mark_is_one_character_and_not_one_byte() {
+        let matcher = Matcher::default().require(Part::ActionName, &["pay?x".into()]).unwrap();
+        assert!(matcher.matches(&request("payax", "y")));
+        assert!(matcher.matches(&request("payéx", "y")));
+        assert!(!matcher.matches(&request("payx", "y")));
     }
 
     #[test]

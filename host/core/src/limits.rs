@@ -76,9 +76,9 @@ limits! {
         /// Number of resource handles that the guest may hold.
         handles_max: usize = 256, 1 ..= 10_000;
         /// Keys in the binding's storage.
-        storage_keys_max: u64 = 10_000, 0 ..= 10_000_000;
+        storage_keys_max: u64 = 1_000_000, 0 ..= 10_000_000;
         /// Sum of keys and values in the binding's storage, in bytes.
-        storage_bytes_max: u64 = 16 << 20, 0 ..= 1_u64 << 40;
+        storage_bytes_max: u64 = 256 << 20, 0 ..= 1_u64 << 40;
     }
 }
 

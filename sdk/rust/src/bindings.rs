@@ -391,8 +391,8 @@ pub mod writ {
         /// says `commit = "always"`). If anything that the evaluation read was changed meanwhile, nothing
         /// is committed and the host evaluates again. So `get`, then `set`, is safe without a lock.
         ///
-        /// Bounds: a key has 1 to 256 bytes; a value at most 64 KiB; a namespace at most 10,000 keys and
-        /// 16 MiB unless the operator set other figures. Number and bytes of calls are limited by the
+        /// Bounds: a key has 1 to 256 bytes; a value at most 64 KiB; a namespace at most 1,000,000 keys
+        /// and 256 MiB unless the operator set other figures. Number and bytes of calls are limited by the
         /// binding's limits; going over those is a fault, not an error.
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
         pub mod storage {

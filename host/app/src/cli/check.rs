@@ -83,7 +83,7 @@ fn human(source: &str, report: &Report) -> String {
         text += &row("settings", format_args!("{settings_schema:#}"));
     }
     match report.problems.as_slice() {
-        [] => text += "It would be loaded.\n",
+        [] => text += "It would be loaded, if it takes its settings: `configure` was not tried.\n",
         problems => {
             text += "It would be refused:\n";
             for problem in problems {

@@ -14,7 +14,10 @@ use serde_path_to_error::Track;
 use writ_core::Json;
 use writ_core::json::InvalidJson;
 
-/// A text that may not be empty.
+/// How long a type, an id or a name may be, in bytes: policies compare them with many globs.
+const TEXT_BYTES_MAX: usize = 1_024;
+
+/// A text that is neither empty nor longer than [`TEXT_BYTES_MAX`].
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Text(pub String);
@@ -138,7 +141,11 @@ impl TryFrom<String> for Text {
     type Error = &'static str;
 
     fn try_from(text: String) -> Result<Self, &'static str> {
-        if text.is_empty() { Err("must not be empty") } else { Ok(Self(text)) }
+        match text.len() {
+            0 => Err("must not be empty"),
+            1..=TEXT_BYTES_MAX => Ok(Self(text)),
+            _ => Err("must not be longer than 1024 bytes"),
+        }
     }
 }
 
@@ -288,6 +295,8 @@ mod tests {
         check("{}", "/inner", "is required");
         check(r#"{"inner":{}}"#, "/inner/id", "is required");
         check(r#"{"inner":{"id":""}}"#, "/inner/id", "must not be empty");
+        let long = format!(r#"{{"inner":{{"id":"{}"}}}}"#, "x".repeat(TEXT_BYTES_MAX + 1));
+        check(&long, "/inner/id", "must not be longer than 1024 bytes");
         check(r#"{"inner":{"id":7}}"#, "/inner/id", "invalid type: integer `7`, expected a string");
         check(r#"{"inner":{"id":null}}"#, "/inner/id", "invalid type: null");
         check(r#"{"inner":null}"#, "/inner", "invalid type: null");

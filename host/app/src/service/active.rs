@@ -1,7 +1,9 @@
 //! The policy set that decides now: a snapshot, and what the service keeps for each of its bindings.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use tokio::sync::{Semaphore, SemaphorePermit};
 use writ_core::ports::Namespace;
 use writ_core::{Digest, FaultCode, Tenant};
 
@@ -17,11 +19,17 @@ pub struct Active {
     pub(super) bindings: Vec<ActiveBinding>,
 }
 
+/// How many evaluations of one binding may run at once, so that a policy that waits cannot take all
+/// of the engine's slots (256 by default) from the others.
+const RUNNING_MAX: usize = 64;
+
 /// A binding in use.
 pub(super) struct ActiveBinding {
     pub bound: Bound,
     pub namespace: Arc<Namespace>,
     pub metrics: BindingMetrics,
+    /// How many may evaluate the policy at once: one that waits must leave slots to the others.
+    turns: Semaphore,
     // Guards the breaker's state; held for a few instructions, never across an evaluation.
     breaker: Mutex<Breaker>,
 }
@@ -50,6 +58,7 @@ impl Active {
             ActiveBinding {
                 namespace: Arc::new(Namespace { tenant: tenant.clone(), binding: name }),
                 metrics,
+                turns: Semaphore::new(RUNNING_MAX),
                 breaker: Mutex::new(Breaker::new(breaker)),
                 bound,
             }
@@ -79,6 +88,15 @@ impl ActiveBinding {
         }
         let permit = |admission| Permit { binding: self, admission, clock_ms, settled: false };
         admission.map(permit)
+    }
+
+    /// A turn to evaluate the policy; none where all are taken for as long as an evaluation may take.
+    pub(super) async fn turn(&self) -> Option<SemaphorePermit<'_>> {
+        if let Ok(turn) = self.turns.try_acquire() {
+            return Some(turn);
+        }
+        let timeout = Duration::from_millis(self.bound.image.limits().timeout_ms);
+        tokio::time::timeout(timeout, self.turns.acquire()).await.ok()?.ok()
     }
 
     fn breaker(&self) -> MutexGuard<'_, Breaker> {

@@ -1,7 +1,7 @@
 //! Taking turns: requests that keep changing the same storage under each other's feet queue up.
 //!
 //! Evaluations are optimistic: a conflict is rare and costs microseconds. A request that has lost
-//! twice holds the turn of every namespace that it lost on, so that it makes progress for certain.
+//! twice holds the turn of every namespace that it lost on, so that it loses only to newcomers.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};

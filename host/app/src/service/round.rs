@@ -87,7 +87,14 @@ impl Service {
     ) -> Evaluation {
         let Some(permit) = binding.admit(self.clock_ms()) else {
             binding.metrics.refused();
-            return refused();
+            return refused(
+                FaultCode::BreakerOpen,
+                "the policy has run into its limits too often and is rested",
+            );
+        };
+        let Some(_turn) = binding.turn().await else {
+            permit.settle(End::Unknown, self.clock_ms());
+            return refused(FaultCode::Overloaded, "too many evaluations of the policy wait");
         };
         let call = Call {
             request,
@@ -145,10 +152,10 @@ impl Staged {
     }
 }
 
-fn refused() -> Evaluation {
-    let text = "the policy has run into its limits too often and is rested";
+/// An evaluation that did not take place.
+fn refused(code: FaultCode, text: &str) -> Evaluation {
     Evaluation {
-        result: Err(Fault::new(FaultCode::BreakerOpen, text)),
+        result: Err(Fault::new(code, text)),
         fuel: 0,
         duration: std::time::Duration::ZERO,
         host_calls: 0,
