@@ -12,8 +12,8 @@ mod echo;
 mod effort;
 #[path = "support/load.rs"]
 mod load;
-#[path = "support/memory.rs"]
-mod memory;
+#[path = "support/process.rs"]
+mod process;
 #[path = "support/question.rs"]
 mod question;
 #[path = "support/sets.rs"]
@@ -54,28 +54,51 @@ fn throughput(effort: Effort) {
     let echo = echo::Echo::start();
     let one = sets::one().start();
     let three = sets::three().start();
-    let rest = memory::resident(one.id());
-    let cases: [(&str, SocketAddr, Question); 4] = [
-        ("echo", echo.address(), Question::Varying),
-        ("one", one.address(), Question::Varying),
-        ("memoised", one.address(), Question::Same),
-        ("three", three.address(), Question::Varying),
+    let rest = process::resident(one.id());
+    let cases = [
+        Case::new("echo", echo.address(), echo.id(), Question::Varying),
+        Case::new("one", one.address(), one.id(), Question::Varying),
+        Case::new("memoised", one.address(), one.id(), Question::Same),
+        Case::new("three", three.address(), three.id(), Question::Varying),
     ];
     for connections in [MANY, 1] {
         let mut seen: BTreeMap<&str, Vec<Seen>> = BTreeMap::new();
         for _ in 0..effort.rounds() {
-            for (name, address, question) in cases {
-                let load = Load { address, connections, question, action: "read_file" };
-                seen.entry(name).or_default().push(load.run(effort.turn()));
+            for case in &cases {
+                seen.entry(case.name).or_default().push(case.run(connections, effort));
             }
         }
-        for (name, _, _) in cases {
+        for Case { name, .. } in &cases {
             report(&format!("http/{connections}/{name}"), &seen[name], &seen["echo"]);
         }
     }
     print("memory/one-policy-at-rest-mib", rest);
-    print("memory/one-policy-peak-mib", memory::peak(one.id()));
-    print("memory/three-policies-peak-mib", memory::peak(three.id()));
+    print("memory/one-policy-peak-mib", process::peak(one.id()));
+    print("memory/three-policies-peak-mib", process::peak(three.id()));
+}
+
+/// A server and what it is asked.
+struct Case {
+    name: &'static str,
+    address: SocketAddr,
+    process: u32,
+    question: Question,
+}
+
+impl Case {
+    fn new(name: &'static str, address: SocketAddr, process: u32, question: Question) -> Self {
+        Self { name, address, process, question }
+    }
+
+    /// A turn, with the processor time that each request took of the server.
+    fn run(&self, connections: usize, effort: Effort) -> Seen {
+        let Self { address, question, .. } = *self;
+        let load = Load { address, connections, question, action: "read_file" };
+        let before = process::cpu_us(self.process);
+        let mut seen = load.run(effort.turn());
+        seen.cpu_us = (process::cpu_us(self.process) - before) / seen.asked as f64;
+        seen
+    }
 }
 
 fn report(name: &str, seen: &[Seen], echo: &[Seen]) {
@@ -86,6 +109,7 @@ fn report(name: &str, seen: &[Seen], echo: &[Seen]) {
     print(&format!("{name}/per-second"), over(Seen::per_second));
     print(&format!("{name}/p50-us"), over(|seen| seen.p50_us));
     print(&format!("{name}/p99-us"), over(|seen| seen.p99_us));
+    print(&format!("{name}/cpu-us"), over(|seen| seen.cpu_us));
     print(&format!("{name}/per-second-of-echo"), of_echo(Seen::per_second));
     print(&format!("{name}/p50-of-echo"), of_echo(|seen| seen.p50_us));
 }
@@ -124,7 +148,7 @@ fn starts(effort: Effort) {
                 server.restart();
                 warm.push(millis(begin.elapsed()));
             }
-            rest.push(memory::resident(server.id()));
+            rest.push(process::resident(server.id()));
         }
         print(&format!("start/{name}/cold-ms"), median(cold.into_iter()));
         print(&format!("start/{name}/warm-ms"), median(warm.into_iter()));
@@ -140,7 +164,7 @@ fn peak(server: &Writ, effort: Effort) {
     let (address, question) = (server.address(), Question::Varying);
     let load = Load { address, connections: MANY, question, action: "read_file" };
     load.run(effort.turn() * 4);
-    print("memory/4-policies-peak-mib", memory::peak(server.id()));
+    print("memory/4-policies-peak-mib", process::peak(server.id()));
 }
 
 fn millis(duration: Duration) -> f64 {

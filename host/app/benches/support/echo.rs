@@ -39,6 +39,11 @@ impl Echo {
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
+
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
 }
 
 impl Drop for Echo {

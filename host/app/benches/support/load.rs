@@ -30,9 +30,14 @@ pub(crate) struct Load {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Seen {
     requests: usize,
+    /// Requests in all, those that only warm up included.
+    pub(crate) asked: usize,
     seconds: f64,
     pub(crate) p50_us: f64,
     pub(crate) p99_us: f64,
+    /// What a request took of the server's processors; the client does not know.
+    #[serde(skip)]
+    pub(crate) cpu_us: f64,
 }
 
 /// A client that runs.
@@ -85,7 +90,7 @@ pub(crate) fn run(arguments: &[String]) {
     let question: Question = serde_json::from_str(question).expect("a question");
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let (seconds, mut taken) = runtime.block_on(async {
+    let (seconds, asked, mut taken) = runtime.block_on(async {
         let begin = Instant::now() + WARM_UP;
         let until = begin + duration;
         let tasks: Vec<_> = (0..connections)
@@ -94,15 +99,19 @@ pub(crate) fn run(arguments: &[String]) {
                 tokio::task::spawn(asker.ask(begin, until))
             })
             .collect();
-        let mut taken = Vec::new();
+        let (mut asked, mut taken) = (0, Vec::new());
         for task in tasks {
-            taken.extend(task.await.expect("a connection ends well"));
+            let (asked_there, taken_there) = task.await.expect("a connection ends well");
+            asked += asked_there;
+            taken.extend(taken_there);
         }
-        (begin.elapsed().as_secs_f64(), taken)
+        (begin.elapsed().as_secs_f64(), asked, taken)
     });
     taken.sort_unstable();
     let at = |per_mille: usize| taken[taken.len() * per_mille / 1_000].as_nanos() as f64 / 1_000.0;
-    let seen = Seen { requests: taken.len(), seconds, p50_us: at(500), p99_us: at(990) };
+    let requests = taken.len();
+    let seen =
+        Seen { requests, asked, seconds, p50_us: at(500), p99_us: at(990), cpu_us: f64::NAN };
     println!("{}", serde_json::to_string(&seen).expect("figures are JSON"));
 }
 
@@ -125,15 +134,17 @@ impl Asker {
         Self { address, head: head.into_bytes(), template, question }
     }
 
-    /// Asks until a time, and gives what each answer took that was asked after `begin`.
-    async fn ask(mut self, begin: Instant, until: Instant) -> Vec<Duration> {
+    /// Asks until a time. Gives how often, and what each answer took that was asked for after
+    /// `begin`.
+    async fn ask(mut self, begin: Instant, until: Instant) -> (usize, Vec<Duration>) {
         let mut stream = TcpStream::connect(self.address).await.expect("the server listens");
         stream.set_nodelay(true).expect("a connection takes options");
         let mut taken = Vec::with_capacity(100_000);
         let (mut request, mut buffer) = (Vec::new(), vec![0; 16 << 10]);
-        for turn in 0.. {
+        let mut asked = 0;
+        loop {
             if let Question::Varying = self.question {
-                self.template.vary(turn);
+                self.template.vary(asked as u64);
             }
             request.clear();
             request.extend_from_slice(&self.head);
@@ -144,11 +155,12 @@ impl Asker {
             }
             stream.write_all(&request).await.expect("the server reads");
             answer(&mut stream, &mut buffer).await;
+            asked += 1;
             if start >= begin {
                 taken.push(start.elapsed());
             }
         }
-        taken
+        (asked, taken)
     }
 }
 
