@@ -11,7 +11,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use super::toolchain::{TARGET, cargo_home, remap};
+use super::toolchain::{TARGET, remap, sources_of_dependencies};
 use crate::repo::Repo;
 use crate::run::{cargo, read, run, succeeds};
 
@@ -138,13 +138,13 @@ fn build_std(sysroot: &Sysroot, folder: &Path) -> Result<()> {
     fs::create_dir_all(&seed)?;
     fs::write(seed.join("Cargo.toml"), SEED)?;
     fs::write(seed.join("lib.rs"), "#![no_std]\n")?;
-    let flags = [
+    let mut flags = vec![
         // Guests are linked with LTO, which needs it in the library, too.
         "-Cembed-bitcode=yes".to_owned(),
         remap(&sysroot.source, "/rust"),
         remap(&fs::canonicalize(&sysroot.source)?, "/rust"),
-        remap(&cargo_home(), "/cargo"),
     ];
+    flags.extend(sources_of_dependencies().iter().map(|from| remap(from, "/cargo")));
     run(cargo()
         .args(["build", "--quiet", "--release", "-Zbuild-std=std,panic_abort"])
         .args(["--target", TARGET, "--target-dir"])

@@ -4,6 +4,7 @@
 //! private one is made from Debian's packages (`debian.rs`). The host itself is never built with it.
 
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -77,11 +78,8 @@ impl Toolchain {
     }
 
     fn flags(&self, repo: &Repo) -> Vec<String> {
-        let mut remaps = vec![
-            (repo.path(""), "/writ"),
-            (repo.target("guests"), "/target"),
-            (cargo_home(), "/cargo"),
-        ];
+        let mut remaps = vec![(repo.path(""), "/writ"), (repo.target("guests"), "/target")];
+        remaps.extend(sources_of_dependencies().into_iter().map(|from| (from, "/cargo")));
         if let Some(sysroot) = &self.private {
             remaps.push((sysroot.source.clone(), "/rust"));
         }
@@ -96,10 +94,16 @@ pub(super) fn remap(from: &Path, to: &str) -> String {
     format!("--remap-path-prefix={}={to}", from.display())
 }
 
-/// Where cargo keeps the sources of dependencies.
-pub(super) fn cargo_home() -> PathBuf {
+/// Where cargo keeps the sources of dependencies: its home, and the folder of each registry, whose
+/// name tells where packages came from. Of two that match, the compiler takes the later.
+pub(super) fn sources_of_dependencies() -> Vec<PathBuf> {
     let default = || PathBuf::from(env::var_os("HOME").unwrap_or_default()).join(".cargo");
-    env::var_os("CARGO_HOME").map_or_else(default, PathBuf::from)
+    let home = env::var_os("CARGO_HOME").map_or_else(default, PathBuf::from);
+    let registries = fs::read_dir(home.join("registry/src")).into_iter().flatten();
+    let mut folders: Vec<_> = registries.flatten().map(|entry| entry.path()).collect();
+    folders.sort();
+    folders.insert(0, home);
+    folders
 }
 
 fn host_has_target() -> bool {
