@@ -61,6 +61,7 @@ fn throughput(effort: Effort) {
         Case::new("memoised", one.address(), one.id(), Question::Same),
         Case::new("three", three.address(), three.id(), Question::Varying),
     ];
+    let mut fsyncs = vec![process::fsync_us()];
     for connections in [MANY, 1] {
         let mut seen: BTreeMap<&str, Vec<Seen>> = BTreeMap::new();
         for _ in 0..effort.rounds() {
@@ -71,7 +72,9 @@ fn throughput(effort: Effort) {
         for Case { name, .. } in &cases {
             report(&format!("http/{connections}/{name}"), &seen[name], &seen["echo"]);
         }
+        fsyncs.push(process::fsync_us());
     }
+    print("disk/fsync-us", median(fsyncs.into_iter()));
     print("memory/one-policy-at-rest-mib", rest);
     print("memory/one-policy-peak-mib", process::peak(one.id()));
     print("memory/three-policies-peak-mib", process::peak(three.id()));

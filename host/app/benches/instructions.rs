@@ -31,10 +31,6 @@ use writ::telemetry::Metrics;
 use writ_core::LoadLimits;
 use writ_engine::{CompilerCommand, Engine, EngineConfig};
 
-/// As the binary `writ` has it.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const COMPILE: &str = "__compile";
 
 fn main() -> ExitCode {

@@ -1,5 +1,8 @@
-//! What a process takes of memory and processors, as Linux counts it. Elsewhere there is no figure
-//! (NaN).
+//! What a process takes of memory and processors, as Linux counts it (elsewhere there is no figure:
+//! NaN), and what it waits for the disk.
+
+use std::io::Write;
+use std::time::Instant;
 
 /// What is resident now, in MiB.
 pub(crate) fn resident(process: u32) -> f64 {
@@ -31,4 +34,16 @@ pub(crate) fn cpu_us(process: u32) -> f64 {
         Some(threads.filter_map(of_thread).sum())
     };
     nanos().map_or(f64::NAN, |nanos| nanos / 1_000.0)
+}
+
+/// What one fsync of a page takes now, in microseconds, where the servers keep their files (p50).
+pub(crate) fn fsync_us() -> f64 {
+    let mut file = tempfile::tempfile().expect("a file");
+    let one = |_| {
+        file.write_all(&[1; 4_096]).expect("a file can be written");
+        let start = Instant::now();
+        file.sync_all().expect("a file can be synchronised");
+        start.elapsed().as_secs_f64() * 1e6
+    };
+    super::effort::median((0..200).map(one))
 }

@@ -47,6 +47,12 @@ pub(super) fn write(figures: &Figures, instructions: &[Compared]) -> Result<Stri
         let baseline = baseline.map_or("none".to_owned(), thousands);
         writeln!(text, "| {case} | {baseline} | {} | {} |", thousands(*counted), mark(*holds))?;
     }
+    if let Some(fsync) = figures.get("disk/fsync-us") {
+        writeln!(
+            text,
+            "\nOne fsync of a page took {fsync:.0} µs (p50); every decision waits for one."
+        )?;
+    }
     let date = read(Command::new("date").args(["-u", "+%Y-%m-%d"]))?;
     writeln!(text, "\n{}", date.trim())?;
     Ok(text)
