@@ -1,31 +1,40 @@
-//! The pure part of Writ: what a request, a verdict and a limit are, and how verdicts combine.
+//! The pure part of Writ: what a request, a verdict and a limit are, how verdicts combine, and how
+//! executions and approvals move.
 //!
 //! Everything here is a function from data to data. There is no I/O, no clock, no random, no async
 //! runtime, no Wasm and no SQL in this crate, and no dependency on another crate of the workspace:
 //! the engine, the store and the service all speak these types and never each other's.
 
+pub mod approval;
 pub mod binding;
 mod canonical;
 pub mod combine;
 pub mod decision;
 pub mod digest;
+pub mod execution;
 pub mod fault;
 pub mod json;
 pub mod ledger;
 pub mod limits;
+pub mod person;
 pub mod ports;
+pub mod principal;
 pub mod request;
 pub mod requirement;
 pub mod verdict;
 
+pub use approval::Approval;
 pub use binding::{Binding, BindingName, Commit, Matcher, Mode, Tenant};
 pub use combine::{Outcome, Verdicts};
 pub use decision::{DecisionRecord, PolicyRecord};
 pub use digest::Digest;
+pub use execution::Execution;
 pub use fault::{Fault, FaultCode, Party};
 pub use json::Json;
 pub use ledger::Ledger;
 pub use limits::{Limits, LoadLimits};
+pub use person::Person;
+pub use principal::{Principal, Role};
 pub use request::{Action, Entity, Request};
 pub use requirement::{Disposition, Requirement, Stage};
 pub use verdict::{PolicyDecision, Verdict};

@@ -3,14 +3,17 @@
 //! It holds nothing volatile, so its digest names the action that was decided: two requests with
 //! the same digest are the same question.
 
+use serde::{Deserialize, Serialize};
+
 use crate::canonical::push_string;
 use crate::digest::Digest;
 use crate::json::{InvalidJson, Json};
 
 /// A subject or a resource.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entity {
     /// AuthZEN's `type`; never empty.
+    #[serde(rename = "type")]
     pub kind: String,
     /// Unique within its kind; never empty.
     pub id: String,
@@ -19,7 +22,7 @@ pub struct Entity {
 }
 
 /// What the subject wants to do. For a tool call: the tool and its arguments.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Action {
     /// Never empty.
     pub name: String,
@@ -28,7 +31,7 @@ pub struct Action {
 }
 
 /// What is to be decided.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
     /// Who wants to act.
     pub subject: Entity,

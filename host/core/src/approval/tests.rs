@@ -1,0 +1,162 @@
+use super::*;
+use crate::requirement::Stage;
+
+fn person(text: &str) -> Person {
+    text.parse().unwrap()
+}
+
+fn stage(approvers: &[&str], quorum: u32, on_expiry: Disposition) -> Stage {
+    let approvers = approvers.iter().map(|name| (*name).to_owned()).collect();
+    Stage { approvers, quorum, expires_after_seconds: 60, on_expiry }
+}
+
+fn requirement(stages: Vec<Stage>) -> Requirement {
+    Requirement {
+        title: "Pay 10 to X".into(),
+        reason: "new payee".into(),
+        stages,
+        allow_self_approval: false,
+        reason_required: false,
+    }
+}
+
+fn opened(requirement: Requirement) -> Approval {
+    Approval::open("a1".into(), "review".parse().unwrap(), requirement, 1_000)
+}
+
+fn ballot(voter: &str, choice: Choice, at_ms: u64) -> Ballot {
+    Ballot { voter: person(voter), groups: BTreeSet::new(), choice, reason: None, at_ms }
+}
+
+use std::collections::BTreeSet;
+
+fn two_of_three() -> Approval {
+    opened(requirement(vec![stage(&["user:ann", "user:bob", "user:cid"], 2, Disposition::Deny)]))
+}
+
+#[test]
+fn a_quorum_of_distinct_people_approves() {
+    let one = two_of_three().vote(&ballot("ann", Choice::Approve, 1_001), &[]).unwrap();
+    let again = one.vote(&ballot("ANN", Choice::Approve, 1_002), &[]).unwrap();
+    assert_eq!(again, one, "one person has one vote, however spelled");
+    let both = one.vote(&ballot("bob", Choice::Approve, 1_003), &[]).unwrap();
+    assert_eq!(both.state, ApprovalState::Approved);
+}
+
+#[test]
+fn one_rejection_ends_it_for_good() {
+    let one = two_of_three().vote(&ballot("ann", Choice::Approve, 1_001), &[]).unwrap();
+    let rejected = one.vote(&ballot("ann", Choice::Reject, 1_002), &[]).unwrap();
+    assert_eq!(rejected.state, ApprovalState::Rejected);
+    let late = rejected.vote(&ballot("bob", Choice::Approve, 1_003), &[]).unwrap_err();
+    assert_eq!(late, VoteRefused::Ended("rejected"));
+    assert_eq!(rejected.at(u64::MAX), None, "what was rejected does not expire");
+}
+
+#[test]
+fn a_vote_at_the_end_is_late() {
+    let approval = two_of_three();
+    assert!(approval.vote(&ballot("ann", Choice::Approve, 60_999), &[]).is_ok());
+    let late = approval.vote(&ballot("ann", Choice::Approve, 61_000), &[]).unwrap_err();
+    assert_eq!(late, VoteRefused::Ended("expired"));
+}
+
+#[test]
+fn refuses_who_is_not_asked_and_who_asks_themselves() {
+    let refused = two_of_three().vote(&ballot("dan", Choice::Approve, 1_001), &[]).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "`dan` is not asked\nhint: asked are user:ann, user:bob, user:cid"
+    );
+    let themselves = [person("Ann")];
+    let refused = two_of_three().vote(&ballot("ann", Choice::Reject, 1_001), &themselves);
+    assert_eq!(refused.unwrap_err().code(), "self-approval");
+    let mut allowed = two_of_three();
+    allowed.requirement.allow_self_approval = true;
+    assert!(allowed.vote(&ballot("ann", Choice::Approve, 1_001), &themselves).is_ok());
+}
+
+#[test]
+fn a_required_reason_must_say_something() {
+    let mut approval = two_of_three();
+    approval.requirement.reason_required = true;
+    let with = |reason: Option<&str>| Ballot {
+        reason: reason.map(str::to_owned),
+        ..ballot("ann", Choice::Approve, 1_001)
+    };
+    for reason in [None, Some(""), Some(" \n")] {
+        assert_eq!(approval.vote(&with(reason), &[]), Err(VoteRefused::ReasonRequired));
+    }
+    assert!(approval.vote(&with(Some("seen the invoice")), &[]).is_ok());
+    let long = "x".repeat(2_001);
+    assert_eq!(approval.vote(&with(Some(&long)), &[]), Err(VoteRefused::ReasonTooLong(2_001)));
+}
+
+#[test]
+fn a_group_is_asked_through_its_members() {
+    let approval = opened(requirement(vec![stage(&["group:finance"], 1, Disposition::Deny)]));
+    let member = Ballot {
+        groups: [person("Finance"), person("staff")].into(),
+        ..ballot("dan", Choice::Approve, 1_001)
+    };
+    let approved = approval.vote(&member, &[]).unwrap();
+    assert_eq!(approved.state, ApprovalState::Approved);
+    assert_eq!(approved.votes[0].groups, [person("finance")].into(), "only what was asked");
+    // A user who is called as the group is not in it.
+    assert!(approval.vote(&ballot("finance", Choice::Approve, 1_001), &[]).is_err());
+}
+
+#[test]
+fn stages_follow_each_other() {
+    let stages = vec![
+        stage(&["user:ann"], 1, Disposition::Deny),
+        stage(&["user:bob"], 1, Disposition::Deny),
+    ];
+    let approval = opened(requirement(stages));
+    assert!(approval.vote(&ballot("bob", Choice::Approve, 1_001), &[]).is_err(), "not yet");
+    let second = approval.vote(&ballot("ann", Choice::Approve, 5_000), &[]).unwrap();
+    assert_eq!(second.state, ApprovalState::Pending { stage: 1, expires_at_ms: 65_000 });
+    let done = second.vote(&ballot("bob", Choice::Approve, 6_000), &[]).unwrap();
+    assert_eq!(done.state, ApprovalState::Approved);
+}
+
+#[test]
+fn the_end_of_a_stage_does_what_the_policy_said() {
+    let check = |first, second, at: u64| {
+        let stages = vec![stage(&["user:ann"], 1, first), stage(&["user:bob"], 1, second)];
+        opened(requirement(stages)).at(at).map(|approval| approval.state)
+    };
+    let next = |at: u64| Some(ApprovalState::Pending { stage: 1, expires_at_ms: at + 60_000 });
+    use Disposition::{Approve, Deny, Escalate};
+    assert_eq!(check(Deny, Deny, 60_999), None);
+    assert_eq!(check(Deny, Deny, 61_000), Some(ApprovalState::Expired));
+    assert_eq!(check(Escalate, Deny, 61_000), next(61_000));
+    assert_eq!(check(Approve, Deny, 90_000), next(90_000));
+    let last = |on_expiry| {
+        opened(requirement(vec![stage(&["user:ann"], 1, on_expiry)])).at(61_000).unwrap().state
+    };
+    assert_eq!(last(Escalate), ApprovalState::Expired);
+    assert_eq!(last(Approve), ApprovalState::Approved);
+}
+
+#[test]
+fn an_approval_counts_later_if_the_same_people_would_do() {
+    let approved = two_of_three()
+        .vote(&ballot("ann", Choice::Approve, 1_001), &[])
+        .and_then(|a| a.vote(&ballot("bob", Choice::Approve, 1_002), &[]))
+        .unwrap();
+    let later =
+        |approvers: &[&str], quorum| requirement(vec![stage(approvers, quorum, Disposition::Deny)]);
+    assert!(approved.meets(&later(&["user:Bob"], 1), &[]));
+    assert!(approved.meets(&later(&["user:ann", "user:bob"], 2), &[]));
+    assert!(!approved.meets(&later(&["user:cid"], 1), &[]));
+    assert!(!approved.meets(&later(&["user:ann", "user:bob", "user:cid"], 3), &[]));
+    assert!(
+        !approved.meets(&later(&["user:bob"], 1), &[person("bob")]),
+        "nobody decides on theirs"
+    );
+    let mut reasoned = later(&["user:bob"], 1);
+    reasoned.reason_required = true;
+    assert!(!approved.meets(&reasoned, &[]));
+    assert!(!two_of_three().meets(&two_of_three().requirement, &[]), "pending meets nothing");
+}

@@ -1,0 +1,173 @@
+//! An action on its way from the question to its effect: a state machine without I/O.
+//!
+//! ```text
+//! received ─┬─> denied
+//!           ├─> awaiting-approval ─┬─> rejected
+//!           │      ^               ├─> expired
+//!           │      │ asked again   ├─> cancelled
+//!           │      │               v
+//!           └─> allowed ───────────┴─> expired, cancelled, denied (decided again)
+//!                  │ claimed, with a fencing token
+//!                  v
+//!               running ─┬─> succeeded, failed   its holder reported in time
+//!                        └─> unknown             its lease ran out
+//!                              └─> succeeded, failed   reported late, or said by an operator
+//! ```
+//!
+//! [`Execution::apply`] is total: in every state, every event gives either a [`Transition`] or a
+//! [`Refused`], and a refused event changes nothing. What is approved and what is carried out are
+//! one action, because both are named by its digest.
+
+mod apply;
+mod event;
+mod fact;
+mod status;
+
+use serde::{Deserialize, Serialize};
+
+use crate::approval::Approval;
+use crate::binding::Tenant;
+use crate::digest::Digest;
+use crate::json::Json;
+use crate::person::Person;
+use crate::request::Request;
+pub use event::{Asking, Event, Permission, Refused, Report, Ruling};
+pub use fact::Fact;
+pub use status::{Denied, Reason, Status};
+
+/// How many approvals an execution may have, those that it was asked for again included.
+pub const APPROVALS_MAX: usize = 32;
+
+/// One action, and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Execution {
+    /// A UUID version 7 (RFC 9562).
+    pub id: String,
+    /// Whose.
+    pub tenant: Tenant,
+    /// Who sent it.
+    pub requester: Person,
+    /// When it was received, in milliseconds since the Unix epoch.
+    pub created_at_ms: u64,
+    /// What is to be done: as it was asked, then as policies amended it.
+    pub request: Request,
+    /// Names the action: see [`action_digest`].
+    pub digest: Digest,
+    /// How long it may wait to be claimed once it is allowed, in milliseconds.
+    pub start_within_ms: u64,
+    /// Where it stands.
+    pub status: Status,
+    /// What people were asked, in the order of asking.
+    pub approvals: Vec<Approval>,
+    /// How often it was claimed; the last claim's fencing token.
+    pub fence: u64,
+    /// Grows by one with every transition.
+    pub version: u64,
+}
+
+/// What an event makes of an execution.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transition {
+    /// The execution afterwards.
+    pub next: Execution,
+    /// What is to be told and kept as evidence, in order; never empty.
+    pub facts: Vec<Fact>,
+}
+
+/// Names an action: the digest of tenant, subject, action and resource in canonical JSON. What the
+/// caller says besides (`context`) is not part of what is carried out.
+pub fn action_digest(tenant: &Tenant, request: &Request) -> Digest {
+    let subject = [request.subject.kind.as_str(), &request.subject.id];
+    let resource = [request.resource.kind.as_str(), &request.resource.id];
+    let parts = [
+        "writ action 1",
+        tenant.as_str(),
+        subject[0],
+        subject[1],
+        &request.action.name,
+        request.action.properties.as_str(),
+        resource[0],
+        resource[1],
+        request.resource.properties.as_str(),
+    ];
+    Digest::of_parts(parts.iter().map(|part| part.as_bytes()))
+}
+
+impl Execution {
+    /// An execution that nobody has decided yet.
+    pub fn received(
+        id: String,
+        tenant: Tenant,
+        requester: Person,
+        request: Request,
+        start_within_ms: u64,
+        now_ms: u64,
+    ) -> Self {
+        let digest = action_digest(&tenant, &request);
+        Self {
+            id,
+            tenant,
+            requester,
+            created_at_ms: now_ms,
+            request,
+            digest,
+            start_within_ms,
+            status: Status::Received,
+            approvals: Vec::new(),
+            fence: 0,
+            version: 0,
+        }
+    }
+
+    /// Those who may not decide about it unless its policy allows that: its subject, and who sent it.
+    pub fn themselves(&self) -> Vec<Person> {
+        let subject = self.request.subject.id.parse().ok();
+        subject.into_iter().chain([self.requester.clone()]).collect()
+    }
+
+    /// The approval of an id.
+    pub fn approval(&self, id: &str) -> Option<&Approval> {
+        self.approvals.iter().find(|approval| approval.id == id)
+    }
+
+    /// When time next changes it, in milliseconds since the Unix epoch; none where it never does.
+    pub fn due_at_ms(&self) -> Option<u64> {
+        match &self.status {
+            Status::AwaitingApproval => {
+                self.approvals.iter().filter_map(Approval::expires_at_ms).min()
+            }
+            Status::Allowed { start_by_ms, .. } => Some(*start_by_ms),
+            Status::Running { lease_until_ms, .. } => Some(*lease_until_ms),
+            Status::Received
+            | Status::Denied(_)
+            | Status::Rejected
+            | Status::Expired
+            | Status::Cancelled { .. }
+            | Status::Succeeded { .. }
+            | Status::Failed { .. }
+            | Status::Unknown { .. } => None,
+        }
+    }
+
+    /// The result of an action that succeeded.
+    pub fn result(&self) -> Option<&Json> {
+        match &self.status {
+            Status::Succeeded { result } => Some(result),
+            Status::Received
+            | Status::Denied(_)
+            | Status::AwaitingApproval
+            | Status::Rejected
+            | Status::Expired
+            | Status::Cancelled { .. }
+            | Status::Allowed { .. }
+            | Status::Running { .. }
+            | Status::Failed { .. }
+            | Status::Unknown { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;

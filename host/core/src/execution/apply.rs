@@ -1,0 +1,262 @@
+//! The one function that changes an execution.
+
+use super::event::{Asking, Event, Permission, Refused, Report, Ruling};
+use super::{APPROVALS_MAX, Denied, Execution, Fact, Status, Transition, action_digest};
+use crate::approval::{Approval, ApprovalState, Ballot};
+use crate::digest::Digest;
+use crate::person::Person;
+use crate::request::Request;
+
+impl Execution {
+    /// What an event makes of the execution.
+    ///
+    /// # Errors
+    /// Why it changes nothing.
+    pub fn apply(&self, event: Event) -> Result<Transition, Refused> {
+        let mut step = Step::of(self);
+        match event {
+            Event::Decided { ruling, request, at_ms } => step.decided(ruling, request, at_ms)?,
+            Event::Voted { approval, ballot } => step.voted(&approval, &ballot)?,
+            Event::Passed { at_ms } => step.passed(at_ms)?,
+            Event::Claimed { permission, at_ms } => step.claimed(permission, at_ms)?,
+            Event::Reported { permit, report, .. } => step.reported(permit, report)?,
+            Event::Cancelled { by, reason, .. } => step.cancelled(by, reason)?,
+            Event::Resolved { by, report, .. } => step.resolved(by, report)?,
+        }
+        step.next.version += 1;
+        Ok(Transition { next: step.next, facts: step.facts })
+    }
+
+    fn not_now(&self, event: &'static str) -> Refused {
+        Refused::NotNow { status: self.status.name(), event }
+    }
+}
+
+/// A transition as it is being made.
+struct Step {
+    next: Execution,
+    facts: Vec<Fact>,
+}
+
+impl Step {
+    fn of(execution: &Execution) -> Self {
+        Self { next: execution.clone(), facts: Vec::new() }
+    }
+
+    fn to(&mut self, status: Status, fact: Fact) {
+        self.next.status = status;
+        self.facts.push(fact);
+    }
+
+    fn decided(&mut self, ruling: Ruling, request: Request, at_ms: u64) -> Result<(), Refused> {
+        let digest = action_digest(&self.next.tenant, &request);
+        match self.next.status {
+            Status::Received => {
+                let by = self.next.requester.clone();
+                self.facts.push(Fact::Received { by, digest: self.next.digest });
+                (self.next.request, self.next.digest) = (request, digest);
+            }
+            Status::Allowed { start_by_ms, .. } if at_ms >= start_by_ms => {
+                return Err(Refused::TooLate);
+            }
+            // People have agreed to one action: another one needs a new execution.
+            Status::Allowed { .. } if digest != self.next.digest => {
+                self.denied(Denied { code: "action-changed".into(), reasons: Vec::new() });
+                return Ok(());
+            }
+            Status::Allowed { .. } => {}
+            _ => return Err(self.next.not_now("decided")),
+        }
+        match ruling {
+            Ruling::Denied(denied) => self.denied(denied),
+            Ruling::Permitted => self.permitted(at_ms),
+            Ruling::Asked(askings) => self.asked(askings, at_ms),
+        }
+        Ok(())
+    }
+
+    fn denied(&mut self, denied: Denied) {
+        let code = denied.code.clone();
+        self.to(Status::Denied(denied), Fact::Denied { code });
+    }
+
+    fn permitted(&mut self, at_ms: u64) {
+        self.allow(at_ms, true);
+    }
+
+    /// Lets it begin. The time until which it may never moves later.
+    fn allow(&mut self, at_ms: u64, settled: bool) {
+        let start_by_ms = match self.next.status {
+            Status::Allowed { start_by_ms, .. } => start_by_ms,
+            _ => at_ms.saturating_add(self.next.start_within_ms),
+        };
+        let digest = self.next.digest;
+        self.to(Status::Allowed { start_by_ms, settled }, Fact::Allowed { digest });
+    }
+
+    /// Asks people for what they have not agreed to already.
+    fn asked(&mut self, askings: Vec<Asking>, at_ms: u64) {
+        let themselves = self.next.themselves();
+        let is_met = |asking: &Asking| {
+            let meets = |approval: &Approval| approval.meets(&asking.requirement, &themselves);
+            self.next.approvals.iter().any(meets)
+        };
+        let unmet: Vec<_> = askings.into_iter().filter(|asking| !is_met(asking)).collect();
+        if unmet.is_empty() {
+            return self.permitted(at_ms);
+        }
+        if self.next.approvals.len() + unmet.len() > APPROVALS_MAX {
+            return self.denied(Denied { code: "too-many-approvals".into(), reasons: Vec::new() });
+        }
+        self.to(Status::AwaitingApproval, Fact::AwaitingApproval);
+        for Asking { approval, binding, requirement } in unmet {
+            let approval = Approval::open(approval, binding, requirement, at_ms);
+            self.tell(&approval);
+            self.next.approvals.push(approval);
+        }
+    }
+
+    fn voted(&mut self, id: &str, ballot: &Ballot) -> Result<(), Refused> {
+        let themselves = self.next.themselves();
+        let index = self.next.approvals.iter().position(|approval| approval.id == id);
+        let index = index.ok_or_else(|| Refused::NoSuchApproval(id.to_owned()))?;
+        let before = &self.next.approvals[index];
+        let after = before.vote(ballot, &themselves)?;
+        if *before == after {
+            return Err(Refused::Nothing);
+        }
+        let (approval, by, choice) = (id.to_owned(), ballot.voter.clone(), ballot.choice);
+        self.facts.push(Fact::Voted { approval, by, choice });
+        if before.state != after.state {
+            self.tell(&after);
+        }
+        self.next.approvals[index] = after;
+        self.conclude(ballot.at_ms);
+        Ok(())
+    }
+
+    fn passed(&mut self, at_ms: u64) -> Result<(), Refused> {
+        match self.next.status.clone() {
+            Status::AwaitingApproval => {
+                for index in 0..self.next.approvals.len() {
+                    if let Some(after) = self.next.approvals[index].at(at_ms) {
+                        self.tell(&after);
+                        self.next.approvals[index] = after;
+                    }
+                }
+                self.conclude(at_ms);
+            }
+            Status::Allowed { start_by_ms, .. } if at_ms >= start_by_ms => {
+                self.to(Status::Expired, Fact::Expired);
+            }
+            Status::Running { holder, permit, lease_until_ms } if at_ms >= lease_until_ms => {
+                let fence = self.next.fence;
+                self.to(Status::Unknown { holder, permit }, Fact::Unknown { fence });
+            }
+            _ => {}
+        }
+        if self.facts.is_empty() { Err(Refused::Nothing) } else { Ok(()) }
+    }
+
+    /// Ends the waiting once the approvals say how.
+    fn conclude(&mut self, at_ms: u64) {
+        let any = |state| self.next.approvals.iter().any(|approval| approval.state == state);
+        if any(ApprovalState::Rejected) {
+            self.cancel_approvals();
+            self.to(Status::Rejected, Fact::Rejected);
+        } else if any(ApprovalState::Expired) {
+            self.cancel_approvals();
+            self.to(Status::Expired, Fact::Expired);
+        } else if self.next.approvals.iter().all(|a| a.state == ApprovalState::Approved) {
+            self.allow(at_ms, false);
+        }
+    }
+
+    fn claimed(&mut self, permission: Permission, at_ms: u64) -> Result<(), Refused> {
+        let Status::Allowed { start_by_ms, settled } = self.next.status else {
+            return Err(self.next.not_now("claimed"));
+        };
+        let Permission { holder, action, permit, lease_until_ms } = permission;
+        if at_ms >= start_by_ms {
+            return Err(Refused::TooLate);
+        }
+        if action != self.next.digest {
+            return Err(Refused::ActionChanged { allowed: self.next.digest, claimed: action });
+        }
+        if !settled {
+            return Err(Refused::NotSettled);
+        }
+        self.next.fence += 1;
+        let fact = Fact::Claimed { by: holder.clone(), fence: self.next.fence, lease_until_ms };
+        self.to(Status::Running { holder, permit, lease_until_ms }, fact);
+        Ok(())
+    }
+
+    /// A report after the lease still counts: nobody else can have begun meanwhile.
+    fn reported(&mut self, permit: Digest, report: Report) -> Result<(), Refused> {
+        let (Status::Running { holder, permit: given, .. }
+        | Status::Unknown { holder, permit: given }) = &self.next.status
+        else {
+            return Err(self.next.not_now("reported"));
+        };
+        if permit != *given {
+            return Err(Refused::WrongPermit);
+        }
+        let by = holder.clone();
+        self.end(report, by);
+        Ok(())
+    }
+
+    fn resolved(&mut self, by: Person, report: Report) -> Result<(), Refused> {
+        let Status::Unknown { .. } = self.next.status else {
+            return Err(self.next.not_now("resolved"));
+        };
+        self.end(report, by);
+        Ok(())
+    }
+
+    fn end(&mut self, report: Report, by: Person) {
+        match report {
+            Report::Succeeded(result) => {
+                self.to(Status::Succeeded { result }, Fact::Succeeded { by });
+            }
+            Report::Failed(error) => self.to(Status::Failed { error }, Fact::Failed { by }),
+        }
+    }
+
+    fn cancelled(&mut self, by: Person, reason: Option<String>) -> Result<(), Refused> {
+        match self.next.status {
+            Status::Received | Status::AwaitingApproval | Status::Allowed { .. } => {
+                self.cancel_approvals();
+                self.to(Status::Cancelled { by: by.clone(), reason }, Fact::Cancelled { by });
+                Ok(())
+            }
+            _ => Err(self.next.not_now("cancelled")),
+        }
+    }
+
+    fn cancel_approvals(&mut self) {
+        for index in 0..self.next.approvals.len() {
+            if let Some(after) = self.next.approvals[index].cancelled() {
+                self.tell(&after);
+                self.next.approvals[index] = after;
+            }
+        }
+    }
+
+    /// Tells where an approval stands now.
+    fn tell(&mut self, after: &Approval) {
+        let approval = after.id.clone();
+        self.facts.push(match after.state {
+            ApprovalState::Pending { stage, expires_at_ms } => {
+                Fact::Asked { approval, stage, expires_at_ms }
+            }
+            ApprovalState::Approved
+            | ApprovalState::Rejected
+            | ApprovalState::Expired
+            | ApprovalState::Cancelled => {
+                Fact::Ended { approval, state: after.state.name().to_owned() }
+            }
+        });
+    }
+}

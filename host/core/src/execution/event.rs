@@ -1,0 +1,170 @@
+//! What may happen to an execution, and why it may not.
+
+use crate::approval::{Ballot, VoteRefused};
+use crate::binding::BindingName;
+use crate::digest::Digest;
+use crate::execution::status::Denied;
+use crate::json::Json;
+use crate::person::Person;
+use crate::request::Request;
+use crate::requirement::Requirement;
+
+/// Something that happens to an execution. Times are in milliseconds since the Unix epoch and come
+/// from whoever tells; the state machine has no clock.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Policies have decided, for the first time or again before it begins.
+    Decided {
+        /// What they say.
+        ruling: Ruling,
+        /// The request as they amended it.
+        request: Request,
+        /// When.
+        at_ms: u64,
+    },
+    /// Somebody answers an approval.
+    Voted {
+        /// The approval's id.
+        approval: String,
+        /// What they say, and when.
+        ballot: Ballot,
+    },
+    /// Time has passed.
+    Passed {
+        /// It is now.
+        at_ms: u64,
+    },
+    /// Somebody begins.
+    Claimed {
+        /// Who, with what, and for how long.
+        permission: Permission,
+        /// When.
+        at_ms: u64,
+    },
+    /// The holder tells how it ended.
+    Reported {
+        /// Digest of the permit that the claim gave.
+        permit: Digest,
+        /// How it ended.
+        report: Report,
+        /// When.
+        at_ms: u64,
+    },
+    /// Somebody calls it off.
+    Cancelled {
+        /// Who.
+        by: Person,
+        /// Why.
+        reason: Option<String>,
+        /// When.
+        at_ms: u64,
+    },
+    /// An operator tells what became of an execution of which nobody knew.
+    Resolved {
+        /// Who.
+        by: Person,
+        /// How it ended.
+        report: Report,
+        /// When.
+        at_ms: u64,
+    },
+}
+
+/// What policies say of an execution.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ruling {
+    /// It may not go on.
+    Denied(Denied),
+    /// It may go on.
+    Permitted,
+    /// It may go on once people have met each of these.
+    Asked(Vec<Asking>),
+}
+
+/// A requirement of a policy, and the id of the approval that it would open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asking {
+    /// A UUID version 7 (RFC 9562).
+    pub approval: String,
+    /// Whose policy asks.
+    pub binding: BindingName,
+    /// What people must do.
+    pub requirement: Requirement,
+}
+
+/// The right to carry an action out, once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Permission {
+    /// Who has it.
+    pub holder: Person,
+    /// The action that they are about to carry out ([`super::action_digest`]).
+    pub action: Digest,
+    /// Digest of the secret that they will report with.
+    pub permit: Digest,
+    /// When they must have reported, in milliseconds since the Unix epoch.
+    pub lease_until_ms: u64,
+}
+
+/// How an action ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// It was carried out, and gave this.
+    Succeeded(Json),
+    /// It was not carried out, or in vain.
+    Failed(String),
+}
+
+/// Why an event changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// The execution's state does not let it happen.
+    #[error("the execution is {status}: it cannot be {event}")]
+    NotNow {
+        /// The status's name.
+        status: &'static str,
+        /// What was wanted, as a participle.
+        event: &'static str,
+    },
+    /// It was allowed, and nobody began in time.
+    #[error("the permission to begin has run out")]
+    TooLate,
+    /// What is about to be carried out is not what was allowed.
+    #[error("allowed is the action {allowed}, but about to be carried out is {claimed}")]
+    ActionChanged {
+        /// The digest that was decided, and approved.
+        allowed: Digest,
+        /// The digest that was claimed.
+        claimed: Digest,
+    },
+    /// Policies must be asked again before it begins.
+    #[error("policies must decide again before the action begins")]
+    NotSettled,
+    /// The permit is another claim's.
+    #[error("the permit is not the one of this execution")]
+    WrongPermit,
+    /// The execution has no such approval.
+    #[error("the execution has no approval `{0}`")]
+    NoSuchApproval(String),
+    /// The ballot does not count.
+    #[error(transparent)]
+    Vote(#[from] VoteRefused),
+    /// Nothing has changed.
+    #[error("nothing has changed")]
+    Nothing,
+}
+
+impl Refused {
+    /// The stable code of the refusal.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotNow { .. } => "not-now",
+            Self::TooLate => "too-late",
+            Self::ActionChanged { .. } => "action-changed",
+            Self::NotSettled => "not-settled",
+            Self::WrongPermit => "wrong-permit",
+            Self::NoSuchApproval(_) => "no-such-approval",
+            Self::Vote(refused) => refused.code(),
+            Self::Nothing => "nothing",
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! What a transition tells: the evidence that is kept, and what others are told.
+//!
+//! A fact names things and people. It never holds arguments, results or reasons, which may be
+//! nobody else's business.
+
+use serde::{Deserialize, Serialize};
+
+use crate::approval::Choice;
+use crate::digest::Digest;
+use crate::person::Person;
+
+/// One thing that has happened to an execution.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+pub enum Fact {
+    /// Someone asked for it.
+    #[serde(rename = "execution.received")]
+    Received {
+        /// Who.
+        by: Person,
+        /// Names the action.
+        digest: Digest,
+    },
+    /// Policies, or its holder's time, said no.
+    #[serde(rename = "execution.denied")]
+    Denied {
+        /// The denial's code.
+        code: String,
+    },
+    /// People are asked.
+    #[serde(rename = "execution.awaiting-approval")]
+    AwaitingApproval,
+    /// It may begin.
+    #[serde(rename = "execution.allowed")]
+    Allowed {
+        /// Names the action, as policies amended it.
+        digest: Digest,
+    },
+    /// Somebody began.
+    #[serde(rename = "execution.claimed")]
+    Claimed {
+        /// Who.
+        by: Person,
+        /// The fencing token.
+        fence: u64,
+        /// When they must have reported, in milliseconds since the Unix epoch.
+        lease_until_ms: u64,
+    },
+    /// An approver said no.
+    #[serde(rename = "execution.rejected")]
+    Rejected,
+    /// Nobody answered, or nobody began, in time.
+    #[serde(rename = "execution.expired")]
+    Expired,
+    /// Somebody called it off.
+    #[serde(rename = "execution.cancelled")]
+    Cancelled {
+        /// Who.
+        by: Person,
+    },
+    /// It was carried out.
+    #[serde(rename = "execution.succeeded")]
+    Succeeded {
+        /// Who says so.
+        by: Person,
+    },
+    /// It was not carried out, or in vain.
+    #[serde(rename = "execution.failed")]
+    Failed {
+        /// Who says so.
+        by: Person,
+    },
+    /// It began, and nobody told in time how it ended.
+    #[serde(rename = "execution.unknown")]
+    Unknown {
+        /// The claim that was not answered for.
+        fence: u64,
+    },
+    /// A stage of an approval is asked.
+    #[serde(rename = "approval.asked")]
+    Asked {
+        /// The approval's id.
+        approval: String,
+        /// Which stage, from 0.
+        stage: usize,
+        /// When it ends, in milliseconds since the Unix epoch.
+        expires_at_ms: u64,
+    },
+    /// Somebody's vote counted.
+    #[serde(rename = "approval.voted")]
+    Voted {
+        /// The approval's id.
+        approval: String,
+        /// Who.
+        by: Person,
+        /// What they said.
+        choice: Choice,
+    },
+    /// An approval has ended.
+    #[serde(rename = "approval.ended")]
+    Ended {
+        /// The approval's id.
+        approval: String,
+        /// The state's name.
+        state: String,
+    },
+}

@@ -1,0 +1,138 @@
+//! What holds after any events, in any order, duplicated or replayed.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use super::tests::{asking, person, received, request};
+use super::*;
+use crate::approval::{ApprovalState, Ballot, Choice};
+use crate::requirement::Disposition;
+
+const PEOPLE: &[&str] = &["ann", "ANN", "bob", "Bob", "cid", "bot", "app"];
+
+fn dispositions() -> impl Strategy<Value = Disposition> {
+    prop_oneof![Just(Disposition::Deny), Just(Disposition::Escalate), Just(Disposition::Approve)]
+}
+
+fn rulings() -> impl Strategy<Value = Ruling> {
+    let denied = Denied { code: "denied-by-policy".into(), reasons: Vec::new() };
+    let asked = (0..3u8, dispositions(), 1..3usize).prop_map(|(id, on_expiry, stages)| {
+        let approvers = &["user:Ann", "user:bob"][..stages];
+        Ruling::Asked(vec![asking(&format!("a{id}"), approvers, on_expiry)])
+    });
+    prop_oneof![1 => Just(Ruling::Denied(denied)), 3 => Just(Ruling::Permitted), 4 => asked]
+}
+
+fn events() -> impl Strategy<Value = Event> {
+    let at = 1_000..400_000u64;
+    let decided = (rulings(), prop_oneof![9 => Just(10), 1 => Just(11)], at.clone())
+        .prop_map(|(ruling, n, at_ms)| Event::Decided { ruling, request: request(n), at_ms });
+    let voted = (0..3u8, prop::sample::select(PEOPLE), any::<bool>(), at.clone()).prop_map(
+        |(id, voter, yes, at_ms)| {
+            let choice = if yes { Choice::Approve } else { Choice::Reject };
+            let (voter, groups) = (person(voter), BTreeSet::new());
+            let ballot = Ballot { voter, groups, choice, reason: None, at_ms };
+            Event::Voted { approval: format!("a{id}"), ballot }
+        },
+    );
+    let claimed = (prop_oneof![9 => Just(10), 1 => Just(11)], 0..3u8, at.clone()).prop_map(
+        |(amount, permit, at_ms)| {
+            let permission = Permission {
+                holder: person("app"),
+                action: action_digest(&Tenant::default(), &request(amount)),
+                permit: Digest::of([permit]),
+                lease_until_ms: at_ms + 30_000,
+            };
+            Event::Claimed { permission, at_ms }
+        },
+    );
+    let report = || {
+        any::<bool>().prop_map(|good| match good {
+            true => Report::Succeeded(Json::empty_object()),
+            false => Report::Failed("in vain".into()),
+        })
+    };
+    let reported = (0..3u8, report(), at.clone()).prop_map(|(permit, report, at_ms)| {
+        Event::Reported { permit: Digest::of([permit]), report, at_ms }
+    });
+    let resolved = (report(), at.clone()).prop_map(|(report, at_ms)| Event::Resolved {
+        by: person("op"),
+        report,
+        at_ms,
+    });
+    let cancelled = at.clone().prop_map(|at_ms| {
+        let by = person("op");
+        Event::Cancelled { by, reason: None, at_ms }
+    });
+    let passed = at.prop_map(|at_ms| Event::Passed { at_ms });
+    prop_oneof![3 => decided, 6 => voted, 4 => claimed, 2 => reported, 1 => resolved,
+        1 => cancelled, 2 => passed]
+}
+
+/// Some history: events, some of them again later.
+fn histories() -> impl Strategy<Value = Vec<Event>> {
+    (
+        prop::collection::vec(events(), 1..40),
+        prop::collection::vec(any::<prop::sample::Index>(), 0..20),
+    )
+        .prop_map(|(events, again)| {
+            let replayed: Vec<_> = again.iter().map(|index| index.get(&events).clone()).collect();
+            events.into_iter().chain(replayed).collect()
+        })
+}
+
+fn check(before: &Execution, transition: &Transition) {
+    let Transition { next, facts } = transition;
+    assert!(!before.status.is_final(), "what is final stays: {before:?}");
+    assert_eq!(next.version, before.version + 1);
+    assert!(!facts.is_empty(), "nothing changes untold");
+    let starts = facts.iter().filter(|fact| matches!(fact, Fact::Claimed { .. })).count() as u64;
+    assert_eq!(next.fence, before.fence + starts, "one start, one fencing token");
+    assert!(next.fence <= 1, "what has begun never begins again");
+    if starts == 1 {
+        assert_eq!(before.digest, next.digest, "what begins is what was allowed");
+        assert!(matches!(before.status, Status::Allowed { settled: true, .. }));
+    }
+    if let (Status::Allowed { start_by_ms: was, .. }, Status::Allowed { start_by_ms: is, .. }) =
+        (&before.status, &next.status)
+    {
+        assert_eq!(was, is, "the time to begin never moves");
+    }
+    for (was, is) in before.approvals.iter().zip(&next.approvals) {
+        check_approval(was, is);
+    }
+}
+
+fn check_approval(was: &Approval, is: &Approval) {
+    match (was.state, is.state) {
+        (
+            ApprovalState::Pending { stage, expires_at_ms },
+            ApprovalState::Pending { stage: later, expires_at_ms: end },
+        ) => assert!(later > stage || end == expires_at_ms, "the end of a stage never moves"),
+        (ApprovalState::Pending { .. }, _) => {}
+        (_, _) => assert_eq!(was, is, "what has ended stays"),
+    }
+    for stage in 0..is.requirement.stages.len() {
+        let approvals = is.votes.iter().filter(|v| v.stage == stage && v.choice == Choice::Approve);
+        let voters: Vec<_> = approvals.map(|vote| vote.approver.clone()).collect();
+        let distinct: BTreeSet<_> = voters.iter().cloned().collect();
+        assert_eq!(distinct.len(), voters.len(), "one person, one vote");
+        assert!(!voters.contains(&person("bot")) && !voters.contains(&person("app")));
+    }
+    assert!(is.votes.starts_with(&was.votes), "votes are only added");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+    #[test]
+    fn any_history_keeps_the_invariants(history in histories()) {
+        let mut execution = received();
+        for event in history {
+            if let Ok(transition) = execution.apply(event) {
+                check(&execution, &transition);
+                execution = transition.next;
+            }
+        }
+    }
+}

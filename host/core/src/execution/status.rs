@@ -1,0 +1,137 @@
+//! Where an execution stands.
+
+use serde::{Deserialize, Serialize};
+
+use crate::binding::BindingName;
+use crate::digest::Digest;
+use crate::json::Json;
+use crate::person::Person;
+
+/// Where an execution stands. A variant holds only what is true in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "name")]
+pub enum Status {
+    /// Nobody has decided yet. May become denied, awaiting-approval, allowed.
+    Received,
+    /// Policies said no. Final.
+    Denied(Denied),
+    /// People are asked. May become rejected, expired, cancelled, allowed.
+    AwaitingApproval,
+    /// An approver said no. Final.
+    Rejected,
+    /// Nobody answered, or nobody began, in time. Final.
+    Expired,
+    /// Somebody called it off before it began. Final.
+    Cancelled {
+        /// Who.
+        by: Person,
+        /// Why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// It may begin. May become running, expired, cancelled, and, where policies are asked again,
+    /// denied or awaiting-approval.
+    Allowed {
+        /// When it may not begin any more, in milliseconds since the Unix epoch.
+        start_by_ms: u64,
+        /// Whether policies have let it go on as it stands, with what they store; otherwise they are
+        /// asked again before it begins.
+        settled: bool,
+    },
+    /// Its holder carries it out. May become succeeded, failed, unknown.
+    Running {
+        /// Who claimed it.
+        holder: Person,
+        /// Digest of the permit that the holder reports with.
+        permit: Digest,
+        /// When the holder must have reported, in milliseconds since the Unix epoch.
+        lease_until_ms: u64,
+    },
+    /// It was carried out. Final.
+    Succeeded {
+        /// What it gave.
+        result: Json,
+    },
+    /// It was not carried out, or in vain. Final.
+    Failed {
+        /// Why.
+        error: String,
+    },
+    /// It began, and nobody knows how it ended. It is never begun again; may become succeeded or
+    /// failed when somebody tells.
+    Unknown {
+        /// Who claimed it.
+        holder: Person,
+        /// Digest of the permit that the holder may still report with.
+        permit: Digest,
+    },
+}
+
+impl Status {
+    /// Every name, for closed label sets.
+    pub const NAMES: &'static [&'static str] = &[
+        "received",
+        "denied",
+        "awaiting-approval",
+        "rejected",
+        "expired",
+        "cancelled",
+        "allowed",
+        "running",
+        "succeeded",
+        "failed",
+        "unknown",
+    ];
+
+    /// The status's name in answers, records and metrics.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Received => "received",
+            Self::Denied(_) => "denied",
+            Self::AwaitingApproval => "awaiting-approval",
+            Self::Rejected => "rejected",
+            Self::Expired => "expired",
+            Self::Cancelled { .. } => "cancelled",
+            Self::Allowed { .. } => "allowed",
+            Self::Running { .. } => "running",
+            Self::Succeeded { .. } => "succeeded",
+            Self::Failed { .. } => "failed",
+            Self::Unknown { .. } => "unknown",
+        }
+    }
+
+    /// Whether nothing can follow.
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::Denied(_)
+            | Self::Rejected
+            | Self::Expired
+            | Self::Cancelled { .. }
+            | Self::Succeeded { .. }
+            | Self::Failed { .. } => true,
+            Self::Received
+            | Self::AwaitingApproval
+            | Self::Allowed { .. }
+            | Self::Running { .. }
+            | Self::Unknown { .. } => false,
+        }
+    }
+}
+
+/// Why an action may not go on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Denied {
+    /// A stable code: an [`crate::Outcome::code`], or `action-changed`, `too-many-approvals`.
+    pub code: String,
+    /// What each policy that denied said; its fault's code where it gave no verdict.
+    pub reasons: Vec<Reason>,
+}
+
+/// What one policy said against an action.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reason {
+    /// The policy's binding.
+    pub binding: BindingName,
+    /// What it said.
+    pub reason: String,
+}
