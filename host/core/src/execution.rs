@@ -30,7 +30,7 @@ use crate::binding::Tenant;
 use crate::digest::Digest;
 use crate::json::Json;
 use crate::person::Person;
-use crate::request::Request;
+use crate::request::{Action, Request};
 pub use event::{Asking, Event, Permission, Refused, Report, Ruling};
 pub use fact::Fact;
 pub use status::{Denied, Reason, Status};
@@ -49,8 +49,11 @@ pub struct Execution {
     pub requester: Person,
     /// When it was received, in milliseconds since the Unix epoch.
     pub created_at_ms: u64,
-    /// What is to be done: as it was asked, then as policies amended it.
+    /// What was asked for.
     pub request: Request,
+    /// What is to be done, where policies amended it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amended: Option<Action>,
     /// Names the action: see [`action_digest`].
     pub digest: Digest,
     /// How long it may wait to be claimed once it is allowed, in milliseconds.
@@ -110,6 +113,7 @@ impl Execution {
             requester,
             created_at_ms: now_ms,
             request,
+            amended: None,
             digest,
             start_within_ms,
             status: Status::Received,
@@ -123,6 +127,11 @@ impl Execution {
     pub fn themselves(&self) -> Vec<Person> {
         let subject = self.request.subject.id.parse().ok();
         subject.into_iter().chain([self.requester.clone()]).collect()
+    }
+
+    /// What is to be done, as policies amended it.
+    pub fn action(&self) -> &Action {
+        self.amended.as_ref().unwrap_or(&self.request.action)
     }
 
     /// The approval of an id.

@@ -15,7 +15,10 @@ impl Execution {
     pub fn apply(&self, event: Event) -> Result<Transition, Refused> {
         let mut step = Step::of(self);
         match event {
-            Event::Decided { ruling, request, at_ms } => step.decided(ruling, request, at_ms)?,
+            Event::Decided { decision, ruling, request, at_ms } => {
+                step.reconsidered(decision, request, at_ms)?;
+                step.ruled(ruling, at_ms);
+            }
             Event::Voted { approval, ballot } => step.voted(&approval, &ballot)?,
             Event::Passed { at_ms } => step.passed(at_ms)?,
             Event::Claimed { permission, at_ms } => step.claimed(permission, at_ms)?,
@@ -48,40 +51,54 @@ impl Step {
         self.facts.push(fact);
     }
 
-    fn decided(&mut self, ruling: Ruling, request: Request, at_ms: u64) -> Result<(), Refused> {
-        let digest = action_digest(&self.next.tenant, &request);
+    /// Takes note of a decision, and of the action that it is about.
+    fn reconsidered(
+        &mut self,
+        decision: String,
+        request: Request,
+        at_ms: u64,
+    ) -> Result<(), Refused> {
         match self.next.status {
             Status::Received => {
                 let by = self.next.requester.clone();
                 self.facts.push(Fact::Received { by, digest: self.next.digest });
-                (self.next.request, self.next.digest) = (request, digest);
+                self.next.digest = action_digest(&self.next.tenant, &request);
+                if request.action != self.next.request.action {
+                    self.next.amended = Some(request.action);
+                }
             }
             Status::Allowed { start_by_ms, .. } if at_ms >= start_by_ms => {
                 return Err(Refused::TooLate);
             }
-            // People have agreed to one action: another one needs a new execution.
-            Status::Allowed { .. } if digest != self.next.digest => {
-                self.denied(Denied { code: "action-changed".into(), reasons: Vec::new() });
-                return Ok(());
+            Status::Allowed { .. } => {
+                // People have agreed to one action: another one needs an execution of its own.
+                self.is_the_action(action_digest(&self.next.tenant, &request))?;
             }
-            Status::Allowed { .. } => {}
             _ => return Err(self.next.not_now("decided")),
         }
+        self.facts.push(Fact::Decided { decision });
+        Ok(())
+    }
+
+    fn is_the_action(&self, begins: Digest) -> Result<(), Refused> {
+        let allowed = self.next.digest;
+        match begins == allowed {
+            true => Ok(()),
+            false => Err(Refused::ActionChanged { allowed, begins }),
+        }
+    }
+
+    fn ruled(&mut self, ruling: Ruling, at_ms: u64) {
         match ruling {
             Ruling::Denied(denied) => self.denied(denied),
-            Ruling::Permitted => self.permitted(at_ms),
+            Ruling::Permitted => self.allow(at_ms, true),
             Ruling::Asked(askings) => self.asked(askings, at_ms),
         }
-        Ok(())
     }
 
     fn denied(&mut self, denied: Denied) {
         let code = denied.code.clone();
         self.to(Status::Denied(denied), Fact::Denied { code });
-    }
-
-    fn permitted(&mut self, at_ms: u64) {
-        self.allow(at_ms, true);
     }
 
     /// Lets it begin. The time until which it may never moves later.
@@ -103,7 +120,7 @@ impl Step {
         };
         let unmet: Vec<_> = askings.into_iter().filter(|asking| !is_met(asking)).collect();
         if unmet.is_empty() {
-            return self.permitted(at_ms);
+            return self.allow(at_ms, true);
         }
         if self.next.approvals.len() + unmet.len() > APPROVALS_MAX {
             return self.denied(Denied { code: "too-many-approvals".into(), reasons: Vec::new() });
@@ -180,9 +197,7 @@ impl Step {
         if at_ms >= start_by_ms {
             return Err(Refused::TooLate);
         }
-        if action != self.next.digest {
-            return Err(Refused::ActionChanged { allowed: self.next.digest, claimed: action });
-        }
+        self.is_the_action(action)?;
         if !settled {
             return Err(Refused::NotSettled);
         }

@@ -15,6 +15,8 @@ use crate::requirement::Requirement;
 pub enum Event {
     /// Policies have decided, for the first time or again before it begins.
     Decided {
+        /// The decision's id.
+        decision: String,
         /// What they say.
         ruling: Ruling,
         /// The request as they amended it.
@@ -128,13 +130,13 @@ pub enum Refused {
     /// It was allowed, and nobody began in time.
     #[error("the permission to begin has run out")]
     TooLate,
-    /// What is about to be carried out is not what was allowed.
-    #[error("allowed is the action {allowed}, but about to be carried out is {claimed}")]
+    /// What is about to be carried out, or what policies now make of it, is not what was allowed.
+    #[error("what was allowed is the action {allowed}, and what is to begin is {begins}")]
     ActionChanged {
         /// The digest that was decided, and approved.
         allowed: Digest,
-        /// The digest that was claimed.
-        claimed: Digest,
+        /// The digest of what is to begin.
+        begins: Digest,
     },
     /// Policies must be asked again before it begins.
     #[error("policies must decide again before the action begins")]

@@ -21,7 +21,13 @@ pub enum Fact {
         /// Names the action.
         digest: Digest,
     },
-    /// Policies, or its holder's time, said no.
+    /// Policies have decided, for the first time or again before it begins.
+    #[serde(rename = "execution.decided")]
+    Decided {
+        /// The decision's id.
+        decision: String,
+    },
+    /// Policies said no.
     #[serde(rename = "execution.denied")]
     Denied {
         /// The denial's code.

@@ -26,8 +26,12 @@ fn rulings() -> impl Strategy<Value = Ruling> {
 
 fn events() -> impl Strategy<Value = Event> {
     let at = 1_000..400_000u64;
-    let decided = (rulings(), prop_oneof![9 => Just(10), 1 => Just(11)], at.clone())
-        .prop_map(|(ruling, n, at_ms)| Event::Decided { ruling, request: request(n), at_ms });
+    let decided = (rulings(), prop_oneof![9 => Just(10), 1 => Just(11)], at.clone()).prop_map(
+        |(ruling, n, at_ms)| {
+            let decision = "d1".to_owned();
+            Event::Decided { decision, ruling, request: request(n), at_ms }
+        },
+    );
     let voted = (0..3u8, prop::sample::select(PEOPLE), any::<bool>(), at.clone()).prop_map(
         |(id, voter, yes, at_ms)| {
             let choice = if yes { Choice::Approve } else { Choice::Reject };

@@ -121,7 +121,7 @@ impl Status {
 /// Why an action may not go on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Denied {
-    /// A stable code: an [`crate::Outcome::code`], or `action-changed`, `too-many-approvals`.
+    /// A stable code: an [`crate::Outcome::code`], or `too-many-approvals`.
     pub code: String,
     /// What each policy that denied said; its fault's code where it gave no verdict.
     pub reasons: Vec<Reason>,

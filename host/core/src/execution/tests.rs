@@ -45,7 +45,7 @@ pub(super) fn asking(id: &str, approvers: &[&str], on_expiry: Disposition) -> As
 }
 
 fn decided(ruling: Ruling, at_ms: u64) -> Event {
-    Event::Decided { ruling, request: request(10), at_ms }
+    Event::Decided { decision: "d1".into(), ruling, request: request(10), at_ms }
 }
 
 fn vote(approval: &str, voter: &str, choice: Choice, at_ms: u64) -> Event {
@@ -121,11 +121,23 @@ fn stricter_policies_ask_again() {
 }
 
 #[test]
-fn an_action_that_policies_amend_after_the_approval_is_denied() {
-    let event = Event::Decided { ruling: Ruling::Permitted, request: request(11), at_ms: 3_000 };
-    let denied = approved().apply(event).unwrap().next;
-    let Status::Denied(Denied { code, .. }) = denied.status else { panic!("{denied:?}") };
-    assert_eq!(code, "action-changed");
+fn an_action_that_policies_amend_after_the_approval_does_not_begin() {
+    let (decision, ruling) = ("d2".into(), Ruling::Permitted);
+    let event = Event::Decided { decision, ruling, request: request(11), at_ms: 3_000 };
+    assert_eq!(approved().apply(event).unwrap_err().code(), "action-changed");
+}
+
+#[test]
+fn what_policies_amend_is_what_is_allowed() {
+    let (decision, ruling) = ("d1".into(), Ruling::Permitted);
+    let event = Event::Decided { decision, ruling, request: request(7), at_ms: 1_000 };
+    let allowed = received().apply(event).unwrap().next;
+    assert_eq!(allowed.request, request(10), "what was asked stays");
+    assert_eq!(*allowed.action(), request(7).action);
+    let asked = action_digest(&Tenant::default(), &request(10));
+    assert_eq!(allowed.apply(claim(asked, 2_000)).unwrap_err().code(), "action-changed");
+    let amended = action_digest(&Tenant::default(), &request(7));
+    assert!(allowed.apply(claim(amended, 2_000)).is_ok());
 }
 
 #[test]
