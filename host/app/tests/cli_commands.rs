@@ -335,6 +335,20 @@ fn check_refuses_what_is_no_component() {
 }
 
 #[test]
+fn what_is_too_large_to_be_read_whole_has_no_digest() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = fs::File::create(directory.path().join("policy.wasm")).unwrap();
+    file.set_len((32 << 20) + 7).unwrap();
+    insta::assert_snapshot!(writ(directory.path(), &["check", "policy.wasm"], "").text(), @r#"
+    exit 65
+    error: `policy.wasm` has 33554439 bytes, at most 33554432 are loaded
+    hint: build it for size and strip it; for a server, a configuration may raise `component-bytes-max` in `[engine.load]`
+    "#);
+    let json = writ(directory.path(), &["check", "--json", "policy.wasm"], "");
+    assert_eq!((json.code, json.stdout.as_str()), (Some(65), ""));
+}
+
+#[test]
 fn inspect_shows_the_set_in_the_order_of_evaluation() {
     let directory = tempfile::tempdir().unwrap();
     let set = format!("{SET}[binding.limits]\nfuel = 2_000_000\n").replacen(
