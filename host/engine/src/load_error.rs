@@ -198,7 +198,7 @@ pub enum LoadError {
         max: u64,
     },
     /// `describe` did not end well.
-    #[error("`describe` failed: {code}: {text}")]
+    #[error("`describe` failed: {code}: {text}{}", to_raise(*.code))]
     DescribeFailed {
         /// How it ended.
         code: FaultCode,
@@ -214,7 +214,7 @@ pub enum LoadError {
         reason: String,
     },
     /// `configure` did not end well, or refused the settings.
-    #[error("`configure` failed: {code}: {text}")]
+    #[error("`configure` failed: {code}: {text}{}", to_raise(*.code))]
     ConfigureFailed {
         /// How it ended; `guest-error` where the policy refused its settings.
         code: FaultCode,
@@ -317,6 +317,15 @@ impl LoadError {
 
 fn hint_line(hint: &str) -> String {
     if hint.is_empty() { String::new() } else { format!("\nhint: {hint}") }
+}
+
+/// Which limit of loading may be raised for `describe` and `configure`.
+fn to_raise(code: FaultCode) -> &'static str {
+    match code {
+        FaultCode::OutOfFuel => "\nhint: raise `configure-fuel` in `[engine.load]`",
+        FaultCode::DeadlineExceeded => "\nhint: raise `configure-deadline-ms` in `[engine.load]`",
+        _ => "",
+    }
 }
 
 fn counted(count: u64) -> String {

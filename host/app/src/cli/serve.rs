@@ -14,7 +14,6 @@ use super::exit::{Exit, Failure};
 use super::input::ConfigArgs;
 use super::text;
 use crate::config::{Config, Environment};
-use crate::data_directory::DataDirectory;
 use crate::http::{App, Guard};
 use crate::policy_set;
 use crate::server::{self, Ended};
@@ -61,7 +60,7 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
 
 /// Everything that answers requests, opened.
 async fn open(config: &Config) -> Result<App, Failure> {
-    let data = DataDirectory::open(&config.data, config.root()).map_err(Failure::internal)?;
+    let data = engine::data_directory(config)?;
     let cache = config.engine.disk_cache.then(|| data.cache()).transpose();
     let engine = engine::set_up(&config.engine, cache.map_err(Failure::internal)?)?;
     let component_bytes_max = config.engine.load.component_bytes_max;

@@ -65,7 +65,10 @@ async fn a_loop_in_configure_ends_when_its_fuel_is_burnt() {
     let engine = engine(limits);
     let refused = refusal(&engine, &loops()).await;
     assert_snapshot!(refused,
-        @"`configure` failed: out-of-fuel: it burnt all its fuel (`configure-fuel`)");
+        @"
+    `configure` failed: out-of-fuel: it burnt all its fuel
+    hint: raise `configure-fuel` in `[engine.load]`
+    ");
 }
 
 #[tokio::test]
@@ -77,7 +80,10 @@ async fn a_loop_in_configure_ends_at_its_deadline() {
     };
     let refused = refusal(&engine(limits), &loops()).await;
     assert_snapshot!(refused,
-        @"`configure` failed: deadline-exceeded: it ran longer than its deadline (`configure-deadline-ms`)");
+        @"
+    `configure` failed: deadline-exceeded: it ran longer than its deadline
+    hint: raise `configure-deadline-ms` in `[engine.load]`
+    ");
 }
 
 #[tokio::test]
