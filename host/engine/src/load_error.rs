@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 use writ_core::FaultCode;
 
+use crate::config::CORE_INSTANCES_MAX;
 use crate::link::OFFERED;
 
 /// Where in a component something was found.
@@ -49,6 +50,22 @@ impl Counted {
             Self::Tables => "tables",
             Self::ModuleMemories => "memories in one core module",
             Self::ModuleTables => "tables in one core module",
+        }
+    }
+
+    /// What to do, where the limit is `max`: the pool's own bounds stand fast.
+    fn hint(self, max: u64) -> &'static str {
+        match self {
+            Self::CoreInstances | Self::ComponentInstances if max < CORE_INSTANCES_MAX as u64 => {
+                "compose it of fewer, or raise `core-instances-max`"
+            }
+            Self::CoreInstances | Self::ComponentInstances => {
+                "compose it of fewer; this bound cannot be raised"
+            }
+            Self::Memories => "let its core modules share memories; this bound cannot be raised",
+            Self::Tables => "let its core modules share tables; this bound cannot be raised",
+            Self::ModuleMemories => "build it without the feature `multi-memory`",
+            Self::ModuleTables => "build it with fewer tables; this bound cannot be raised",
         }
     }
 }
@@ -101,7 +118,10 @@ pub enum LoadError {
         hint: String,
     },
     /// Components within components, deeper than `component-depth-max`.
-    #[error("components are nested {depth} deep, at most {max} are loaded")]
+    #[error(
+        "components are nested {depth} deep, at most {max} are loaded\n\
+         hint: compose it flatter, or raise `component-depth-max`"
+    )]
     ComponentTooDeep {
         /// How deep.
         depth: u64,
@@ -148,7 +168,10 @@ pub enum LoadError {
         max: u64,
     },
     /// More instances, memories or tables than there is room for, nested components multiplied out.
-    #[error("the component has {} {}, at most {max} are loaded", counted(*.count), .what.noun())]
+    #[error(
+        "the component has {} {}, at most {max} are loaded\nhint: {}",
+        counted(*.count), .what.noun(), .what.hint(*.max)
+    )]
     TooManyInstances {
         /// What is counted.
         what: Counted,
@@ -158,7 +181,10 @@ pub enum LoadError {
         max: u64,
     },
     /// A memory or a table that is larger from the start than an instance may ever have.
-    #[error("{what} of core module {module} starts with {size}, at most {max} are loaded")]
+    #[error(
+        "{what} of core module {module} starts with {size}, at most {max} are loaded\n\
+         hint: build it with a smaller one; this bound cannot be raised"
+    )]
     TooMuchFromTheStart {
         /// `a memory` or `a table`.
         what: String,
