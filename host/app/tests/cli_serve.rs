@@ -94,6 +94,26 @@ fn another_server_in_the_same_directory_is_refused() {
 }
 
 #[test]
+fn a_port_that_is_taken_shows_before_anything_is_opened() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let directory = tempfile::tempdir().unwrap();
+    // Loading this would be refused.
+    let config = "[[binding]]\nname = \"a\"\nsource = \"absent.wasm\"\n";
+    std::fs::write(directory.path().join("writ.toml"), config).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_writ"))
+        .args(["serve", "--config", "writ.toml", "--listen", &address])
+        .current_dir(directory.path())
+        .env_clear()
+        .output()
+        .unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains(&format!("another program listens on {address}")), "{told}");
+    assert_eq!(output.status.code(), Some(70));
+    assert!(!directory.path().join("writ-data").exists());
+}
+
+#[test]
 fn the_configuration_that_it_prints_is_the_one_that_it_uses() {
     let directory = tempfile::tempdir().unwrap();
     let writ = |arguments: &[&str]| {

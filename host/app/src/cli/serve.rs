@@ -41,11 +41,13 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
     }
     log::init(&config.log).map_err(Failure::internal)?;
     let mut stop = pin!(stop_signal()?);
+    // Before anything is opened or compiled, so that a port that is taken shows at once. Who
+    // connects meanwhile waits to be accepted.
+    let listener = listen(config.server.listen).await?;
     let app = tokio::select! {
         app = open(&config) => Arc::new(app?),
         () = &mut stop => return Ok(Exit::Permitted),
     };
-    let listener = listen(config.server.listen).await?;
     let address = listener.local_addr().map_err(Failure::internal)?;
     let built_in = args.config.is_built_in(&environment);
     text::to_stdout(&greeting(address, &config, &app, built_in))?;
