@@ -142,6 +142,15 @@ async fn a_description_that_breaks_the_contract_is_refused() {
 }
 
 #[tokio::test]
+async fn a_description_that_is_too_large_is_not_copied() {
+    // The length of the schema, which is the last text.
+    let describe = "(i32.store (i32.const 540) (i32.const 5000000))";
+    let large = Guest { memory: "100", describe, ..Guest::default() }.build();
+    let refused = refusal(&plain(), &large).await;
+    assert_snapshot!(refused, @"`describe` failed: result-too-large: its answer is larger than its limit");
+}
+
+#[tokio::test]
 async fn a_memory_that_cannot_grow_is_configured_on_each_instance() {
     let guest = Guest { memory: "2 2", ..Guest::default() }.build();
     let image = load(&plain(), &guest, "{}").await.unwrap();

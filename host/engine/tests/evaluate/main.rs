@@ -2,6 +2,11 @@
 //! remembering only what asked the host nothing. Guests are the starter policies as committed.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod faults;
+#[path = "../load/guests.rs"]
+#[allow(dead_code, reason = "shared with the tests of loading, which need more of it")]
+mod guests;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
