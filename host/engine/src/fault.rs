@@ -39,6 +39,18 @@ pub(crate) fn from_error(error: &wasmtime::Error, state: &State) -> Fault {
     Fault::new(code, message).with_detail(format!("{error:?}"))
 }
 
+/// Names what went wrong where the store had not answered: a policy that then gave up, in whatever
+/// way, is not to blame.
+pub(crate) fn of_store(fault: Fault) -> Fault {
+    match fault.code {
+        FaultCode::GuestError | FaultCode::Trap => {
+            let text = "the store did not answer the policy";
+            Fault::new(FaultCode::StorageUnavailable, text).with_detail(format!("{fault:?}"))
+        }
+        _ => fault,
+    }
+}
+
 fn from_trap(trap: Trap, state: &State) -> (FaultCode, &'static str) {
     match (trap, state.limiter.refused()) {
         (Trap::OutOfFuel, _) => (FaultCode::OutOfFuel, "the policy burnt all its fuel"),
