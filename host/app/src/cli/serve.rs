@@ -72,6 +72,9 @@ async fn open(config: &Config) -> Result<App, Failure> {
     let (set, bindings) = (snapshot.digest, snapshot.bindings.len());
     let duration_ms = start.elapsed().as_millis();
     tracing::info!(%set, bindings, duration_ms, "the policy set is loaded");
+    if snapshot.bindings.is_empty() {
+        tracing::warn!("no policy is bound: every request is denied, and `/ready` says so");
+    }
     let records = Records::Durable(store);
     let service = Service::new(snapshot, config.breaker, records, Arc::new(Metrics::new()));
     let server = &config.server;
