@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use writ_testkit::http::Client;
+use writ_testkit::server::Writ;
 
 /// A server in a directory, and what it printed until it listened.
 struct Serving {
@@ -91,6 +92,12 @@ fn another_server_in_the_same_directory_is_refused() {
     assert_eq!(output.status.code(), Some(70));
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(told.contains("is in use by another host"), "{told}");
+}
+
+#[test]
+#[should_panic(expected = "hint: did you mean `server`?")]
+fn a_test_whose_server_does_not_start_says_why() {
+    Writ::start(env!("CARGO_BIN_EXE_writ"), "[sever]\n", &[]);
 }
 
 #[test]
