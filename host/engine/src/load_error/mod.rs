@@ -3,96 +3,14 @@
 //! The same type crosses the pipe from the child that compiles, is collected by `writ check`, and
 //! is remembered by the loader, so it holds plain data only.
 
+mod details;
+mod wording;
+
 use serde::{Deserialize, Serialize};
 use writ_core::FaultCode;
 
-use crate::config::CORE_INSTANCES_MAX;
-use crate::link::OFFERED;
-
-/// Where in a component something was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Place {
-    /// Number of the core module, counted from 0 in the order of the bytes.
-    pub module: u32,
-    /// Number of the function within the module, imports included, as disassemblers count.
-    pub function: u32,
-}
-
-impl std::fmt::Display for Place {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "function {} of core module {}", self.function, self.module)
-    }
-}
-
-/// What instances a component has too many of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Counted {
-    /// Instances of core modules.
-    CoreInstances,
-    /// Instances of components.
-    ComponentInstances,
-    /// Linear memories.
-    Memories,
-    /// Tables.
-    Tables,
-    /// Linear memories of one core module.
-    ModuleMemories,
-    /// Tables of one core module.
-    ModuleTables,
-}
-
-impl Counted {
-    fn noun(self) -> &'static str {
-        match self {
-            Self::CoreInstances => "core instances",
-            Self::ComponentInstances => "component instances",
-            Self::Memories => "memories",
-            Self::Tables => "tables",
-            Self::ModuleMemories => "memories in one core module",
-            Self::ModuleTables => "tables in one core module",
-        }
-    }
-
-    /// What to do, where the limit is `max`: the pool's own bounds stand fast.
-    fn hint(self, max: u64) -> &'static str {
-        match self {
-            Self::CoreInstances | Self::ComponentInstances if max < CORE_INSTANCES_MAX as u64 => {
-                "compose it of fewer, or raise `core-instances-max`"
-            }
-            Self::CoreInstances | Self::ComponentInstances => {
-                "compose it of fewer; this bound cannot be raised"
-            }
-            Self::Memories => "let its core modules share memories; this bound cannot be raised",
-            Self::Tables => "let its core modules share tables; this bound cannot be raised",
-            Self::ModuleMemories => "build it without the feature `multi-memory`",
-            Self::ModuleTables => "build it with fewer tables; this bound cannot be raised",
-        }
-    }
-}
-
-/// Which limit of the compiling process ended it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum CompileLimit {
-    /// `compile-memory-bytes-max`.
-    Memory,
-    /// `compile-cpu-seconds-max`.
-    Processor,
-    /// `compile-timeout-ms`.
-    Time,
-    /// Its answer is larger than any compiled component may be.
-    Answer,
-}
-
-impl CompileLimit {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Memory => "`compile-memory-bytes-max`",
-            Self::Processor => "`compile-cpu-seconds-max`",
-            Self::Time => "`compile-timeout-ms`",
-            Self::Answer => "the size of compiled code",
-        }
-    }
-}
+pub use details::{CompileLimit, Counted, Place};
+use wording::{counted, hint_line, instead, offered, to_raise};
 
 /// A component, or its settings, are refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
@@ -338,35 +256,5 @@ impl LoadError {
             | Self::CompileFailed { .. }
             | Self::LinkFailed { .. } => true,
         }
-    }
-}
-
-fn hint_line(hint: &str) -> String {
-    if hint.is_empty() { String::new() } else { format!("\nhint: {hint}") }
-}
-
-/// Which limit of loading may be raised for `describe` and `configure`.
-fn to_raise(code: FaultCode) -> &'static str {
-    match code {
-        FaultCode::OutOfFuel => "\nhint: raise `configure-fuel` in `[engine.load]`",
-        FaultCode::DeadlineExceeded => "\nhint: raise `configure-deadline-ms` in `[engine.load]`",
-        _ => "",
-    }
-}
-
-fn counted(count: u64) -> String {
-    if count == u64::MAX { "uncountably many".to_owned() } else { count.to_string() }
-}
-
-fn offered() -> String {
-    let host: Vec<_> =
-        OFFERED.iter().filter(|name| name.starts_with("writ:")).map(|n| format!("`{n}`")).collect();
-    format!("{}, and `wasi:*` 0.2 of a world without files and network", host.join(", "))
-}
-
-fn instead(exports: &[String]) -> String {
-    match exports {
-        [] => ", nor anything else".to_owned(),
-        exports => format!(", but `{}`", exports.join("`, `")),
     }
 }
