@@ -19,16 +19,21 @@ use std::sync::Arc;
 use writ_core::LoadLimits;
 
 use crate::breaker::BreakerConfig;
+use crate::data_directory::DataError;
 use crate::policy_set::{self, PolicySetConfig};
 use crate::telemetry::LogConfig;
 use document::{Document, at};
 pub use environment::Environment;
 pub use error::ConfigError;
-use root::Root;
+use root::{ReadError, Root};
 pub use server::ServerConfig;
 
 /// How large a configuration file may be, in bytes.
 const FILE_BYTES_MAX: u64 = 16 << 20;
+
+/// What to do where no configuration is found.
+const START: &str =
+    "give the path of a configuration; `writ serve --print-config` prints one to start from";
 
 /// The configuration that `writ serve` uses where it is given none.
 pub const DEFAULTS: &str = include_str!("../defaults/writ.toml");
@@ -90,10 +95,16 @@ impl Config {
     /// The first thing that is wrong, with its line.
     pub fn load(file: &Path, overrides: &Overrides) -> Result<Self, ConfigError> {
         let refused = |error: &dyn std::fmt::Display| ConfigError::in_file(file, error);
-        let (directory, name) = split(file).ok_or_else(|| refused(&"this is no file name"))?;
-        let root = Root::open(directory)
-            .map_err(|error| refused(&format!("the directory cannot be opened: {error}")))?;
-        let text = root.read_text(name, FILE_BYTES_MAX).map_err(|error| refused(&error))?;
+        let (directory, name) =
+            split(file).ok_or_else(|| refused(&"this is no file name").with_hint(START))?;
+        let root = Root::open(directory).map_err(|error| {
+            refused(&format!("the directory cannot be opened: {error}")).with_hint(START)
+        })?;
+        let text = root.read_text(name, FILE_BYTES_MAX).map_err(|error| match error {
+            ReadError::Missing(_) => refused(&"there is no such file").with_hint(START),
+            ReadError::Directory(_) => refused(&"this is a directory").with_hint(START),
+            other => refused(&other),
+        })?;
         Self::parse(Document::new(file.display().to_string(), text), root, overrides)
     }
 
@@ -145,22 +156,18 @@ impl Config {
 impl Config {
     /// The text that was read.
     pub fn text(&self) -> &str {
-        self.policies.text()
+        self.policies.document().text()
+    }
+
+    /// What is wrong with the data directory, at the line that names it; with the file alone where
+    /// none does.
+    pub fn data_error(&self, error: &DataError) -> ConfigError {
+        self.policies.document().error(&at!["store", "directory"], error)
     }
 
     /// The directory that the configuration stands in.
     pub fn root(&self) -> &Root {
         self.policies.root()
-    }
-}
-
-impl DataLocation {
-    /// The location, where the operator gave it rather than the configuration.
-    pub fn given(&self) -> Option<&Self> {
-        match self {
-            Self::Given(_) => Some(self),
-            Self::Inside(_) => None,
-        }
     }
 }
 

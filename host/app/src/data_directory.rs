@@ -15,6 +15,9 @@ use crate::config::root::Root;
 /// Where compiled code is kept, inside.
 const CACHE: &str = "cache";
 
+/// What to do where a data directory cannot be used.
+const OTHER: &str = "give another directory with `--data-dir`, or in `[store]`";
+
 /// A data directory that is there and ours.
 #[derive(Debug)]
 pub struct DataDirectory {
@@ -25,8 +28,16 @@ pub struct DataDirectory {
 /// There is no data directory to use.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
+    /// Something else has its name.
+    #[error("the data directory `{0}` is a file\nhint: move the file away, or {OTHER}")]
+    File(PathBuf),
+    /// It is a link that leads to no directory, or out of the configuration's.
+    #[error(
+        "the data directory `{0}` is a symbolic link, and leads to no directory that may be used\nhint: {OTHER}"
+    )]
+    Link(PathBuf),
     /// It cannot be created or opened.
-    #[error("the data directory `{path}` cannot be opened: {source}")]
+    #[error("the data directory `{path}` cannot be opened: {source}\nhint: {OTHER}")]
     Io {
         /// Which.
         path: PathBuf,
@@ -52,7 +63,7 @@ impl DataDirectory {
             DataLocation::Inside(name) => create(root.dir(), Path::new(name)),
             DataLocation::Given(path) => create_ambient(path),
         };
-        let dir = opened.map_err(|source| DataError::Io { path: path.clone(), source })?;
+        let dir = opened.map_err(|source| DataError::new(path.clone(), source))?;
         let mode = dir.dir_metadata().map(|metadata| metadata.permissions().mode());
         let mode = mode.map_err(|source| DataError::Io { path: path.clone(), source })?;
         if mode & 0o022 != 0 {
@@ -73,6 +84,17 @@ impl DataDirectory {
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+impl DataError {
+    /// Looks again at what is there: the system's own words do not tell.
+    fn new(path: PathBuf, source: io::Error) -> Self {
+        match std::fs::symlink_metadata(&path) {
+            Ok(found) if found.is_symlink() => Self::Link(path),
+            Ok(found) if !found.is_dir() => Self::File(path),
+            Ok(_) | Err(_) => Self::Io { path, source },
+        }
     }
 }
 

@@ -20,8 +20,8 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::Method;
 use axum::http::header::HeaderName;
+use axum::http::{HeaderMap, HeaderValue, Method};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use bytes::Bytes;
@@ -36,6 +36,9 @@ use writ_engine::Engine;
 
 /// The caller's name for its request, which every answer repeats.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// How long that name may be, in bytes: it is kept with the decision.
+const REQUEST_ID_BYTES_MAX: usize = 256;
 
 /// Everything that a handler may use.
 pub struct App {
@@ -69,7 +72,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/openapi.json", get(openapi::page))
         .route("/health", get(health::live))
         .route("/health/startup", get(health::startup))
-        .route("/health/ready", get(health::ready))
+        .route("/health/ready", get(health::ready_below_health))
         .route("/ready", get(health::ready))
         .route("/metrics", get(metrics::page))
         .fallback(async || Problem::new(ProblemCode::NotFound))
@@ -79,9 +82,12 @@ pub fn router(app: Arc<App>) -> Router {
 
 /// Answers one request: checks who calls, routes, repeats the request's id, counts.
 pub async fn answer(app: &Arc<App>, router: &Router, request: Request<Body>) -> Response {
-    let id = request.headers().get(REQUEST_ID).cloned();
     let route = route(request.uri().path());
-    let mut response = match app.guard.check(&request) {
+    let (id, checked) = match request_id(request.headers()) {
+        Ok(id) => (id, app.guard.check(&request)),
+        Err(problem) => (None, Err(problem)),
+    };
+    let mut response = match checked {
         // The route of nearly all requests is called directly: finding it would cost as much as
         // reading the question.
         Ok(()) if route == Route::Evaluation && request.method() == Method::POST => {
@@ -98,6 +104,18 @@ pub async fn answer(app: &Arc<App>, router: &Router, request: Request<Body>) -> 
     }
     app.service.metrics().answered(route, response.status().as_u16());
     response
+}
+
+/// The caller's name for its request, where it has one.
+fn request_id(headers: &HeaderMap) -> Result<Option<HeaderValue>, Problem> {
+    match guard::only(headers, &REQUEST_ID)? {
+        Some(id) if id.len() > REQUEST_ID_BYTES_MAX => {
+            Err(Problem::new(ProblemCode::HeaderInvalid)
+                .with_detail(format!("`{REQUEST_ID}` has {} bytes", id.len()))
+                .with_hint(format!("send at most {REQUEST_ID_BYTES_MAX}")))
+        }
+        id => Ok(id.cloned()),
+    }
 }
 
 fn route(path: &str) -> Route {

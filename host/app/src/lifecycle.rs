@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 /// A stage of a server's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// It does not listen yet. Followed by `Serving`.
+    /// It takes no requests yet: who connects waits. Followed by `Serving`.
     Starting,
     /// It takes requests. Followed by `Draining`.
     Serving,

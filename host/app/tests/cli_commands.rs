@@ -202,6 +202,74 @@ fn eval_takes_a_component_and_its_settings() {
 }
 
 #[test]
+fn settings_that_nobody_gave_are_not_looked_for_in_an_option() {
+    let alone = ["eval", "--component", "builtin:rate-limit", "-"];
+    let ended = writ(tempfile::tempdir().unwrap().path(), &alone, &request("read_file", "{}"));
+    insta::assert_snapshot!(ended.text(), @r#"
+    exit 65
+    error: builtin:rate-limit: the setting `limit` is missing
+    hint: `writ check COMPONENT` shows the schema of a policy's settings
+    "#);
+}
+
+#[test]
+fn settings_that_the_policy_refuses_are_named_by_their_option() {
+    let rule =
+        r#"{"rules": [{"name": "a", "effect": "allow", "when": {"path": "/a", "regex": "("}}]}"#;
+    let arguments = ["eval", "--component", "builtin:rules", "-", "--settings", rule];
+    let ended = writ(tempfile::tempdir().unwrap().path(), &arguments, &request("read_file", "{}"));
+    assert_eq!(ended.code, Some(65));
+    let start = "error: --settings: the policy does not load: `configure` failed: guest-error: ";
+    assert!(ended.stderr.starts_with(start), "{}", ended.stderr);
+}
+
+/// `writ serve` in a directory, where it does not get far.
+fn serve(directory: &Path, arguments: &[&str]) -> String {
+    let all = [&["serve", "--listen", "127.0.0.1:0"], arguments].concat();
+    writ(directory, &all, "").text()
+}
+
+#[test]
+fn a_data_directory_that_is_a_file_is_refused_at_the_line_that_names_it() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("writ.toml"), "[store]\ndirectory = \"data\"\n").unwrap();
+    fs::write(directory.path().join("data"), "").unwrap();
+    insta::assert_snapshot!(serve(directory.path(), &["--config", "writ.toml"]), @r#"
+    exit 78
+    error: writ.toml:2:13: the data directory `./data` is a file
+    hint: move the file away, or give another directory with `--data-dir`, or in `[store]`
+    "#);
+    insta::assert_snapshot!(serve(directory.path(), &["--data-dir", "data"]), @r#"
+    exit 78
+    error: the data directory `data` is a file
+    hint: move the file away, or give another directory with `--data-dir`, or in `[store]`
+    "#);
+}
+
+#[test]
+fn a_data_directory_that_is_a_link_to_elsewhere_is_refused() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    fs::write(directory.path().join("writ.toml"), "").unwrap();
+    let link = directory.path().join("writ-data");
+    std::os::unix::fs::symlink(elsewhere.path(), link).unwrap();
+    insta::assert_snapshot!(serve(directory.path(), &["--config", "writ.toml"]), @r#"
+    exit 78
+    error: writ.toml: the data directory `./writ-data` is a symbolic link, and leads to no directory that may be used
+    hint: give another directory with `--data-dir`, or in `[store]`
+    "#);
+}
+
+#[test]
+fn a_configuration_that_is_not_there_ends_with_78() {
+    insta::assert_snapshot!(bare(&["serve", "--config", "nope.toml"]).text(), @r#"
+    exit 78
+    error: nope.toml: there is no such file
+    hint: give the path of a configuration; `writ serve --print-config` prints one to start from
+    "#);
+}
+
+#[test]
 fn a_request_without_a_resource_is_refused() {
     let request = r#"{"subject": {"type": "a", "id": "b"}, "action": {"name": "read"}}"#;
     insta::assert_snapshot!(eval(request).text(), @r#"
@@ -332,6 +400,20 @@ fn check_refuses_what_is_no_component() {
       component-invalid: the component is not valid: it does not start as a component does
       hint: give the path of a `.wasm` component
     "#);
+}
+
+#[test]
+fn what_is_too_large_to_be_read_whole_has_no_digest() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = fs::File::create(directory.path().join("policy.wasm")).unwrap();
+    file.set_len((32 << 20) + 7).unwrap();
+    insta::assert_snapshot!(writ(directory.path(), &["check", "policy.wasm"], "").text(), @r#"
+    exit 65
+    error: `policy.wasm` has 33554439 bytes, at most 33554432 are loaded
+    hint: build it for size and strip it; for a server, a configuration may raise `component-bytes-max` in `[engine.load]`
+    "#);
+    let json = writ(directory.path(), &["check", "--json", "policy.wasm"], "");
+    assert_eq!((json.code, json.stdout.as_str()), (Some(65), ""));
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use writ_testkit::http::Client;
+use writ_testkit::server::Writ;
 
 /// A server in a directory, and what it printed until it listened.
 struct Serving {
@@ -91,6 +92,52 @@ fn another_server_in_the_same_directory_is_refused() {
     assert_eq!(output.status.code(), Some(70));
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(told.contains("is in use by another host"), "{told}");
+}
+
+#[test]
+#[should_panic(expected = "hint: did you mean `server`?")]
+fn a_test_whose_server_does_not_start_says_why() {
+    Writ::start(env!("CARGO_BIN_EXE_writ"), "[sever]\n", &[]);
+}
+
+#[test]
+fn a_set_that_binds_nothing_warns_that_it_denies_everything() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("writ.toml"), "").unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_writ"))
+        .args(["serve", "--config", "writ.toml", "--listen", "127.0.0.1:0"])
+        .current_dir(directory.path())
+        .env_clear()
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // By the time that it says where it listens, it has said what it has to warn of.
+    let mut first = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut first).unwrap();
+    child.kill().unwrap();
+    let told = String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap();
+    assert!(told.contains("no policy is bound: every request is denied"), "{told}");
+}
+
+#[test]
+fn a_port_that_is_taken_shows_before_anything_is_opened() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let directory = tempfile::tempdir().unwrap();
+    // Loading this would be refused.
+    let config = "[[binding]]\nname = \"a\"\nsource = \"absent.wasm\"\n";
+    std::fs::write(directory.path().join("writ.toml"), config).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_writ"))
+        .args(["serve", "--config", "writ.toml", "--listen", &address])
+        .current_dir(directory.path())
+        .env_clear()
+        .output()
+        .unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains(&format!("another program listens on {address}")), "{told}");
+    assert_eq!(output.status.code(), Some(70));
+    assert!(!directory.path().join("writ-data").exists());
 }
 
 #[test]

@@ -98,25 +98,37 @@ fn an_unknown_mode_is_refused() {
 #[test]
 fn a_value_of_the_wrong_type_is_refused() {
     let text = refused(&binding("order = \"first\""));
-    insta::assert_snapshot!(text, @r#"writ.toml:6:9: `binding[0].order` must be a whole number, but is string "first""#);
+    insta::assert_snapshot!(text, @r#"
+    writ.toml:6:9: `binding[0].order` must be a whole number, but is string "first"
+    hint: write digits alone, without quotes or a point
+    "#);
 }
 
 #[test]
 fn a_negative_limit_is_refused() {
     let text = refused(&binding("limits.fuel = -1"));
-    insta::assert_snapshot!(text, @r#"writ.toml:6:15: `binding[0].limits.fuel` must be a whole number of 0 or more, but is integer `-1`"#);
+    insta::assert_snapshot!(text, @r#"
+    writ.toml:6:15: `binding[0].limits.fuel` must be a whole number of 0 or more, but is integer `-1`
+    hint: write digits alone, without quotes, a sign or a point
+    "#);
 }
 
 #[test]
 fn a_number_of_the_wrong_type_in_a_section_is_refused() {
     let text = refused("[engine]\ninstances-max = \"many\"\n");
-    insta::assert_snapshot!(text, @r#"writ.toml:2:17: `engine.instances-max` must be a whole number of 0 or more, but is string "many""#);
+    insta::assert_snapshot!(text, @r#"
+    writ.toml:2:17: `engine.instances-max` must be a whole number of 0 or more, but is string "many"
+    hint: write digits alone, without quotes, a sign or a point
+    "#);
 }
 
 #[test]
 fn a_list_of_globs_holds_texts() {
     let text = refused(&binding("match.action = [\"a\", 1]"));
-    insta::assert_snapshot!(text, @r#"writ.toml:6:22: `binding[0].match.action[1]` must be a string, but is integer `1`"#);
+    insta::assert_snapshot!(text, @r#"
+    writ.toml:6:22: `binding[0].match.action[1]` must be a string, but is integer `1`
+    hint: put it in quotes: `"..."`
+    "#);
 }
 
 #[test]
@@ -293,7 +305,10 @@ fn settings_hold_no_infinity() {
 #[test]
 fn a_file_of_settings_that_is_missing_is_refused() {
     let text = refused(&binding("settings-file = \"absent.json\""));
-    insta::assert_snapshot!(text, @r#"writ.toml:6:17: there is no file `absent.json` in the configuration's directory"#);
+    insta::assert_snapshot!(text, @r#"
+    writ.toml:6:17: there is no file `absent.json` in the configuration's directory
+    hint: give its path from the directory that the configuration stands in
+    "#);
 }
 
 #[test]
@@ -338,10 +353,58 @@ fn a_data_directory_outside_is_refused() {
     "#);
 }
 
+/// The error of a configuration file that cannot be read.
+fn unread(name: &str) -> String {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join(name);
+    let error = Config::load(&file, &Overrides::default()).unwrap_err().to_string();
+    without(directory.path(), &error)
+}
+
 #[test]
 fn a_configuration_that_is_missing_is_named() {
+    insta::assert_snapshot!(unread("nope.toml"), @"
+    nope.toml: there is no such file
+    hint: give the path of a configuration; `writ serve --print-config` prints one to start from
+    ");
+    insta::assert_snapshot!(unread("nope/writ.toml"), @"
+    nope/writ.toml: the directory cannot be opened: No such file or directory (os error 2)
+    hint: give the path of a configuration; `writ serve --print-config` prints one to start from
+    ");
+}
+
+#[test]
+fn a_directory_is_no_configuration() {
     let directory = tempfile::tempdir().unwrap();
-    let file = directory.path().join("writ.toml");
-    let error = Config::load(&file, &Overrides::default()).unwrap_err().to_string();
-    insta::assert_snapshot!(without(directory.path(), &error), @"writ.toml: there is no file `writ.toml` in the configuration's directory");
+    let error = Config::load(directory.path(), &Overrides::default()).unwrap_err().to_string();
+    let error = error.replace(&directory.path().display().to_string(), "dir");
+    insta::assert_snapshot!(error, @"
+    dir: this is a directory
+    hint: give the path of a configuration; `writ serve --print-config` prints one to start from
+    ");
+}
+
+#[test]
+fn a_table_in_place_of_a_list_is_refused() {
+    let text = refused("[binding]\nname = \"a\"\nsource = \"a.wasm\"\n");
+    insta::assert_snapshot!(text, @r#"
+    writ.toml:1:1: `binding` must be a list, but is map
+    hint: write `[[binding]]` in place of `[binding]`
+    "#);
+}
+
+#[test]
+fn a_value_in_place_of_a_section_is_refused() {
+    insta::assert_snapshot!(refused("server = 3\n"), @r#"
+    writ.toml:1:10: `server` must be a table, but is integer `3`
+    hint: write `[server]`, and its keys below
+    "#);
+}
+
+#[test]
+fn a_switch_that_is_a_text_is_refused() {
+    insta::assert_snapshot!(refused("[engine]\nmemo = \"yes\"\n"), @r#"
+    writ.toml:2:8: `engine.memo` must be a boolean, but is string "yes"
+    hint: write `true` or `false`, without quotes
+    "#);
 }

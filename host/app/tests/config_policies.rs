@@ -9,17 +9,18 @@ use writ::config::{Config, ConfigError, Overrides};
 use writ::policy_set::{self, Snapshot};
 use writ_engine::{CompilerCommand, Engine, EngineConfig};
 
-fn engine() -> Engine {
+fn engine(config: &Config) -> Engine {
     let program = env!("CARGO_BIN_EXE_writ").into();
     let compiler = CompilerCommand { program, args: vec!["__compile".into()] };
-    Engine::new(EngineConfig { instances_max: 4, ..EngineConfig::new(compiler) }).unwrap()
+    let load = config.engine.load.clone();
+    Engine::new(EngineConfig { load, instances_max: 4, ..EngineConfig::new(compiler) }).unwrap()
 }
 
 /// Loads a policy set that stands in a directory.
 async fn load(directory: &Path, toml: &str) -> Result<Snapshot, ConfigError> {
     fs::write(directory.join("writ.toml"), toml).unwrap();
     let config = Config::load(&directory.join("writ.toml"), &Overrides::default())?;
-    policy_set::load(&engine(), &config.policies, 1 << 20).await
+    policy_set::load(&engine(&config), &config.policies, 1 << 20).await
 }
 
 async fn load_alone(toml: &str) -> Result<Snapshot, ConfigError> {
@@ -93,13 +94,45 @@ async fn settings_that_only_the_policy_can_refuse_are_refused_with_its_words() {
     let toml = "[[binding]]\nname = \"rules\"\nsource = \"builtin:rules\"\n\
                 [[binding.settings.rules]]\nname = \"a\"\neffect = \"allow\"\n\
                 when = { path = \"/action/name\", regex = \"(\" }\n";
-    insta::assert_snapshot!(refused(toml).await, @r#"writ.toml:4:11: the policy does not load: `configure` failed: guest-error: the settings of `rules` cannot be read: `(` is no regular expression: found open group without closing ')' at line 1 column 81"#);
+    insta::assert_snapshot!(refused(toml).await, @r#"writ.toml:4:11: binding `rules` does not load: `configure` failed: guest-error: the settings of `rules` cannot be read: `(` is no regular expression: found open group without closing ')' at line 1 column 81"#);
+}
+
+#[tokio::test]
+async fn settings_in_a_file_that_only_the_policy_can_refuse_are_refused_where_they_are_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let rules =
+        r#"{"rules": [{"name": "a", "effect": "allow", "when": {"path": "/a", "regex": "("}}]}"#;
+    fs::write(directory.path().join("rules.json"), rules).unwrap();
+    let toml = "[[binding]]\nname = \"mine\"\nsource = \"builtin:rules\"\nsettings-file = \"rules.json\"\n";
+    let text = refused_in(directory.path(), toml).await;
+    let start = "writ.toml:4:17: binding `mine` does not load: `configure` failed: guest-error: ";
+    assert!(text.starts_with(start), "{text}");
+}
+
+#[tokio::test]
+async fn a_limit_of_configure_is_refused_with_the_key_that_raises_it() {
+    let toml = rate_limit(RATE);
+    insta::assert_snapshot!(refused(&format!("{toml}\n[engine.load]\nconfigure-fuel = 1_000\n")).await, @"");
+}
+
+#[tokio::test]
+async fn a_directory_is_no_component() {
+    let directory = tempfile::tempdir().unwrap();
+    fs::create_dir(directory.path().join("policies")).unwrap();
+    let toml = "[[binding]]\nname = \"a\"\nsource = \"policies\"\n";
+    insta::assert_snapshot!(refused_in(directory.path(), toml).await, @r#"
+    writ.toml:3:10: `policies` is a directory
+    hint: give the path of the file in it
+    "#);
 }
 
 #[tokio::test]
 async fn a_component_that_is_missing_is_refused() {
     let toml = "[[binding]]\nname = \"a\"\nsource = \"policies/absent.wasm\"\n";
-    insta::assert_snapshot!(refused(toml).await, @r#"writ.toml:3:10: there is no file `policies/absent.wasm` in the configuration's directory"#);
+    insta::assert_snapshot!(refused(toml).await, @r#"
+    writ.toml:3:10: there is no file `policies/absent.wasm` in the configuration's directory
+    hint: give its path from the directory that the configuration stands in
+    "#);
 }
 
 #[tokio::test]

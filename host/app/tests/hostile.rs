@@ -5,6 +5,7 @@
 use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
+use writ_core::Limits;
 use writ_testkit::guests;
 use writ_testkit::server::Writ;
 
@@ -66,11 +67,12 @@ fn is_stopped(rule: &str, limits: &str, fault: &str) {
     // A loaded machine must not end by its deadline what another limit is to end.
     let limits = if limits.is_empty() { "limits = { deadline-ms = 10_000 }" } else { limits };
     let server = server(rule, limits);
+    let fuel_max = fuel_max(limits);
     // The first attack also pays for pages that the host keeps from then on.
-    attack(&server, fault);
+    attack(&server, fault, fuel_max);
     let before = resident_kib(&server);
     for _ in 0..3 {
-        attack(&server, fault);
+        attack(&server, fault, fuel_max);
         answers_the_next_good_request(&server);
     }
     if let (Some(before), Some(after)) = (before, resident_kib(&server)) {
@@ -78,11 +80,23 @@ fn is_stopped(rule: &str, limits: &str, fault: &str) {
     }
 }
 
-fn attack(server: &Writ, fault: &str) {
+/// The fuel that a binding with these limits has.
+fn fuel_max(limits: &str) -> u64 {
+    let table: toml::Table = limits.parse().unwrap();
+    let given = table["limits"].get("fuel").and_then(toml::Value::as_integer);
+    given.map_or(Limits::default().fuel, |fuel| fuel.unsigned_abs())
+}
+
+fn attack(server: &Writ, fault: &str, fuel_max: u64) {
     let answer = ask(server, "attack");
     assert_eq!(answer["decision"], false, "{answer}");
     assert_eq!(answer["context"]["code"], "denied-by-fault", "{answer}");
-    assert_eq!(answer["context"]["policies"][0]["fault"], fault, "{answer}");
+    let policy = &answer["context"]["policies"][0];
+    assert_eq!(policy["fault"], fault, "{answer}");
+    // It ran, and its own limit ended it: all of its fuel is burnt only where that is the limit.
+    let fuel = policy["fuel"].as_u64().unwrap();
+    assert!(0 < fuel && fuel <= fuel_max, "{answer}");
+    assert_eq!(fuel == fuel_max, fault == "out-of-fuel", "{answer}");
     let text = answer.to_string();
     assert!(!text.contains("leaked"), "the caller reads what the guest said: {text}");
 }

@@ -74,6 +74,31 @@ fn no_route_answers_to_another_name_or_origin() {
 }
 
 #[test]
+fn a_header_that_is_there_twice_or_too_long_is_refused() {
+    let server = server();
+    let send = |more: &str| {
+        let mut client = server.client();
+        let head = client.head("GET", "/health");
+        client.send(&format!("{head}{more}"), b"").unwrap()
+    };
+    let longest = "x".repeat(256);
+    let reply = send(&format!("X-Request-ID: {longest}\r\n"));
+    assert_eq!((reply.status, reply.header("x-request-id")), (200, Some(longest.as_str())));
+    for more in [
+        "Host: localhost\r\n".to_owned(),
+        "Origin: http://localhost\r\n".repeat(2),
+        "X-Request-ID: a\r\nX-Request-ID: b\r\n".to_owned(),
+        format!("X-Request-ID: x{longest}\r\n"),
+    ] {
+        let reply = send(&more);
+        let problem = reply.json();
+        assert_eq!((reply.status, &problem["code"]), (400, &json!("header-invalid")), "{more}");
+        assert!(problem["hint"].is_string(), "{problem}");
+        assert_eq!(reply.header("x-request-id"), None);
+    }
+}
+
+#[test]
 fn another_path_or_method_is_a_problem() {
     let server = server();
     let mut client = server.client();
@@ -96,13 +121,14 @@ fn the_description_is_what_was_agreed_and_names_every_route() {
     assert_eq!((reply.status, reply.header("content-type")), (200, Some("application/json")));
     let description = reply.json();
     assert_eq!(description["openapi"], "3.1.0");
-    for (method, path) in ROUTES.into_iter().filter(|(_, path)| *path != "/health/ready") {
+    for (method, path) in ROUTES {
         let operation = &description["paths"][path][method.to_lowercase()];
         assert!(operation.is_object(), "{path}");
-        for status in ["200", "403", "421"] {
+        for status in ["200", "400", "403", "421"] {
             assert!(operation["responses"][status].is_object(), "{path} {status}");
         }
     }
+    assert_eq!(description["servers"][0]["url"], "/");
     insta::assert_json_snapshot!("openapi", description);
 }
 

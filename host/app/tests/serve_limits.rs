@@ -3,7 +3,6 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::sync::Barrier;
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use writ_testkit::guests;
@@ -174,20 +173,20 @@ fn a_policy_that_loops_is_rested_and_others_are_served() {
     let policies = [("tool-list.wasm", "tool-list"), ("loop.wasm", "hostile/loop-in-evaluate")];
     let server = start(config, &policies);
     let mut client = server.client();
-    let mut fault = |action: &str| {
+    let mut first = |action: &str| {
         let answer = ask(&mut client, action, json!({}));
-        answer["context"]["policies"][0]["fault"].as_str().map(str::to_owned)
+        answer["context"]["policies"][0].clone()
     };
     for _ in 0..3 {
-        assert_eq!(fault("drop").as_deref(), Some("deadline-exceeded"));
+        let looped = first("drop");
+        assert_eq!(looped["fault"], "deadline-exceeded");
+        assert_ne!(looped["fuel"], 0);
     }
-    let start = Instant::now();
     for _ in 0..50 {
-        assert_eq!(fault("drop").as_deref(), Some("breaker-open"));
-        assert_eq!(fault("pay"), None);
+        let rested = first("drop");
+        assert_eq!((&rested["fault"], &rested["fuel"]), (&json!("breaker-open"), &json!(0)));
+        assert_eq!(first("pay")["verdict"], "allow");
     }
-    // Each of the 50 would have taken its 20 ms.
-    assert!(start.elapsed() < Duration::from_millis(900), "{:?}", start.elapsed());
     let page = client.get("/metrics").unwrap();
     for line in [
         r#"writ_breaker_state{binding="loop"} 2"#,

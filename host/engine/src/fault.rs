@@ -39,6 +39,18 @@ pub(crate) fn from_error(error: &wasmtime::Error, state: &State) -> Fault {
     Fault::new(code, message).with_detail(format!("{error:?}"))
 }
 
+/// Names what went wrong where the store had not answered: a policy that then gave up, in whatever
+/// way, is not to blame.
+pub(crate) fn of_store(fault: Fault) -> Fault {
+    match fault.code {
+        FaultCode::GuestError | FaultCode::Trap => {
+            let text = "the store did not answer the policy";
+            Fault::new(FaultCode::StorageUnavailable, text).with_detail(format!("{fault:?}"))
+        }
+        _ => fault,
+    }
+}
+
 fn from_trap(trap: Trap, state: &State) -> (FaultCode, &'static str) {
     match (trap, state.limiter.refused()) {
         (Trap::OutOfFuel, _) => (FaultCode::OutOfFuel, "the policy burnt all its fuel"),
@@ -53,8 +65,11 @@ fn from_trap(trap: Trap, state: &State) -> (FaultCode, &'static str) {
     }
 }
 
+/// What [`ResourceTableError::Full`] says, where WASI has made another error of it.
+const TABLE_FULL: &str = "resource table has no free keys";
+
 /// wasmtime keeps the types of some of its errors to itself: those are told by their texts, which
-/// `tests/evaluate.rs` pins.
+/// `tests/evaluate/faults.rs` pins.
 fn from_text(error: &wasmtime::Error, state: &State) -> (FaultCode, &'static str) {
     if error.is::<PoolConcurrencyLimitError>() {
         return (FaultCode::Overloaded, "the host has no free slot for another instance");
@@ -64,7 +79,7 @@ fn from_text(error: &wasmtime::Error, state: &State) -> (FaultCode, &'static str
         return handles;
     }
     let text = format!("{error:#}");
-    if text.contains("resource table has no free keys") || text.contains("handle table") {
+    if text.contains(TABLE_FULL) || text.contains("store handle limit exceeded") {
         return handles;
     }
     if text.contains("fuel allocated for hostcalls") {
@@ -82,5 +97,15 @@ fn from_text(error: &wasmtime::Error, state: &State) -> (FaultCode, &'static str
         }
         Some(_) => (FaultCode::MemoryLimit, "the policy wanted more memory than its limit"),
         None => (FaultCode::Trap, "the policy trapped"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_table_of_resources_says_so_in_these_words() {
+        assert_eq!(ResourceTableError::Full.to_string(), TABLE_FULL);
     }
 }

@@ -178,6 +178,10 @@ impl Image {
         let result = self.in_time(&mut store, call.request).await;
         let left = store.get_fuel().expect("fuel is on in every engine");
         let state = store.into_data();
+        let result = match state.storage.has_failed() {
+            true => result.map_err(fault::of_store),
+            false => result,
+        };
         Evaluation {
             fuel: self.limits.fuel.saturating_sub(left),
             duration: start.elapsed(),

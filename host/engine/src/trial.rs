@@ -87,7 +87,7 @@ struct Called(String);
 
 /// The guest waits, in a clock of WASI.
 #[derive(Debug, thiserror::Error)]
-#[error("it waited longer than its deadline (`configure-deadline-ms`)")]
+#[error("it waited longer than its deadline")]
 struct Waited;
 
 impl WasiView for OnTrial {
@@ -217,13 +217,10 @@ fn ended(error: &wasmtime::Error, store: &Store<OnTrial>) -> Option<(FaultCode, 
     }
     let refused = store.data().limiter.refused();
     let (code, text) = match (error.downcast_ref::<Trap>(), refused) {
-        (Some(Trap::OutOfFuel), _) => {
-            (FaultCode::OutOfFuel, "it burnt all its fuel (`configure-fuel`)")
+        (Some(Trap::OutOfFuel), _) => (FaultCode::OutOfFuel, "it burnt all its fuel"),
+        (Some(Trap::Interrupt), _) => {
+            (FaultCode::DeadlineExceeded, "it ran longer than its deadline")
         }
-        (Some(Trap::Interrupt), _) => (
-            FaultCode::DeadlineExceeded,
-            "it ran longer than its deadline (`configure-deadline-ms`)",
-        ),
         (Some(Trap::StackOverflow), _) => (FaultCode::StackOverflow, "its stack is full"),
         (_, Some(FaultCode::TableLimit)) => (FaultCode::TableLimit, "its tables are full"),
         (_, Some(_)) => (FaultCode::MemoryLimit, "it wanted more memory than its limit"),

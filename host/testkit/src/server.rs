@@ -1,9 +1,10 @@
 //! A real `writ serve`: a process in a directory of its own, on a port of its own.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::{self, JoinHandle};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
@@ -24,7 +25,7 @@ impl Writ {
     /// that the configuration names by path are written into its directory by `place` before.
     ///
     /// # Panics
-    /// If it does not start.
+    /// If it does not start; the text is what it wrote on its standard error.
     pub fn start(program: impl AsRef<Path>, config: &str, place: &[(&str, Vec<u8>)]) -> Self {
         let directory = tempfile::tempdir().expect("a directory for the server");
         for (name, bytes) in place {
@@ -107,16 +108,39 @@ fn spawn(program: &Path, directory: &Path) -> (Child, SocketAddr) {
         .current_dir(directory)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .spawn()
         .expect("the program can be run");
+    let told = told(child.stderr.take().expect("it is piped"));
     let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
     let address = lines.by_ref().map_while(Result::ok).find_map(|line| address_in(&line));
+    let Some(address) = address else {
+        let status = child.wait().expect("it has ended");
+        let told = told.join().expect("reading does not panic");
+        panic!("the server did not start: {status}\n{told}");
+    };
     // What it prints later is read away, so that it never waits for a reader.
-    std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
-    match address {
-        Some(address) => (child, address),
-        None => panic!("the server did not start: {}", child.wait().expect("it has ended")),
-    }
+    thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
+    (child, address)
+}
+
+/// How much of what a server writes on its standard error is kept, in bytes.
+const TOLD_BYTES_MAX: usize = 64 << 10;
+
+/// Passes on what a process writes on its standard error, line by line, and gives the beginning of
+/// it once the process has ended.
+fn told(stderr: impl Read + Send + 'static) -> JoinHandle<String> {
+    thread::spawn(move || {
+        let mut told = String::new();
+        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            eprintln!("{line}");
+            if told.len() + line.len() < TOLD_BYTES_MAX {
+                told.push_str(&line);
+                told.push('\n');
+            }
+        }
+        told
+    })
 }
 
 /// The address in the line that says where the server listens.

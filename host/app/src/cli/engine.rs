@@ -5,7 +5,7 @@ use writ_engine::{CompilerCommand, Engine, EngineConfig};
 
 use super::exit::Failure;
 use crate::config::environment::current_program;
-use crate::config::{Config, EngineBounds};
+use crate::config::{Config, DataLocation, EngineBounds};
 use crate::data_directory::DataDirectory;
 
 /// The argument that makes this binary compile what comes in on standard input.
@@ -34,12 +34,19 @@ pub(super) fn set_up(bounds: &EngineBounds, cache: Option<Dir>) -> Result<Engine
 /// the operator gave, so that it leaves nothing behind otherwise.
 pub(super) fn for_command(config: &Config) -> Result<Engine, Failure> {
     let bounds = EngineBounds { instances_max: COMMAND_INSTANCES, ..config.engine.clone() };
-    let cache = match config.data.given() {
-        Some(location) if bounds.disk_cache => {
-            let data = DataDirectory::open(location, config.root()).map_err(Failure::internal)?;
-            Some(data.cache().map_err(Failure::internal)?)
+    let cache = match config.data {
+        DataLocation::Given(_) if bounds.disk_cache => {
+            Some(data_directory(config)?.cache().map_err(Failure::internal)?)
         }
-        Some(_) | None => None,
+        DataLocation::Given(_) | DataLocation::Inside(_) => None,
     };
     set_up(&bounds, cache)
+}
+
+/// The data directory that is configured, opened.
+pub(super) fn data_directory(config: &Config) -> Result<DataDirectory, Failure> {
+    DataDirectory::open(&config.data, config.root()).map_err(|error| match config.data {
+        DataLocation::Inside(_) => config.data_error(&error).into(),
+        DataLocation::Given(_) => Failure::configuration(error),
+    })
 }

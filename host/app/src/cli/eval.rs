@@ -94,7 +94,10 @@ async fn single(
     let config = Config::bare(args.config.data_directory(environment))?;
     let engine = engine::for_command(&config)?;
     let (source, bytes) = input::component(component, &config.engine.load)?;
-    let settings = settings(args.settings.as_deref().unwrap_or("{}"))?;
+    let settings = match args.settings.as_deref() {
+        Some(option) => self::settings(option)?,
+        None => Settings::absent(&source),
+    };
     let snapshot = policy_set::load_single(&engine, name(&source), (&source, &bytes), &settings)
         .await
         .map_err(Failure::refused)?;

@@ -83,6 +83,10 @@ impl Failure {
         Self { exit: Exit::Refused, text: text.to_string() }
     }
 
+    pub(super) fn configuration(text: impl fmt::Display) -> Self {
+        Self { exit: Exit::Configuration, text: text.to_string() }
+    }
+
     pub(super) fn internal(text: impl fmt::Display) -> Self {
         Self { exit: Exit::Internal, text: text.to_string() }
     }
@@ -90,7 +94,7 @@ impl Failure {
 
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
-        Self { exit: Exit::Configuration, text: error.to_string() }
+        Self::configuration(error)
     }
 }
 

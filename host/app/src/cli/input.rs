@@ -66,9 +66,25 @@ pub(super) fn component(name: &str, limits: &LoadLimits) -> Result<(Source, Vec<
         let bytes = builtin.bytes.to_vec();
         return Ok((source, bytes));
     }
-    // One byte more than is loaded: the engine refuses it, and says why.
-    let bytes = file(Path::new(name), limits.component_bytes_max as u64 + 1)?;
-    Ok((Source::File(name.to_owned()), bytes))
+    let max = limits.component_bytes_max as u64;
+    // One byte more than is loaded tells that there is more.
+    let bytes = file(Path::new(name), max + 1)?;
+    match bytes.len() as u64 > max {
+        true => Err(too_large(name, max)),
+        false => Ok((Source::File(name.to_owned()), bytes)),
+    }
+}
+
+/// A component of which only the beginning was read: nothing else can be said of it.
+fn too_large(name: &str, max: u64) -> Failure {
+    // A pipe has no size.
+    let size = std::fs::metadata(name).ok().map(|file| file.len()).filter(|bytes| *bytes > max);
+    let size = size.map_or_else(|| format!("more than {max}"), |bytes| bytes.to_string());
+    Failure::refused(format!(
+        "`{name}` has {size} bytes, at most {max} are loaded\n\
+         hint: build it for size and strip it; for a server, a configuration may raise \
+         `component-bytes-max` in `[engine.load]`"
+    ))
 }
 
 /// The beginning of a file, or of standard input where it is called `-`.

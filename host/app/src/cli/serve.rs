@@ -14,7 +14,6 @@ use super::exit::{Exit, Failure};
 use super::input::ConfigArgs;
 use super::text;
 use crate::config::{Config, Environment};
-use crate::data_directory::DataDirectory;
 use crate::http::{App, Guard};
 use crate::policy_set;
 use crate::server::{self, Ended};
@@ -42,11 +41,13 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
     }
     log::init(&config.log).map_err(Failure::internal)?;
     let mut stop = pin!(stop_signal()?);
+    // Before anything is opened or compiled, so that a port that is taken shows at once. Who
+    // connects meanwhile waits to be accepted.
+    let listener = listen(config.server.listen).await?;
     let app = tokio::select! {
         app = open(&config) => Arc::new(app?),
         () = &mut stop => return Ok(Exit::Permitted),
     };
-    let listener = listen(config.server.listen).await?;
     let address = listener.local_addr().map_err(Failure::internal)?;
     let built_in = args.config.is_built_in(&environment);
     text::to_stdout(&greeting(address, &config, &app, built_in))?;
@@ -61,7 +62,7 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
 
 /// Everything that answers requests, opened.
 async fn open(config: &Config) -> Result<App, Failure> {
-    let data = DataDirectory::open(&config.data, config.root()).map_err(Failure::internal)?;
+    let data = engine::data_directory(config)?;
     let cache = config.engine.disk_cache.then(|| data.cache()).transpose();
     let engine = engine::set_up(&config.engine, cache.map_err(Failure::internal)?)?;
     let component_bytes_max = config.engine.load.component_bytes_max;
@@ -71,6 +72,9 @@ async fn open(config: &Config) -> Result<App, Failure> {
     let (set, bindings) = (snapshot.digest, snapshot.bindings.len());
     let duration_ms = start.elapsed().as_millis();
     tracing::info!(%set, bindings, duration_ms, "the policy set is loaded");
+    if snapshot.bindings.is_empty() {
+        tracing::warn!("no policy is bound: every request is denied, and `/ready` says so");
+    }
     let records = Records::Durable(store);
     let service = Service::new(snapshot, config.breaker, records, Arc::new(Metrics::new()));
     let server = &config.server;

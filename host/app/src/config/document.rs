@@ -73,10 +73,11 @@ impl Document {
         ConfigError::at(self.place(path), message)
     }
 
-    /// Where the value at the end of a path stands, or the last value before it that is there.
+    /// Where the value at the end of a path stands, or the last value before it that is there;
+    /// the file alone where there is none.
     pub fn place(&self, path: &[Step]) -> Place {
-        let span = DeTable::parse(&self.text).ok().map(|table| span_of(&table, path));
-        self.place_of(span.filter(|_| !path.is_empty()))
+        let table = DeTable::parse(&self.text).ok();
+        self.place_of(table.and_then(|table| span_of(&table, path)))
     }
 
     fn place_of(&self, span: Option<Range<usize>>) -> Place {
@@ -116,13 +117,11 @@ macro_rules! at {
 }
 pub(crate) use at;
 
-fn span_of(table: &Spanned<DeTable<'_>>, path: &[Step]) -> Range<usize> {
+fn span_of(table: &Spanned<DeTable<'_>>, path: &[Step]) -> Option<Range<usize>> {
     let Some((Step::Key(first), rest)) = path.split_first() else {
-        return table.span();
+        return None;
     };
-    let Some((key, mut value)) = table.get_ref().get_key_value(first.as_str()) else {
-        return table.span();
-    };
+    let (key, mut value) = table.get_ref().get_key_value(first.as_str())?;
     // The span of a table that a header opens may be anything in it: its key says more.
     let mut span = if is_table(value) { key.span() } else { value.span() };
     for step in rest {
@@ -136,12 +135,12 @@ fn span_of(table: &Spanned<DeTable<'_>>, path: &[Step]) -> Range<usize> {
             _ => None,
         };
         let Some((key_span, next)) = next else {
-            return span;
+            return Some(span);
         };
         span = if is_table(next) { key_span } else { next.span() };
         value = next;
     }
-    span
+    Some(span)
 }
 
 fn is_table(value: &Spanned<DeValue<'_>>) -> bool {
@@ -171,6 +170,7 @@ mod tests {
     #[test]
     fn a_path_that_ends_early_leads_to_the_last_value_that_is_there() {
         check(&at!["b", 0, "set", "y", 1], Some((5, 1)));
+        check(&at!["c", "d"], None);
         check(&[], None);
     }
 

@@ -25,13 +25,20 @@ pub enum ReadError {
     )]
     Outside(String),
     /// Nothing has this name.
-    #[error("there is no file `{0}` in the configuration's directory")]
+    #[error(
+        "there is no file `{0}` in the configuration's directory\nhint: give its path from the directory that the configuration stands in"
+    )]
     Missing(String),
-    /// It is a directory, a pipe or a device.
-    #[error("`{0}` is no regular file")]
+    /// It is a directory.
+    #[error("`{0}` is a directory\nhint: give the path of the file in it")]
+    Directory(String),
+    /// It is a pipe or a device.
+    #[error("`{0}` is no regular file\nhint: copy what it holds into a file")]
     Irregular(String),
     /// It has more bytes than may be read.
-    #[error("`{name}` has more than {bytes_max} bytes")]
+    #[error(
+        "`{name}` has more than {bytes_max} bytes\nhint: make it smaller; this bound cannot be raised"
+    )]
     TooLarge {
         /// Its name.
         name: String,
@@ -39,10 +46,10 @@ pub enum ReadError {
         bytes_max: u64,
     },
     /// It holds bytes that are no UTF-8.
-    #[error("`{0}` is not UTF-8 text")]
+    #[error("`{0}` is not UTF-8 text\nhint: save it as UTF-8")]
     NotText(String),
     /// The operating system refused.
-    #[error("`{name}` cannot be read: {source}")]
+    #[error("`{name}` cannot be read: {source}{hint}", hint = access_hint(.source))]
     Io {
         /// Its name.
         name: String,
@@ -68,7 +75,11 @@ impl Root {
     pub fn read(&self, name: &str, bytes_max: u64) -> Result<Vec<u8>, ReadError> {
         let failed = |error| ReadError::new(name, error);
         // A pipe would be waited for when it is opened.
-        if !self.dir.metadata(name).map_err(failed)?.is_file() {
+        let metadata = self.dir.metadata(name).map_err(failed)?;
+        if metadata.is_dir() {
+            return Err(ReadError::Directory(name.to_owned()));
+        }
+        if !metadata.is_file() {
             return Err(ReadError::Irregular(name.to_owned()));
         }
         let mut bytes = Vec::new();
@@ -114,6 +125,14 @@ impl ReadError {
     }
 }
 
+/// What to do where the operating system forbids something.
+fn access_hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => "\nhint: let the user that this program runs as read it",
+        _ => "",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,7 +159,7 @@ mod tests {
     #[test]
     fn a_file_is_there_regular_and_bounded() {
         check("absent", "there is no file `absent`");
-        check(".", "`.` is no regular file");
+        check(".", "`.` is a directory");
         check("ten", "`ten` has more than 9 bytes");
     }
 }

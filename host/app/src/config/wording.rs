@@ -52,12 +52,35 @@ fn mistyped(message: &str, path: &str) -> Option<(String, Option<String>)> {
     let rest =
         ["invalid type: ", "invalid value: "].iter().find_map(|p| message.strip_prefix(p))?;
     let (found, expected) = rest.rsplit_once(", expected ")?;
-    Some((format!("{}must be {}, but is {found}", prefix(path), plain(expected)), None))
+    let expected = plain(expected);
+    let text = format!("{}must be {expected}, but is {found}", prefix(path));
+    Some((text, written(expected, found, path)))
 }
+
+/// How a value of the expected kind is written.
+fn written(expected: &str, found: &str, path: &str) -> Option<String> {
+    let key = path.rsplit('.').next().unwrap_or(path);
+    Some(match expected {
+        "a string" => "put it in quotes: `\"...\"`".to_owned(),
+        "a boolean" => "write `true` or `false`, without quotes".to_owned(),
+        "a whole number" => "write digits alone, without quotes or a point".to_owned(),
+        COUNT => "write digits alone, without quotes, a sign or a point".to_owned(),
+        "a list" if found == "map" => format!("write `[[{key}]]` in place of `[{key}]`"),
+        "a list" => "put it in brackets: `[...]`".to_owned(),
+        "a table" if path == key => format!("write `[{key}]`, and its keys below"),
+        "a table" => "put its keys in braces: `{ key = ... }`".to_owned(),
+        GLOBS => "write `\"read_*\"` or `[\"read_*\", \"list\"]`".to_owned(),
+        _ => return None,
+    })
+}
+
+const COUNT: &str = "a whole number of 0 or more";
+/// What `match` says of its parts.
+pub(crate) const GLOBS: &str = "a glob or a list of globs";
 
 fn plain(expected: &str) -> &str {
     match expected {
-        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number of 0 or more",
+        "u8" | "u16" | "u32" | "u64" | "usize" => COUNT,
         "i32" | "i64" | "isize" => "a whole number",
         "a map" => "a table",
         "a sequence" => "a list",
@@ -82,6 +105,28 @@ mod tests {
         let known = ["name", "source", "settings"];
         assert_eq!(suggest("soruce", known), "did you mean `source`?");
         assert_eq!(suggest("zzz", known), "known here: name, source, settings");
+    }
+
+    #[test]
+    fn each_kind_of_value_is_told_how_to_write_it() {
+        for (message, path) in [
+            ("invalid type: integer `3`, expected a string", "server.listen"),
+            ("invalid type: string \"yes\", expected a boolean", "engine.memo"),
+            ("invalid type: string \"1\", expected i64", "binding[0].order"),
+            ("invalid type: floating point `1.5`, expected usize", "binding[0].limits.handles-max"),
+            ("invalid type: map, expected a sequence", "binding"),
+            ("invalid type: string \"a\", expected a sequence", "server.allowed-hosts"),
+            ("invalid type: integer `3`, expected struct Server", "server"),
+            ("invalid type: integer `3`, expected a map", "binding[0].settings"),
+            (
+                "invalid type: integer `3`, expected a glob or a list of globs",
+                "binding[0].match.action",
+            ),
+        ] {
+            assert!(of_serde(message, path).1.is_some(), "{message}");
+        }
+        let (_, hint) = of_serde("invalid type: map, expected a sequence", "binding");
+        assert_eq!(hint.unwrap(), "write `[[binding]]` in place of `[binding]`");
     }
 
     #[test]

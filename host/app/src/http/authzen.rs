@@ -26,13 +26,11 @@ pub const EVALUATION: &str = "/access/v1/evaluation";
 pub const EVALUATIONS: &str = "/access/v1/evaluations";
 /// How many questions may be asked at once.
 pub const ITEMS_MAX: usize = 256;
-/// How much of a caller's request id is stored, in bytes; all of it is echoed.
-const REQUEST_ID_BYTES_MAX: usize = 256;
 
 /// Decides one question.
 #[utoipa::path(
     post, path = EVALUATION, tag = "authzen", operation_id = "evaluate",
-    params(("X-Request-ID" = Option<String>, Header, description = "Echoed.")),
+    params(("X-Request-ID" = Option<String>, Header, description = "Echoed; at most 256 bytes.")),
     request_body = EvaluationBody,
     responses(
         (status = 200, body = DecisionReply<'static>, description = "Decided. A denial is `decision: false`."),
@@ -54,7 +52,7 @@ pub async fn evaluation(
 /// Decides several questions.
 #[utoipa::path(
     post, path = EVALUATIONS, tag = "authzen", operation_id = "evaluateSeveral",
-    params(("X-Request-ID" = Option<String>, Header, description = "Echoed.")),
+    params(("X-Request-ID" = Option<String>, Header, description = "Echoed; at most 256 bytes.")),
     request_body = EvaluationsBody,
     responses(
         (status = 200, body = super::openapi::OneOrSeveral<'static>, description = "Decided; one decision where `evaluations` was absent or empty."),
@@ -137,8 +135,7 @@ impl Batch<'_> {
 fn meta(headers: &HeaderMap) -> Meta {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     Meta {
-        request_id: text(REQUEST_ID.as_str())
-            .map(|id| id.chars().take(REQUEST_ID_BYTES_MAX).collect()),
+        request_id: text(REQUEST_ID.as_str()).map(str::to_owned),
         trace: headers.get("traceparent").and_then(|value| TraceContext::parse(value.as_bytes())),
     }
 }

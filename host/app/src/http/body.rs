@@ -1,10 +1,10 @@
-//! Reading a request's body: announced as JSON, whole, and not too large.
+//! Reading a request's body: announced as plain JSON in UTF-8, whole, and not too large.
 
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
@@ -16,18 +16,14 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// The body's bytes.
 ///
 /// # Errors
-/// Where it is not announced as JSON, longer than `bytes_max`, breaks off, or takes longer than
+/// Where it is announced as anything but JSON in UTF-8, compressed, longer than `bytes_max`, breaks off, or takes longer than
 /// 10 seconds.
 pub(super) async fn read(
     headers: &HeaderMap,
     body: Body,
     bytes_max: usize,
 ) -> Result<Bytes, Problem> {
-    let kind = headers.get(CONTENT_TYPE).map(|kind| kind.as_bytes());
-    if !kind.is_some_and(is_json) {
-        return Err(Problem::new(ProblemCode::ContentType)
-            .with_hint("send the header `Content-Type: application/json`"));
-    }
+    check_kind(headers)?;
     let announced =
         headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     if announced.is_some_and(|length: usize| length > bytes_max) {
@@ -49,18 +45,57 @@ fn too_large(bytes_max: usize) -> Problem {
         .with_hint("the operator may raise `body-bytes-max` of `[server]`")
 }
 
-/// `application/json`, with or without parameters: JSON has none, and they change nothing.
-fn is_json(kind: &[u8]) -> bool {
+/// Whether the body can be read as it comes.
+fn check_kind(headers: &HeaderMap) -> Result<(), Problem> {
+    let refused = |detail: Option<&str>, hint: &str| {
+        let problem = Problem::new(ProblemCode::ContentType).with_hint(hint);
+        Err(Problem { detail: detail.map(str::to_owned), ..problem })
+    };
+    let Some(parameters) = headers.get(CONTENT_TYPE).and_then(|kind| of_json(kind.as_bytes()))
+    else {
+        return refused(None, "send the header `Content-Type: application/json`");
+    };
+    if !is_utf8(parameters) {
+        return refused(Some("it is announced in another charset than UTF-8"), "send UTF-8");
+    }
+    if headers.get_all(CONTENT_ENCODING).iter().any(|encoding| !is_plain(encoding.as_bytes())) {
+        let hint = "send it as it is, without the header `Content-Encoding`";
+        return refused(Some("it is announced as compressed"), hint);
+    }
+    Ok(())
+}
+
+/// The parameters of `application/json`; none where the kind is another.
+fn of_json(kind: &[u8]) -> Option<&[u8]> {
     const JSON: &[u8] = b"application/json";
-    let (head, rest) = kind.split_at(kind.len().min(JSON.len()));
+    let (head, rest) = kind.split_at_checked(JSON.len())?;
     let rest = rest.trim_ascii_start();
-    head.eq_ignore_ascii_case(JSON) && (rest.is_empty() || rest[0] == b';')
+    (head.eq_ignore_ascii_case(JSON) && matches!(rest, [] | [b';', ..])).then_some(rest)
+}
+
+/// Whether the parameters name no other charset. JSON has none of its own (RFC 8259, section 11),
+/// and others change nothing.
+fn is_utf8(parameters: &[u8]) -> bool {
+    parameters.split(|byte| *byte == b';').all(|parameter| {
+        let mut parts = parameter.splitn(2, |byte| *byte == b'=');
+        let name = parts.next().unwrap_or_default().trim_ascii();
+        let value = parts.next().unwrap_or_default().trim_ascii();
+        let value = value.strip_prefix(b"\"").unwrap_or(value);
+        let value = value.strip_suffix(b"\"").unwrap_or(value);
+        !name.eq_ignore_ascii_case(b"charset") || value.eq_ignore_ascii_case(b"utf-8")
+    })
+}
+
+/// Whether every one of some encodings is `identity`, which is none.
+fn is_plain(encodings: &[u8]) -> bool {
+    let mut each = encodings.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+    each.all(|encoding| encoding.is_empty() || encoding.eq_ignore_ascii_case(b"identity"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::http::HeaderValue;
+    use axum::http::{HeaderName, HeaderValue};
     use std::convert::Infallible;
 
     #[tokio::test(start_paused = true)]
@@ -72,16 +107,47 @@ mod tests {
         assert_eq!(problem.code, ProblemCode::BodyTimeout);
     }
 
+    fn check(headers: &[(HeaderName, &str)], accepted: bool) {
+        let headers: HeaderMap = headers
+            .iter()
+            .map(|(name, value)| (name.clone(), HeaderValue::from_str(value).unwrap()))
+            .collect();
+        let code = check_kind(&headers).map_err(|problem| problem.code);
+        let expected = if accepted { Ok(()) } else { Err(ProblemCode::ContentType) };
+        assert_eq!(code, expected, "{headers:?}");
+    }
+
     #[test]
     fn only_json_is_json() {
-        for kind in ["application/json", "Application/JSON; charset=utf-8", "application/json ;v=1"]
-        {
-            assert!(is_json(kind.as_bytes()), "{kind}");
+        for kind in ["application/json", "Application/JSON; a=b", "application/json ;v=1"] {
+            check(&[(CONTENT_TYPE, kind)], true);
         }
         for kind in
             ["", "text/plain", "application/jsonp", "application/json-seq", "application/js"]
         {
-            assert!(!is_json(kind.as_bytes()), "{kind}");
+            check(&[(CONTENT_TYPE, kind)], false);
+        }
+        check(&[], false);
+    }
+
+    #[test]
+    fn only_utf_8_is_read() {
+        for parameters in ["; charset=utf-8", ";Charset=\"UTF-8\"", "; v=1; charset = utf-8 ;"] {
+            check(&[(CONTENT_TYPE, &format!("application/json{parameters}"))], true);
+        }
+        for parameters in ["; charset=latin1", ";charset=utf-16", "; charset=utf-8;charset=x"] {
+            check(&[(CONTENT_TYPE, &format!("application/json{parameters}"))], false);
+        }
+    }
+
+    #[test]
+    fn nothing_is_unpacked() {
+        let json = (CONTENT_TYPE, "application/json");
+        for encoding in ["identity", "", "Identity, identity"] {
+            check(&[json.clone(), (CONTENT_ENCODING, encoding)], true);
+        }
+        for encoding in ["gzip", "identity, br", "deflate"] {
+            check(&[json.clone(), (CONTENT_ENCODING, encoding)], false);
         }
     }
 }

@@ -3,12 +3,15 @@
 //! A page that a browser on this machine shows could otherwise reach a server on loopback, under
 //! its own name by DNS rebinding or from another origin (security.md, rule 20). This does not tell
 //! callers apart: there are no keys yet.
+//!
+//! A header that is there twice could mean one thing to a proxy in front and another here, so it
+//! means nothing.
 
 use std::net::SocketAddr;
 
-use axum::http::header::{HOST, ORIGIN};
+use axum::http::header::{HOST, HeaderName, ORIGIN};
 use axum::http::uri::Authority;
-use axum::http::{HeaderValue, Request};
+use axum::http::{HeaderMap, HeaderValue, Request};
 
 use super::problem::{Problem, ProblemCode};
 
@@ -39,11 +42,11 @@ impl Guard {
     /// Whether a request may be answered.
     ///
     /// # Errors
-    /// A problem, where its `Host`, target or `Origin` is not allowed.
+    /// A problem, where its `Host`, target or `Origin` is not allowed, or there is more than one.
     pub fn check<B>(&self, request: &Request<B>) -> Result<(), Problem> {
-        let mut hosts = request.headers().get_all(HOST).iter();
-        let (host, more) = (hosts.next(), hosts.next());
-        let named = host.is_some_and(|host| self.answers_to(host.as_bytes())) && more.is_none();
+        let host = only(request.headers(), &HOST)?;
+        let origin = only(request.headers(), &ORIGIN)?;
+        let named = host.is_some_and(|host| self.answers_to(host.as_bytes()));
         let target = request.uri().authority();
         if !named || !target.is_none_or(|target| self.answers_to(target.as_str().as_bytes())) {
             let shown = target.map_or_else(|| show(host), |target| format!("`{target}`"));
@@ -51,7 +54,7 @@ impl Guard {
                 .with_detail(format!("the request is for {shown}"))
                 .with_hint("add the name to `allowed-hosts` of `[server]`, if callers use it"));
         }
-        match request.headers().get(ORIGIN) {
+        match origin {
             Some(origin) if !self.admits(origin, host) => {
                 Err(Problem::new(ProblemCode::OriginNotAllowed)
                     .with_detail(format!("the request comes from {}", show(Some(origin))))
@@ -82,6 +85,23 @@ impl Guard {
         of_host(b"http://")
             || of_host(b"https://")
             || self.origins.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(origin))
+    }
+}
+
+/// The header of a name, where there is one.
+///
+/// # Errors
+/// A problem, where there are several.
+pub(super) fn only<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+) -> Result<Option<&'a HeaderValue>, Problem> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (value, None) => Ok(value),
+        (_, Some(_)) => Err(Problem::new(ProblemCode::HeaderInvalid)
+            .with_detail(format!("there are several headers `{name}`"))
+            .with_hint("send it once")),
     }
 }
 
@@ -143,8 +163,18 @@ mod tests {
             assert_eq!(check("/x", &[("host", host)]), refused, "{host}");
         }
         assert_eq!(check("/x", &[]), refused);
-        assert_eq!(check("/x", &[("host", "localhost"), ("host", "localhost")]), refused);
         assert_eq!(check("http://evil.example/x", &[("host", "localhost")]), refused);
+    }
+
+    #[test]
+    fn what_is_there_twice_is_refused() {
+        let host = ("host", "localhost");
+        let origin = ("origin", "http://localhost");
+        assert_eq!(check("/x", &[host, origin]), Ok(()));
+        let refused = Err(ProblemCode::HeaderInvalid);
+        assert_eq!(check("/x", &[host, host]), refused);
+        assert_eq!(check("/x", &[host, origin, origin]), refused);
+        assert_eq!(check("/x", &[host, origin, ("origin", "https://evil.example")]), refused);
     }
 
     #[test]

@@ -88,6 +88,19 @@ pub async fn ready(State(app): State<Arc<App>>) -> Response {
     .into_response()
 }
 
+/// The same as `/ready`.
+#[utoipa::path(
+    get, path = "/health/ready", tag = "health", operation_id = "readyBelowHealth",
+    responses(
+        (status = 200, body = Health, description = "It takes requests."),
+        (status = 503, body = Health, description = "It does not; the check that fails says why."),
+        super::openapi::NameErrors,
+    ),
+)]
+pub async fn ready_below_health(app: State<Arc<App>>) -> Response {
+    ready(app).await
+}
+
 impl Health {
     fn of(checks: Vec<Check>) -> Self {
         let passes = checks.iter().all(|check| check.status == Status::Pass);

@@ -21,12 +21,14 @@ use super::{authzen, discovery, health, metrics, wire};
         title = "Writ",
         description = "Decides what agents may do. Errors are problem details (RFC 9457); a path that is not described answers 404, another method 405.",
     ),
+    servers((url = "/", description = "This host, by the name under which this description was read.")),
     paths(
         authzen::evaluation,
         authzen::evaluations,
         discovery::configuration,
         health::live,
         health::ready,
+        health::ready_below_health,
         health::startup,
         metrics::page,
         page,
@@ -67,7 +69,7 @@ pub enum OneOrSeveral<'a> {
     One(DecisionReply<'a>),
 }
 
-/// Problems of a caller that is not known by a name or an origin.
+/// Problems of a caller: headers that cannot be used, a name or an origin that is not known.
 pub struct NameErrors;
 
 /// Problems of a question.
@@ -75,7 +77,11 @@ pub struct DecisionErrors;
 
 impl IntoResponses for NameErrors {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        problems(&[ProblemCode::OriginNotAllowed, ProblemCode::HostNotAllowed])
+        problems(&[
+            ProblemCode::HeaderInvalid,
+            ProblemCode::OriginNotAllowed,
+            ProblemCode::HostNotAllowed,
+        ])
     }
 }
 
@@ -84,6 +90,7 @@ impl IntoResponses for DecisionErrors {
         problems(&[
             ProblemCode::MalformedJson,
             ProblemCode::InvalidRequest,
+            ProblemCode::HeaderInvalid,
             ProblemCode::ContentType,
             ProblemCode::BodyUnreadable,
             ProblemCode::BodyTimeout,

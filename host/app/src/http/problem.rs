@@ -45,6 +45,8 @@ problem_codes! {
     MalformedJson = "malformed-json", BAD_REQUEST, "the body is not JSON";
     /// A field is missing, empty, of the wrong type or out of its bounds.
     InvalidRequest = "invalid-request", BAD_REQUEST, "a field of the request cannot be used";
+    /// A header is there twice, or too long.
+    HeaderInvalid = "header-invalid", BAD_REQUEST, "a header of the request cannot be used";
     /// The body is not announced as JSON. 400 and not 415, as the certification of AuthZEN asks.
     ContentType = "content-type-unsupported", BAD_REQUEST, "the body must be `application/json`";
     /// The body breaks HTTP.

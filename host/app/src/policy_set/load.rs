@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use futures_util::future;
-use writ_core::{Binding, BindingName, Digest, Limits, Matcher};
+use writ_core::{Binding, BindingName, Digest, FaultCode, Limits, Matcher};
 use writ_engine::{Engine, Image, LoadError};
 
 use super::parsed::{PolicyBinding, PolicySetConfig};
@@ -48,6 +48,10 @@ pub async fn load_single(
         Ok(image) => image,
         Err(Refused::Component(error)) => return Err(refused(error)),
         Err(Refused::Settings(error)) => return Err(error),
+        Err(Refused::Configure(error)) if is_refusal(&error) => {
+            return Err(settings.error(format!("the policy does not load: {error}")));
+        }
+        Err(Refused::Configure(error)) => return Err(refused(error)),
     };
     let matcher = Matcher::default();
     let binding = Binding { name, matcher, mode: Default::default(), commit: Default::default() };
@@ -59,6 +63,13 @@ pub async fn load_single(
 enum Refused {
     Component(LoadError),
     Settings(ConfigError),
+    /// `configure` failed on settings that satisfy the schema: either may be to blame.
+    Configure(LoadError),
+}
+
+/// Whether the policy itself refused its settings.
+fn is_refusal(error: &LoadError) -> bool {
+    matches!(error, LoadError::ConfigureFailed { code: FaultCode::GuestError, .. })
 }
 
 /// Compiled code comes from a cache as a rule, so the schema is not asked for beforehand but taken
@@ -83,7 +94,7 @@ async fn image(
             {
                 settings.check(&description.settings_schema).map_err(Refused::Settings)?;
             }
-            Err(Refused::Settings(settings.error(format!("the policy does not load: {error}"))))
+            Err(Refused::Configure(error))
         }
         LoadError::SettingsInvalid { .. } => Err(Refused::Settings(settings.error(error))),
         error => Err(Refused::Component(error)),
@@ -105,6 +116,11 @@ impl Loading<'_> {
             Err(Refused::Settings(error)) => Err(error),
             Err(Refused::Component(error)) => {
                 Err(self.error("source", format!("policy `{source}` does not load: {error}")))
+            }
+            Err(Refused::Configure(error)) => {
+                let name = &self.binding.binding.name;
+                let message = format!("binding `{name}` does not load: {error}");
+                Err(self.error(settings.key(), message))
             }
         }
     }

@@ -24,8 +24,8 @@ pub struct PolicySetConfig {
 }
 
 impl PolicySetConfig {
-    pub(crate) fn text(&self) -> &str {
-        self.document.text()
+    pub(crate) fn document(&self) -> &Document {
+        &self.document
     }
 
     pub(crate) fn root(&self) -> &Root {

@@ -6,6 +6,8 @@ use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use writ_core::{Commit, Limits, Mode};
 
+use crate::config::wording;
+
 /// `[[binding]]`
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -50,7 +52,7 @@ impl<'de> Deserialize<'de> for Globs {
             type Value = Globs;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a glob or a list of globs")
+                f.write_str(wording::GLOBS)
             }
 
             fn visit_str<E>(self, glob: &str) -> Result<Globs, E> {

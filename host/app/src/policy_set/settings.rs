@@ -10,6 +10,7 @@ use jsonschema::{PatternOptions, ValidationError};
 use serde_json::{Map, Value};
 use writ_core::Json;
 
+use super::source::Source;
 use super::violation::{Violation, shortened};
 use crate::config::ConfigError;
 use crate::config::document::{Document, Place, Step};
@@ -25,7 +26,7 @@ pub struct Settings {
 enum Origin {
     /// In a configuration, at this path.
     Inline(Arc<Document>, Vec<Step>),
-    /// In a file of its own, or in an option of the command line.
+    /// In a file of their own, in an option of the command line, or nowhere: then the component.
     Whole(String),
 }
 
@@ -37,6 +38,11 @@ impl Settings {
     pub(super) fn none(document: &Arc<Document>, path: Vec<Step>) -> Self {
         let origin = Origin::Inline(document.clone(), path);
         Self { json: Json::empty_object(), origin }
+    }
+
+    /// `{}` for a component that is used alone; what is wrong with it is wrong with the component.
+    pub fn absent(component: &Source) -> Self {
+        Self { json: Json::empty_object(), origin: Origin::Whole(component.to_string()) }
     }
 
     /// A table of the configuration.
@@ -62,6 +68,14 @@ impl Settings {
     /// The settings as canonical JSON.
     pub fn json(&self) -> &Json {
         &self.json
+    }
+
+    /// The key of a binding that gives them.
+    pub(super) fn key(&self) -> &'static str {
+        match self.origin {
+            Origin::Inline(..) => "settings",
+            Origin::Whole(_) => "settings-file",
+        }
     }
 
     /// Checks them against a policy's schema.

@@ -19,6 +19,8 @@ pub(crate) struct Storage {
     limits: Arc<Limits>,
     now_ms: u64,
     ledger: Option<Ledger>,
+    /// Whether the store once did not answer.
+    failed: bool,
 }
 
 impl Storage {
@@ -29,7 +31,13 @@ impl Storage {
             limits: limits.clone(),
             now_ms: call.execution.received_at_ms,
             ledger: None,
+            failed: false,
         }
+    }
+
+    /// Whether the store once did not answer, so that a policy which gives up is not to blame.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed
     }
 
     /// What was read and written; none where storage was not used.
@@ -45,7 +53,8 @@ impl Storage {
     async fn knowing(&mut self, key: &str) -> Result<&mut Ledger, Error> {
         Ledger::check_key(key)?;
         if self.ledger().needs(key) {
-            let stored = self.reader.read(&self.namespace, key).await?;
+            let stored = self.reader.read(&self.namespace, key).await;
+            let stored = self.answered(stored)?;
             self.ledger().learn(key, stored);
         }
         Ok(self.ledger())
@@ -54,10 +63,20 @@ impl Storage {
     /// The ledger, once it knows what is needed to write a key.
     async fn writing(&mut self, key: &str) -> Result<&mut Ledger, Error> {
         if self.ledger().needs_usage() {
-            let usage = self.reader.usage(&self.namespace).await?;
+            let usage = self.reader.usage(&self.namespace).await;
+            let usage = self.answered(usage)?;
             self.ledger().learn_usage(usage);
         }
         self.knowing(key).await
+    }
+
+    /// What the store answered, in the contract's words.
+    fn answered<T>(&mut self, answer: Result<T, Unavailable>) -> Result<T, Error> {
+        answer.map_err(|error| {
+            self.failed = true;
+            tracing::error!(%error, "storage cannot be read for a policy");
+            Error::Unavailable("the store cannot answer now".into())
+        })
     }
 
     async fn page(
@@ -66,7 +85,8 @@ impl Storage {
         after: Option<&str>,
     ) -> Result<(Vec<String>, Option<String>), Error> {
         let page = Page { prefix, after, limit: PAGE_KEYS_MAX, now_ms: self.now_ms };
-        let listing = self.reader.list(&self.namespace, page).await?;
+        let listing = self.reader.list(&self.namespace, page).await;
+        let listing = self.answered(listing)?;
         let more = listing.keys.len() == PAGE_KEYS_MAX;
         let cursor = listing.keys.last().filter(|_| more).cloned();
         let keys = self.ledger().list(listing, prefix, after, PAGE_KEYS_MAX);
@@ -142,12 +162,5 @@ impl From<StorageError> for Error {
             StorageError::Conflict => Self::Conflict,
             StorageError::NotACounter => Self::NotACounter,
         }
-    }
-}
-
-impl From<Unavailable> for Error {
-    fn from(error: Unavailable) -> Self {
-        tracing::error!(error = %error, "storage cannot be read for a policy");
-        Self::Unavailable("the store cannot answer now".into())
     }
 }

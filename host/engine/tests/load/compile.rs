@@ -65,7 +65,10 @@ async fn a_loop_in_configure_ends_when_its_fuel_is_burnt() {
     let engine = engine(limits);
     let refused = refusal(&engine, &loops()).await;
     assert_snapshot!(refused,
-        @"`configure` failed: out-of-fuel: it burnt all its fuel (`configure-fuel`)");
+        @"
+    `configure` failed: out-of-fuel: it burnt all its fuel
+    hint: raise `configure-fuel` in `[engine.load]`
+    ");
 }
 
 #[tokio::test]
@@ -77,7 +80,10 @@ async fn a_loop_in_configure_ends_at_its_deadline() {
     };
     let refused = refusal(&engine(limits), &loops()).await;
     assert_snapshot!(refused,
-        @"`configure` failed: deadline-exceeded: it ran longer than its deadline (`configure-deadline-ms`)");
+        @"
+    `configure` failed: deadline-exceeded: it ran longer than its deadline
+    hint: raise `configure-deadline-ms` in `[engine.load]`
+    ");
 }
 
 #[tokio::test]
@@ -133,6 +139,15 @@ async fn a_description_that_breaks_the_contract_is_refused() {
     let trap = Guest { describe: "unreachable", ..Guest::default() }.build();
     let refused = refusal(&engine, &trap).await;
     assert_snapshot!(refused, @"`describe` failed: trap: it trapped");
+}
+
+#[tokio::test]
+async fn a_description_that_is_too_large_is_not_copied() {
+    // The length of the schema, which is the last text.
+    let describe = "(i32.store (i32.const 540) (i32.const 5000000))";
+    let large = Guest { memory: "100", describe, ..Guest::default() }.build();
+    let refused = refusal(&plain(), &large).await;
+    assert_snapshot!(refused, @"`describe` failed: result-too-large: its answer is larger than its limit");
 }
 
 #[tokio::test]

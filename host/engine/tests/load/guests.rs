@@ -18,6 +18,8 @@ pub(crate) struct Guest {
     /// Body of `configure (param $settings i32) (param $bytes i32) (result i32)`: gives the address
     /// of a `result<_, string>`.
     pub(crate) configure: &'static str,
+    /// Body of `evaluate (param $request i32) (result i32)`: gives the address of a result.
+    pub(crate) evaluate: &'static str,
     /// WIT of more imports and exports of the world.
     pub(crate) world: &'static str,
 }
@@ -40,6 +42,7 @@ impl Default for Guest {
             description: ["test", "1.0.0", "A test.", "{}"],
             describe: "",
             configure: OK,
+            evaluate: "unreachable",
             world: "",
         }
     }
@@ -71,7 +74,7 @@ impl Guest {
     }
 
     fn module(&self) -> String {
-        let Self { imports, memory, more, describe, configure, .. } = self;
+        let Self { imports, memory, more, describe, configure, evaluate, .. } = self;
         let (texts, table) = self.texts();
         format!(
             r#"(module {imports}
@@ -84,8 +87,8 @@ impl Guest {
                     {describe} (i32.const 512))
                 (func (export "writ:host/policy@0.1.0#configure")
                     (param $settings i32) (param $bytes i32) (result i32) {configure})
-                (func (export "writ:host/policy@0.1.0#evaluate") (param i32) (result i32)
-                    unreachable)
+                (func (export "writ:host/policy@0.1.0#evaluate")
+                    (param $request i32) (result i32) {evaluate})
                 (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
                     (global.set $free
                         (i32.add (local.get 3) (i32.and (i32.add (global.get $free) (i32.const 7))

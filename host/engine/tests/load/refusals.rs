@@ -89,13 +89,28 @@ async fn refuses_wasm_features_that_are_off() {
 #[tokio::test]
 async fn refuses_components_that_nest_too_deep() {
     let text = by_default(&nested(8, 1), "component-too-deep").await;
-    assert_snapshot!(text, @"components are nested 9 deep, at most 8 are loaded");
+    assert_snapshot!(text, @"
+    components are nested 9 deep, at most 8 are loaded
+    hint: compose it flatter, or raise `component-depth-max`
+    ");
 }
 
 #[tokio::test]
 async fn refuses_instances_that_multiply() {
     let text = by_default(&nested(5, 10), "too-many-instances").await;
-    assert_snapshot!(text, @"the component has 100000 core instances, at most 64 are loaded");
+    assert_snapshot!(text, @"
+    the component has 100000 core instances, at most 64 are loaded
+    hint: compose it of fewer; this bound cannot be raised
+    ");
+}
+
+#[tokio::test]
+async fn a_limit_of_instances_that_was_lowered_may_be_raised() {
+    let limits = LoadLimits { core_instances_max: 2, ..LoadLimits::default() };
+    assert_snapshot!(check(limits, &nested(1, 3), "too-many-instances").await, @"
+    the component has 3 core instances, at most 2 are loaded
+    hint: compose it of fewer, or raise `core-instances-max`
+    ");
 }
 
 #[tokio::test]
@@ -103,7 +118,10 @@ async fn refuses_more_instances_than_can_be_counted() {
     let limits = LoadLimits { component_depth_max: 64, ..LoadLimits::default() };
     let text = check(limits, &nested(40, 10), "too-many-instances").await;
     assert_snapshot!(text,
-        @"the component has uncountably many core instances, at most 64 are loaded");
+        @"
+    the component has uncountably many core instances, at most 64 are loaded
+    hint: compose it of fewer; this bound cannot be raised
+    ");
 }
 
 #[tokio::test]
@@ -140,26 +158,44 @@ async fn counts_instances_through_aliases_and_exports() {
 async fn refuses_memories_and_tables_beyond_the_pool() {
     let memories = wat::parse_str(format!("(component {})", with_instances("(memory 1)", 9)));
     assert_snapshot!(by_default(&memories.unwrap(), "too-many-instances").await,
-        @"the component has 9 memories, at most 8 are loaded");
+        @"
+    the component has 9 memories, at most 8 are loaded
+    hint: let its core modules share memories; this bound cannot be raised
+    ");
     let tables = wat::parse_str(format!("(component {})", with_instances("(table 1 funcref)", 17)));
     assert_snapshot!(by_default(&tables.unwrap(), "too-many-instances").await,
-        @"the component has 17 tables, at most 16 are loaded");
+        @"
+    the component has 17 tables, at most 16 are loaded
+    hint: let its core modules share tables; this bound cannot be raised
+    ");
     let large = wat::parse_str("(component (core module) (core module (memory 5000)))");
     assert_snapshot!(by_default(&large.unwrap(), "memory-too-large").await,
-        @"a memory of core module 1 starts with 327680000 bytes, at most 268435456 are loaded");
+        @"
+    a memory of core module 1 starts with 327680000 bytes, at most 268435456 are loaded
+    hint: build it with a smaller one; this bound cannot be raised
+    ");
     let large = wat::parse_str("(component (core module (table 20001 funcref)))");
     assert_snapshot!(by_default(&large.unwrap(), "memory-too-large").await,
-        @"a table of core module 0 starts with 20001 elements, at most 20000 are loaded");
+        @"
+    a table of core module 0 starts with 20001 elements, at most 20000 are loaded
+    hint: build it with a smaller one; this bound cannot be raised
+    ");
 }
 
 #[tokio::test]
 async fn refuses_more_in_one_module_than_the_pool_has_room_for() {
     let memories = wat::parse_str("(component (core module (memory 1) (memory 1)))");
     assert_snapshot!(by_default(&memories.unwrap(), "too-many-instances").await,
-        @"the component has 2 memories in one core module, at most 1 are loaded");
+        @"
+    the component has 2 memories in one core module, at most 1 are loaded
+    hint: build it without the feature `multi-memory`
+    ");
     let tables = format!("(component (core module {}))", "(table 1 funcref)".repeat(5));
     assert_snapshot!(by_default(&wat::parse_str(tables).unwrap(), "too-many-instances").await,
-        @"the component has 5 tables in one core module, at most 4 are loaded");
+        @"
+    the component has 5 tables in one core module, at most 4 are loaded
+    hint: build it with fewer tables; this bound cannot be raised
+    ");
 }
 
 fn with_instances(content: &str, times: usize) -> String {

@@ -2,13 +2,18 @@
 //! remembering only what asked the host nothing. Guests are the starter policies as committed.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod faults;
+#[path = "../load/guests.rs"]
+#[allow(dead_code, reason = "shared with the tests of loading, which need more of it")]
+mod guests;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 use writ_core::ledger::{Listing, Stored, Usage};
 use writ_core::ports::{Namespace, Page, PortFuture, StorageReader, Unavailable};
-use writ_core::{Action, Entity, FaultCode, Json, Limits, Request, Tenant, Verdict};
+use writ_core::{Action, Entity, FaultCode, Json, Limits, Request, Tenant};
 use writ_engine::{Call, CompilerCommand, Engine, EngineConfig, Evaluation, Execution, Image};
 
 /// A store in which nothing is, or that does not answer.
@@ -180,12 +185,14 @@ async fn a_request_over_its_limit_is_the_callers_fault() {
 }
 
 #[tokio::test]
-async fn a_store_that_is_away_lets_nothing_go_on() {
+async fn a_store_that_is_away_is_not_the_policys_fault() {
     let engine = engine(|_| ());
     let image = rate_limit(&engine).await;
     let evaluation = evaluate(&image, &request("x"), Nothing { answers: false }).await;
-    let allowed = evaluation.result.is_ok_and(|decision| decision.verdict == Verdict::Allow);
-    assert!(!allowed);
+    let fault = evaluation.result.unwrap_err();
+    assert_eq!(fault.code, FaultCode::StorageUnavailable);
+    let detail = fault.detail().unwrap_or_default();
+    assert!(detail.contains("storage is unavailable"), "the policy's own words: {detail}");
 }
 
 #[tokio::test]

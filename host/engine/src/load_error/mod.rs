@@ -3,79 +3,14 @@
 //! The same type crosses the pipe from the child that compiles, is collected by `writ check`, and
 //! is remembered by the loader, so it holds plain data only.
 
+mod details;
+mod wording;
+
 use serde::{Deserialize, Serialize};
 use writ_core::FaultCode;
 
-use crate::link::OFFERED;
-
-/// Where in a component something was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Place {
-    /// Number of the core module, counted from 0 in the order of the bytes.
-    pub module: u32,
-    /// Number of the function within the module, imports included, as disassemblers count.
-    pub function: u32,
-}
-
-impl std::fmt::Display for Place {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "function {} of core module {}", self.function, self.module)
-    }
-}
-
-/// What instances a component has too many of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Counted {
-    /// Instances of core modules.
-    CoreInstances,
-    /// Instances of components.
-    ComponentInstances,
-    /// Linear memories.
-    Memories,
-    /// Tables.
-    Tables,
-    /// Linear memories of one core module.
-    ModuleMemories,
-    /// Tables of one core module.
-    ModuleTables,
-}
-
-impl Counted {
-    fn noun(self) -> &'static str {
-        match self {
-            Self::CoreInstances => "core instances",
-            Self::ComponentInstances => "component instances",
-            Self::Memories => "memories",
-            Self::Tables => "tables",
-            Self::ModuleMemories => "memories in one core module",
-            Self::ModuleTables => "tables in one core module",
-        }
-    }
-}
-
-/// Which limit of the compiling process ended it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum CompileLimit {
-    /// `compile-memory-bytes-max`.
-    Memory,
-    /// `compile-cpu-seconds-max`.
-    Processor,
-    /// `compile-timeout-ms`.
-    Time,
-    /// Its answer is larger than any compiled component may be.
-    Answer,
-}
-
-impl CompileLimit {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Memory => "`compile-memory-bytes-max`",
-            Self::Processor => "`compile-cpu-seconds-max`",
-            Self::Time => "`compile-timeout-ms`",
-            Self::Answer => "the size of compiled code",
-        }
-    }
-}
+pub use details::{CompileLimit, Counted, Place};
+use wording::{counted, hint_line, instead, offered, to_raise};
 
 /// A component, or its settings, are refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
@@ -101,7 +36,10 @@ pub enum LoadError {
         hint: String,
     },
     /// Components within components, deeper than `component-depth-max`.
-    #[error("components are nested {depth} deep, at most {max} are loaded")]
+    #[error(
+        "components are nested {depth} deep, at most {max} are loaded\n\
+         hint: compose it flatter, or raise `component-depth-max`"
+    )]
     ComponentTooDeep {
         /// How deep.
         depth: u64,
@@ -148,7 +86,10 @@ pub enum LoadError {
         max: u64,
     },
     /// More instances, memories or tables than there is room for, nested components multiplied out.
-    #[error("the component has {} {}, at most {max} are loaded", counted(*.count), .what.noun())]
+    #[error(
+        "the component has {} {}, at most {max} are loaded\nhint: {}",
+        counted(*.count), .what.noun(), .what.hint(*.max)
+    )]
     TooManyInstances {
         /// What is counted.
         what: Counted,
@@ -158,7 +99,10 @@ pub enum LoadError {
         max: u64,
     },
     /// A memory or a table that is larger from the start than an instance may ever have.
-    #[error("{what} of core module {module} starts with {size}, at most {max} are loaded")]
+    #[error(
+        "{what} of core module {module} starts with {size}, at most {max} are loaded\n\
+         hint: build it with a smaller one; this bound cannot be raised"
+    )]
     TooMuchFromTheStart {
         /// `a memory` or `a table`.
         what: String,
@@ -198,7 +142,7 @@ pub enum LoadError {
         max: u64,
     },
     /// `describe` did not end well.
-    #[error("`describe` failed: {code}: {text}")]
+    #[error("`describe` failed: {code}: {text}{}", to_raise(*.code))]
     DescribeFailed {
         /// How it ended.
         code: FaultCode,
@@ -214,7 +158,7 @@ pub enum LoadError {
         reason: String,
     },
     /// `configure` did not end well, or refused the settings.
-    #[error("`configure` failed: {code}: {text}")]
+    #[error("`configure` failed: {code}: {text}{}", to_raise(*.code))]
     ConfigureFailed {
         /// How it ended; `guest-error` where the policy refused its settings.
         code: FaultCode,
@@ -312,26 +256,5 @@ impl LoadError {
             | Self::CompileFailed { .. }
             | Self::LinkFailed { .. } => true,
         }
-    }
-}
-
-fn hint_line(hint: &str) -> String {
-    if hint.is_empty() { String::new() } else { format!("\nhint: {hint}") }
-}
-
-fn counted(count: u64) -> String {
-    if count == u64::MAX { "uncountably many".to_owned() } else { count.to_string() }
-}
-
-fn offered() -> String {
-    let host: Vec<_> =
-        OFFERED.iter().filter(|name| name.starts_with("writ:")).map(|n| format!("`{n}`")).collect();
-    format!("{}, and `wasi:*` 0.2 of a world without files and network", host.join(", "))
-}
-
-fn instead(exports: &[String]) -> String {
-    match exports {
-        [] => ", nor anything else".to_owned(),
-        exports => format!(", but `{}`", exports.join("`, `")),
     }
 }

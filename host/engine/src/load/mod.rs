@@ -3,10 +3,12 @@
 //! In this order: code in memory, code on disk, a scan and a compile in a process of its own.
 //! Loads of the same component with the same settings wait for each other.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+mod compiled;
+mod stats;
 
-use wasmtime::component::Component;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
 use writ_core::{Digest, Json, LoadLimits};
 
 use crate::cache::CacheError;
@@ -18,53 +20,11 @@ use crate::config::EngineConfig;
 use crate::kept::Kept;
 use crate::load_error::LoadError;
 use crate::prepare::{Job, Prepared};
-use crate::report::{Description, Report};
+use crate::report::Report;
 use crate::scan;
-
-/// A component, compiled, and what is known of it.
-pub(crate) struct Compiled {
-    pub(crate) component: Component,
-    pub(crate) description: Description,
-    /// Names of the imported interfaces, with their versions.
-    pub(crate) imports: Vec<String>,
-    /// Whether the code holds the state that `configure` left.
-    pub(crate) preinitialised: bool,
-    pub(crate) component_digest: Digest,
-    /// Size of the code, in bytes.
-    pub(crate) code_bytes: usize,
-}
-
-impl Compiled {
-    /// Whether the component could call anything: types alone offer no function.
-    pub(crate) fn calls_host(&self) -> bool {
-        self.imports.iter().any(|import| !import.starts_with("writ:host/types@"))
-    }
-}
-
-/// What loading counted since the engine was set up.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LoadStats {
-    /// Components that were there already, compiled.
-    pub memory_hits: u64,
-    /// Compiled code, or what a component says of itself, read from the disk cache.
-    pub disk_hits: u64,
-    /// Files that were not in the disk cache.
-    pub disk_missing: u64,
-    /// Files that are not what was written, and were not used.
-    pub disk_damaged: u64,
-    /// Files of another installation or of another component, which were not used.
-    pub disk_foreign: u64,
-    /// Files that could not be read.
-    pub disk_unreadable: u64,
-    /// Files that could not be written.
-    pub disk_not_written: u64,
-    /// Times that the cache's own key had to be replaced.
-    pub disk_keys_replaced: u64,
-    /// Processes started to describe or to compile a component.
-    pub compiles: u64,
-    /// Refusals, remembered ones included.
-    pub refusals: u64,
-}
+pub(crate) use compiled::Compiled;
+use stats::Counts;
+pub use stats::LoadStats;
 
 /// Loads components. Cheap to clone.
 #[derive(Clone)]
@@ -79,9 +39,7 @@ struct Inner {
     memory: Memory,
     disk: Option<Disk>,
     compiler: Compiler,
-    memory_hits: AtomicU64,
-    compiles: AtomicU64,
-    refusals: AtomicU64,
+    counts: Counts,
 }
 
 impl Loader {
@@ -95,9 +53,7 @@ impl Loader {
             memory: Memory::new(config.code_bytes_max),
             disk,
             compiler: Compiler::new(config.compiler),
-            memory_hits: AtomicU64::new(0),
-            compiles: AtomicU64::new(0),
-            refusals: AtomicU64::new(0),
+            counts: Counts::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -110,7 +66,7 @@ impl Loader {
     ) -> Result<Arc<Compiled>, LoadError> {
         let loaded = self.find_or_compile(component, settings).await;
         if loaded.is_err() {
-            self.inner.refusals.fetch_add(1, Ordering::Relaxed);
+            self.inner.counts.refusals.fetch_add(1, Ordering::Relaxed);
         }
         loaded
     }
@@ -127,7 +83,7 @@ impl Loader {
         let flight = inner.memory.flight(key);
         let _turn = flight.lock().await;
         if let Some(code) = inner.memory.code(&key) {
-            inner.memory_hits.fetch_add(1, Ordering::Relaxed);
+            inner.counts.memory_hits.fetch_add(1, Ordering::Relaxed);
             return Ok(code);
         }
         if let Some(refusal) = inner.memory.refusal(&key) {
@@ -214,7 +170,7 @@ impl Loader {
         component: &[u8],
         settings: Option<String>,
     ) -> Result<(Prepared, Vec<u8>), LoadError> {
-        self.inner.compiles.fetch_add(1, Ordering::Relaxed);
+        self.inner.counts.compiles.fetch_add(1, Ordering::Relaxed);
         let job = Job { settings, limits: self.inner.limits.clone() };
         self.inner.compiler.run(component, &job).await
     }
@@ -233,24 +189,8 @@ impl Loader {
 
     /// What was counted.
     pub(crate) fn stats(&self) -> LoadStats {
-        let inner = &self.inner;
-        let count = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        let mut stats = LoadStats {
-            memory_hits: count(&inner.memory_hits),
-            compiles: count(&inner.compiles),
-            refusals: count(&inner.refusals),
-            ..LoadStats::default()
-        };
-        if let Some(Disk { counts, .. }) = &inner.disk {
-            stats.disk_hits = count(&counts.hits);
-            stats.disk_missing = count(&counts.missing);
-            stats.disk_damaged = count(&counts.damaged);
-            stats.disk_foreign = count(&counts.foreign);
-            stats.disk_unreadable = count(&counts.unreadable);
-            stats.disk_not_written = count(&counts.not_written);
-            stats.disk_keys_replaced = count(&counts.keys_replaced);
-        }
-        stats
+        let Inner { counts, disk, .. } = &*self.inner;
+        counts.with(disk.as_ref().map(|disk| &disk.counts))
     }
 }
 
@@ -270,8 +210,8 @@ impl Inner {
     fn code_on_disk(&self, key: &Key) -> Option<Arc<Compiled>> {
         let disk = self.disk.as_ref()?;
         let (kept, code) = disk.read::<Kept>(key)?;
-        match self.compiled(kept, &code) {
-            Ok(compiled) => Some(compiled),
+        match Compiled::new(&self.engine, kept, &code) {
+            Ok(compiled) => Some(Arc::new(compiled)),
             Err(_not_for_this_engine) => {
                 disk.refuse();
                 None
@@ -283,7 +223,7 @@ impl Inner {
         if let Some(disk) = &self.disk {
             disk.write(key, &kept, &code);
         }
-        self.compiled(kept, &code)
+        Compiled::new(&self.engine, kept, &code).map(Arc::new)
     }
 
     fn report_on_disk(&self, key: &Key) -> Option<Kept> {
@@ -295,25 +235,4 @@ impl Inner {
             disk.write(key, kept, &[]);
         }
     }
-
-    fn compiled(&self, kept: Kept, code: &[u8]) -> Result<Arc<Compiled>, LoadError> {
-        Ok(Arc::new(Compiled {
-            component: deserialize(&self.engine, code)?,
-            preinitialised: kept.prepared.not_preinitialised.is_none(),
-            description: kept.prepared.description,
-            imports: kept.imports,
-            component_digest: kept.component,
-            code_bytes: code.len(),
-        }))
-    }
-}
-
-/// Turns bytes into code that this process runs.
-#[allow(unsafe_code)]
-fn deserialize(engine: &wasmtime::Engine, code: &[u8]) -> Result<Component, LoadError> {
-    // SAFETY: the bytes were made by this very program, in a process that it started itself, or
-    // come from a file whose MAC says that they were; they are used as they were verified. Wasmtime
-    // checks beyond that they were made by its own version with these settings.
-    let component = unsafe { Component::deserialize(engine, code) };
-    component.map_err(LoadError::link)
 }

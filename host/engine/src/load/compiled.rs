@@ -1,0 +1,54 @@
+//! A component, compiled: code that this process runs, and what is known of it.
+
+use wasmtime::Engine;
+use wasmtime::component::Component;
+use writ_core::Digest;
+
+use crate::kept::Kept;
+use crate::load_error::LoadError;
+use crate::report::Description;
+
+/// A component, compiled, and what is known of it.
+pub(crate) struct Compiled {
+    pub(crate) component: Component,
+    pub(crate) description: Description,
+    /// Names of the imported interfaces, with their versions.
+    pub(crate) imports: Vec<String>,
+    /// Whether the code holds the state that `configure` left.
+    pub(crate) preinitialised: bool,
+    pub(crate) component_digest: Digest,
+    /// Size of the code, in bytes.
+    pub(crate) code_bytes: usize,
+}
+
+impl Compiled {
+    /// What was kept of a component, and its code as bytes.
+    ///
+    /// # Errors
+    /// Where the code is for another engine.
+    pub(super) fn new(engine: &Engine, kept: Kept, code: &[u8]) -> Result<Self, LoadError> {
+        Ok(Self {
+            component: deserialize(engine, code)?,
+            preinitialised: kept.prepared.not_preinitialised.is_none(),
+            description: kept.prepared.description,
+            imports: kept.imports,
+            component_digest: kept.component,
+            code_bytes: code.len(),
+        })
+    }
+
+    /// Whether the component could call anything: types alone offer no function.
+    pub(crate) fn calls_host(&self) -> bool {
+        self.imports.iter().any(|import| !import.starts_with("writ:host/types@"))
+    }
+}
+
+/// Turns bytes into code that this process runs.
+#[allow(unsafe_code)]
+fn deserialize(engine: &Engine, code: &[u8]) -> Result<Component, LoadError> {
+    // SAFETY: the bytes were made by this very program, in a process that it started itself, or
+    // come from a file whose MAC says that they were; they are used as they were verified. Wasmtime
+    // checks beyond that they were made by its own version with these settings.
+    let component = unsafe { Component::deserialize(engine, code) };
+    component.map_err(LoadError::link)
+}
