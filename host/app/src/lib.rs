@@ -10,6 +10,7 @@ pub mod config;
 pub mod data_directory;
 pub mod http;
 pub mod lifecycle;
+pub mod memory;
 pub mod policy_set;
 pub mod server;
 pub mod service;

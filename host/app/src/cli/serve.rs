@@ -15,6 +15,7 @@ use super::input::ConfigArgs;
 use super::text;
 use crate::config::{Config, Environment};
 use crate::http::{App, Guard};
+use crate::memory;
 use crate::policy_set;
 use crate::server::{self, Ended};
 use crate::service::{Records, Service};
@@ -51,6 +52,7 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
     let address = listener.local_addr().map_err(Failure::internal)?;
     let built_in = args.config.is_built_in(&environment);
     text::to_stdout(&greeting(address, &config, &app, built_in))?;
+    memory::give_back();
     let ended = server::run(listener, app, config.server.drain_timeout, stop).await;
     match ended.map_err(|error| Failure::internal(format!("{error:#}")))? {
         Ended::Drained => Ok(Exit::Permitted),

@@ -2,7 +2,6 @@
 #![allow(dead_code)]
 
 use std::hint::black_box;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use writ_core::ledger::{Listing, Stored, Usage};
 use writ_core::ports::{Namespace, Page, PortFuture, StorageReader};
 use writ_core::{Action, Digest, Entity, Fault, Json, Limits, Request};
 use writ_engine::{Call, CompilerCommand, Engine, EngineConfig, Evaluation, Execution, Image};
+use writ_testkit::guests;
 
 /// The argument that makes a bench compile in place of measuring.
 const COMPILE: &str = "__compile";
@@ -131,19 +131,15 @@ pub(crate) fn request() -> Request {
 
 /// A starter policy's component: the committed one, else the one that was built last.
 pub(crate) fn component(policy: &str) -> Vec<u8> {
-    let name = format!("{policy}.wasm");
-    let places = [repository("policies/dist"), repository("target/guests/components")];
-    let found = places.iter().find_map(|place| std::fs::read(place.join(&name)).ok());
-    found.unwrap_or_else(|| panic!("`{policy}` is not built\nhint: run `cargo xtask guests`"))
+    match guests::dist_path(policy) {
+        committed if committed.exists() => guests::dist_bytes(policy),
+        _ => guests::bytes(policy),
+    }
 }
 
 /// A guest that misbehaves.
 pub(crate) fn hostile(name: &str) -> Vec<u8> {
     component(&format!("hostile/{name}"))
-}
-
-fn repository(below: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").join(below)
 }
 
 /// A store that holds the same under every key.

@@ -89,9 +89,31 @@ impl Run<'_> {
         command.arg(self.program).args([case, &requests.to_string(), self.valgrind]);
         let output = command.output().context("cannot start `valgrind`")?;
         let said = String::from_utf8_lossy(&output.stderr);
-        let refs = said.lines().find_map(|line| line.split_once("I refs:").map(|(_, count)| count));
-        refs.and_then(|count| count.trim().replace(',', "").parse().ok())
+        refs(&said)
             .filter(|_| output.status.success())
             .with_context(|| format!("`{case}` failed under valgrind: {said}"))
+    }
+}
+
+/// The count in a line such as `==7== I   refs:      40,407,538`; how wide it is set differs from
+/// version to version.
+fn refs(said: &str) -> Option<u64> {
+    let count = said.lines().find_map(|line| {
+        let (label, count) = line.split_once("refs:")?;
+        label.trim_end().ends_with(" I").then_some(count)
+    })?;
+    count.trim().replace(',', "").parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_count_is_found_however_wide_it_is_set() {
+        for said in ["==7== \n==7== I   refs:      40,407,538\n", "==7== I refs:  40,407,538"] {
+            assert_eq!(refs(said), Some(40_407_538), "{said}");
+        }
+        assert_eq!(refs("==7== LL refs:  405,408"), None);
     }
 }
