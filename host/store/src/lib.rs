@@ -63,22 +63,32 @@
 //! evaluates again.
 
 mod batch;
+mod chains;
 mod claim;
 mod commit;
 mod config;
 mod error;
+mod execution;
+mod locks;
 mod reader;
 mod shared;
 mod sqlite;
 mod stats;
+mod step;
 mod store;
 mod sweep;
 mod table;
+mod verify;
 mod writer;
 
 pub use crate::commit::Accepted;
 pub use crate::config::StoreConfig;
 pub use crate::error::{Cause, CommitError, Failure, StoreError};
+pub use crate::execution::{
+    ApprovalFilter, ChangeError, CreateError, Created, ExecutionFilter, Grounds,
+    IDEMPOTENCY_KEY_BYTES_MAX, IdempotencyKey, PAGE_MAX,
+};
 pub use crate::sqlite::decisions::StoredDecision;
 pub use crate::stats::StoreStats;
 pub use crate::store::Store;
+pub use crate::verify::{Broken, Verified, VerifyError};
