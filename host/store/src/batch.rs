@@ -129,3 +129,68 @@ pub(crate) fn newest(writes: Vec<StorageRow>) -> Vec<StorageRow> {
     }
     newest.into_values().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use writ_core::ledger::Stored;
+    use writ_core::ports::Namespace;
+    use writ_core::{Action, Entity, Execution, Json, Request, Tenant};
+
+    use crate::execution::Created;
+
+    /// A job that creates an execution.
+    fn creating(id: &str) -> Job {
+        let entity =
+            || Entity { kind: "k".into(), id: "i".into(), properties: Json::empty_object() };
+        let action = Action { name: "a".into(), properties: Json::empty_object() };
+        let (subject, resource, context) = (entity(), entity(), Json::empty_object());
+        let request = Request { subject, action, resource, context };
+        let requester = "app".parse().unwrap();
+        let execution =
+            Execution::received(id.into(), Tenant::default(), requester, request, 1_000, 1);
+        let created = Created { execution, facts: Vec::new(), at_ms: 1, idempotency: None };
+        Job { step: Some(Box::new(Step::created(created))), ..Job::default() }
+    }
+
+    fn writing(sequence: u64, job: Job) -> Job {
+        let (tenant, binding) = (Tenant::default(), "b".parse().unwrap());
+        let namespace = Arc::new(Namespace { tenant, binding });
+        let write = StorageRow::new(namespace, "k".into(), Stored::ABSENT, 1);
+        Job { writes: vec![write], sequence, ..job }
+    }
+
+    fn reading(sequence: u64, job: Job) -> Job {
+        Job { sequence, ..job }
+    }
+
+    /// Which of some jobs are refused, where the execution `there` is there already.
+    fn check(jobs: Vec<Job>, refused: &[usize], is_memory_ahead: bool) {
+        let there = ((Tenant::default(), "there".to_owned()), 0);
+        let (batch, refusals) = Batch::admit(jobs, &Versions::from([there]));
+        let mut found: Vec<_> = refusals.failures.into_keys().collect();
+        found.sort_unstable();
+        assert_eq!((&found[..], refusals.is_memory_ahead), (refused, is_memory_ahead));
+        assert!(batch.steps.iter().all(|step| step.execution.id != "there"));
+    }
+
+    #[test]
+    fn a_step_that_does_not_follow_is_refused_alone() {
+        check(vec![creating("a"), creating("there"), writing(1, creating("b"))], &[1], false);
+        // What it read was no reason for anybody to build on it.
+        check(vec![reading(4, creating("there")), writing(5, creating("b"))], &[0], false);
+    }
+
+    #[test]
+    fn what_was_built_on_a_refused_write_is_refused_with_it() {
+        let jobs = vec![
+            writing(1, Job::default()),
+            writing(2, creating("there")),
+            reading(2, Job::default()),
+            creating("a"),
+            writing(3, Job::default()),
+        ];
+        check(jobs, &[1, 2, 4], true);
+    }
+}
