@@ -3,7 +3,17 @@
 //! A request is written so before it is decided, so this must be quick: what is plain (ASCII names,
 //! integers) goes straight to the output, and only what is rare is left to the general writer.
 
+use serde::Serialize;
 use serde_json::{Map, Number, Value};
+
+/// The text of one of our own types, whose integers are times, counts and versions: far below 2^53,
+/// up to which integers are exact doubles.
+pub(crate) fn text(of: &impl Serialize) -> String {
+    let value = serde_json::to_value(of).expect("our own types are plain JSON");
+    let mut out = String::with_capacity(1_024);
+    push_value(&mut out, &value);
+    out
+}
 
 /// Appends a value. Integers must be exact doubles.
 pub(crate) fn push_value(out: &mut String, value: &Value) {
@@ -65,7 +75,7 @@ fn push_number(out: &mut String, number: &Number) {
     }
 }
 
-fn push_general(out: &mut String, value: &impl serde::Serialize) {
+fn push_general(out: &mut String, value: &impl Serialize) {
     let text = serde_json_canonicalizer::to_string(value);
     out.push_str(&text.expect("strings and finite numbers are always JSON"));
 }

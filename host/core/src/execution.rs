@@ -27,6 +27,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::approval::Approval;
 use crate::binding::Tenant;
+use crate::canonical;
 use crate::digest::Digest;
 use crate::json::Json;
 use crate::person::Person;
@@ -137,6 +138,12 @@ impl Execution {
     /// The approval of an id.
     pub fn approval(&self, id: &str) -> Option<&Approval> {
         self.approvals.iter().find(|approval| approval.id == id)
+    }
+
+    /// The canonical JSON text (RFC 8785) of all of it, as it is kept. The text's digest is what an
+    /// event tells of the state that it led to.
+    pub fn canonical(&self) -> String {
+        canonical::text(self)
     }
 
     /// When time next changes it, in milliseconds since the Unix epoch; none where it never does.

@@ -8,6 +8,7 @@
 pub mod approval;
 pub mod binding;
 mod canonical;
+pub mod chain;
 pub mod combine;
 pub mod decision;
 pub mod digest;
@@ -25,6 +26,7 @@ pub mod verdict;
 
 pub use approval::Approval;
 pub use binding::{Binding, BindingName, Commit, Matcher, Mode, Tenant};
+pub use chain::{ChainedEvent, Verifier};
 pub use combine::{Outcome, Verdicts};
 pub use decision::{DecisionRecord, PolicyRecord};
 pub use digest::Digest;

@@ -45,7 +45,8 @@ impl Person {
     }
 }
 
-fn fold(text: &str) -> String {
+/// The name that is compared, of a text that may name nobody.
+pub fn fold(text: &str) -> String {
     // Folding twice: lower case may give letters that NFKC composes again.
     text.trim().nfkc().collect::<String>().to_lowercase().nfkc().collect()
 }

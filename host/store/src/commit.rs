@@ -3,28 +3,30 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use writ_core::ports::Namespace;
 use writ_core::{DecisionRecord, Ledger};
 
-use crate::batch::{Job, Message};
+use crate::batch::{Answer, Job, Message, Waiter};
 use crate::claim::Claim;
 use crate::error::{CommitError, Failure};
+use crate::locks::Held;
 use crate::sqlite::decisions::DecisionRow;
+use crate::step::Step;
 use crate::store::{Inner, Store};
 use crate::table::{Judgement, Loaded};
 
 /// How often a commit loads what was evicted before it is called a conflict.
 const LOADS_MAX: usize = 8;
 
-/// Comes when a job is durable, or has failed.
-pub(crate) type Answer = oneshot::Receiver<Result<(), Failure>>;
-
 /// What is to be kept, together or not at all.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Draft {
     pub(crate) decision: Option<Box<DecisionRow>>,
     pub(crate) claims: Vec<Claim>,
+    pub(crate) step: Option<Box<Step>>,
+    /// What nobody else may touch until the writer has answered.
+    pub(crate) held: Vec<Held>,
 }
 
 /// What became of a draft.
@@ -36,7 +38,7 @@ pub(crate) enum Submission {
 
 /// A commit that has been accepted: it is what others read from now on, and becomes durable later.
 #[derive(Debug)]
-pub struct Accepted(Answer);
+pub struct Accepted(pub(crate) Answer);
 
 impl Accepted {
     /// Waits until the disk has confirmed the commit. Who stops waiting does not take it back.
@@ -77,17 +79,22 @@ impl Store {
         decision: DecisionRecord,
         ledgers: Vec<(Arc<Namespace>, Ledger)>,
     ) -> Result<Accepted, CommitError> {
+        Ok(Accepted(self.inner.queue(Draft::new(decision, ledgers)).await?))
+    }
+}
+
+impl Draft {
+    pub(crate) fn new(decision: DecisionRecord, ledgers: Vec<(Arc<Namespace>, Ledger)>) -> Self {
         let claims = ledgers
             .into_iter()
             .filter_map(|(namespace, ledger)| Claim::new(namespace, &ledger))
             .collect();
-        let draft = Draft { decision: Some(Box::new(decision.into())), claims };
-        Ok(Accepted(self.inner.queue(draft).await?))
+        Self { decision: Some(Box::new(decision.into())), claims, ..Self::default() }
     }
 }
 
 impl Inner {
-    async fn queue(&self, mut draft: Draft) -> Result<Answer, CommitError> {
+    pub(crate) async fn queue(&self, mut draft: Draft) -> Result<Answer, CommitError> {
         let mut loaded = Loaded::default();
         for _ in 0..LOADS_MAX {
             // Room in the queue comes first: sending must not wait while the table is locked.
@@ -147,9 +154,10 @@ impl Inner {
 }
 
 fn send(permit: mpsc::Permit<'_, Message>, draft: Draft, sequence: u64) -> Answer {
-    let (done, answer) = oneshot::channel();
-    let Draft { decision, claims } = draft;
+    let Draft { decision, claims, step, held } = draft;
+    let (waiter, answer) = Waiter::new(held);
     let writes = claims.into_iter().flat_map(|claim| claim.writes).collect();
-    permit.send(Message::Write(Job { decision, writes, sequence, is_probe: false, done }));
+    let job = Job { decision, writes, step, sequence, is_probe: false };
+    permit.send(Message::Write(job, waiter));
     answer
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use writ_core::ports::{Namespace, Unavailable};
 
+use crate::execution::IDEMPOTENCY_KEY_BYTES_MAX;
+
 /// The store could not be opened, asked or closed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -36,14 +38,19 @@ pub enum StoreError {
         /// What is wrong.
         reason: sqlx::migrate::MigrateError,
     },
-    /// A stored decision does not read back as one.
-    #[error("decision `{id}` does not read back: {reason}")]
+    /// Something stored does not read back.
+    #[error("{what} `{id}` does not read back: {reason}")]
     Damaged {
+        /// What it is: `decision`, `execution` or `event`.
+        what: &'static str,
         /// Which.
         id: String,
         /// What is wrong.
         reason: String,
     },
+    /// A key for requests that may be sent again is too long, or empty.
+    #[error("the key has {0} bytes\nhint: use 1 to {IDEMPOTENCY_KEY_BYTES_MAX}")]
+    KeyBytes(usize),
     /// The store cannot answer.
     #[error(transparent)]
     Unavailable(#[from] Failure),
@@ -100,6 +107,17 @@ impl Failure {
     /// What happened, for the log only.
     pub fn inside(&self) -> &str {
         &self.inside
+    }
+
+    /// What is stored is not what was written.
+    pub(crate) fn damaged(inside: impl Into<Arc<str>>) -> Self {
+        Self { cause: Cause::Damaged, inside: inside.into() }
+    }
+
+    /// A commit was refused, and this one may rest on what it wanted stored.
+    pub(crate) fn built_on_refused() -> Self {
+        let inside = "what it may have been built on was refused".into();
+        Self { cause: Cause::Other, inside }
     }
 
     pub(crate) fn closed() -> Self {

@@ -1,4 +1,5 @@
-//! The only part of Writ that knows SQL: decisions, and what policies stored.
+//! The only part of Writ that knows SQL: decisions, what policies stored, executions with what
+//! people are asked about them, and the events that tell of it all.
 //!
 //! # Tables
 //!
@@ -10,6 +11,16 @@
 //! - `storage`: a row for each key that a policy stored, by tenant, binding and key. A version that
 //!   grows by one with each write and deletion. A deleted key keeps its row, without a value, so
 //!   that its version goes on; an expired one keeps it too. An hour later the row is swept.
+//! - `executions`: a row for each action on its way from the question to its effect, as it stands
+//!   now. The body is all of it, as canonical JSON; the columns beside it only find it: by id, by
+//!   status, by requester, by both, and by when time next changes it.
+//! - `approvals`: a row for each question to people, which leads to its execution. The approval
+//!   itself is in the execution's body. `asked`: a row for each approver whom a pending approval
+//!   asks now, so that what asks somebody is found without looking at what does not.
+//! - `events`: a row for each fact about an execution, appended, never changed: one chain a tenant.
+//!   The body is all of the event but its hash, as canonical JSON, so that whoever can hash text
+//!   can check it. See [`writ_core::chain`].
+//! - `idempotency`: a row for each key that a caller gave to a request.
 //! - `probes`: always empty, written and emptied in one transaction to see whether writing works.
 //!
 //! # From a commit to the disk
@@ -27,6 +38,32 @@
 //! one was under way, and answers. So the order on disk is the order of judging, and a decision is
 //! only answered when all that it was built on is durable.
 //!
+//! An execution's step is a commit too: its next state, what finds its approvals, its events, the
+//! caller's key, the decision that it rests on and what that decision's policies stored are one
+//! part of one transaction.
+//!
+//! # From an execution to its next state
+//!
+//! ```text
+//! hold its name ── load ── change ── judge the grounds ── queue ── check ── number, chain ── disk
+//!      └───────────────── held until the writer has answered ─────────────────────────────────┘
+//! ```
+//!
+//! One host owns the files, so a lock in memory is enough for steps of one execution to come one
+//! after the other. What is held goes with the commit to the writer, which lets it go when it
+//! answers: a caller that stops waiting lets nobody in too early. A caller's key is held likewise,
+//! from the look whether it is new until it is durable.
+//!
+//! The writer alone has an order, so it alone gives events their places and hashes. It keeps the
+//! end of each tenant's chain in memory, and forgets it whenever a transaction fails.
+//!
+//! Before it writes a batch, within the transaction, it looks at which versions its executions are.
+//! A step that does not follow the version that is there is refused, and the rest of the batch is
+//! kept: only somebody else than the store can have caused that, or an id that is there already.
+//! (Looked at beforehand and not by a savepoint for each step, since one statement looks for all.)
+//! If a refused step also wanted something stored, memory has that already: then what was judged
+//! after it is refused too, and memory is emptied as if the disk had failed.
+//!
 //! # Invariants
 //!
 //! - A key that is resident is as the last accepted commit left it. One that is not resident is
@@ -41,6 +78,13 @@
 //!   So nobody who saw a key's version can meet that version again on a key that began anew. The
 //!   host's clock may therefore not be set forward by an hour while it serves; if it is, an
 //!   evaluation under way could take a key that began anew for the one that it read.
+//!
+//! - A step is made from the last durable state of its execution: nobody reads what is not durable.
+//! - No two steps of one execution, and no two of one key, are ever in one batch.
+//! - The last event of an execution tells the digest of its row's body, and its version. Every event
+//!   tells of an execution that is there. [`Store::verify`] looks whether that is so, and whether
+//!   each chain is whole.
+//! - `asked` has a row for an approver exactly where a pending approval's present stage names them.
 //!
 //! # What a crash leaves
 //!
@@ -58,27 +102,38 @@
 //!
 //! # What is absent
 //!
-//! No second database yet, and so no trait for two. No retention of decisions: the log grows up to
-//! [`StoreConfig::file_bytes_max`], and then the store is full. No retries: who is in conflict
-//! evaluates again.
+//! No second database yet, and so no trait for two. No retention of decisions, executions, events
+//! and keys: they grow up to [`StoreConfig::file_bytes_max`], and then the store is full. No
+//! retries: who is in conflict evaluates again. No signature: who may write the file can make a
+//! chain anew from its start, which only its end ([`Verified::head`]), noted elsewhere, can tell.
 
 mod batch;
+mod chains;
 mod claim;
 mod commit;
 mod config;
 mod error;
+mod execution;
+mod locks;
 mod reader;
 mod shared;
 mod sqlite;
 mod stats;
+mod step;
 mod store;
 mod sweep;
 mod table;
+mod verify;
 mod writer;
 
 pub use crate::commit::Accepted;
 pub use crate::config::StoreConfig;
 pub use crate::error::{Cause, CommitError, Failure, StoreError};
+pub use crate::execution::{
+    ApprovalFilter, ChangeError, CreateError, Created, ExecutionFilter, Grounds,
+    IDEMPOTENCY_KEY_BYTES_MAX, IdempotencyKey, PAGE_MAX,
+};
 pub use crate::sqlite::decisions::StoredDecision;
 pub use crate::stats::StoreStats;
 pub use crate::store::Store;
+pub use crate::verify::{Broken, Verified, VerifyError};

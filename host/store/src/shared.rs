@@ -2,6 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard};
 
+use tokio::sync::watch;
 use writ_core::ledger::{Stored, Usage};
 use writ_core::ports::Namespace;
 
@@ -20,11 +21,18 @@ pub(crate) struct Shared {
     table: Mutex<Table>,
     pub(crate) readers: SqlitePool,
     pub(crate) counters: Counters,
+    /// How many events have become durable.
+    pub(crate) events: watch::Sender<u64>,
 }
 
 impl Shared {
     pub(crate) fn new(table: Table, readers: SqlitePool) -> Self {
-        Self { table: Mutex::new(table), readers, counters: Counters::default() }
+        Self {
+            table: Mutex::new(table),
+            readers,
+            counters: Counters::default(),
+            events: watch::Sender::new(0),
+        }
     }
 
     /// # Panics

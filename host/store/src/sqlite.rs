@@ -2,11 +2,17 @@
 //!
 //! SQL is here and in the files below, a file a table; nothing else in the crate speaks it.
 
+pub(crate) mod approvals;
+pub(crate) mod audit;
 pub(crate) mod decisions;
+pub(crate) mod events;
+pub(crate) mod executions;
 pub(crate) mod files;
 pub(crate) mod health;
+pub(crate) mod idempotency;
 pub(crate) mod rows;
 pub(crate) mod storage;
+pub(crate) mod write;
 
 use std::path::Path;
 use std::time::Duration;
@@ -30,7 +36,7 @@ const LOG_BYTES_KEPT: u64 = 64 << 20;
 /// How long to wait for a lock or a connection. Nothing in the store holds one for long.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Statements of different row counts are prepared separately.
-const STATEMENTS_KEPT: usize = 4 * rows::ROWS_MAX;
+const STATEMENTS_KEPT: usize = 10 * rows::ROWS_MAX;
 
 /// Connects the only connection that writes.
 pub(crate) async fn connect_writer(config: &StoreConfig) -> Result<SqliteConnection, sqlx::Error> {
@@ -81,3 +87,6 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .busy_timeout(BUSY_TIMEOUT)
         .disable_statement_logging()
 }
+
+#[cfg(test)]
+mod plans;

@@ -3,14 +3,15 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use writ_core::Tenant;
 use writ_core::ports::StorageReader;
 
-use crate::batch::{Job, Message};
+use crate::batch::{Job, Message, Waiter};
 use crate::config::StoreConfig;
 use crate::error::{Failure, StoreError};
+use crate::locks::Locks;
 use crate::reader::Reader;
 use crate::shared::Shared;
 use crate::sqlite::decisions::{self, StoredDecision};
@@ -31,6 +32,7 @@ pub struct Store {
 pub(crate) struct Inner {
     pub(crate) shared: Arc<Shared>,
     pub(crate) messages: mpsc::Sender<Message>,
+    pub(crate) locks: Locks,
     /// Guards the tasks until somebody waits for their end; taken once, by [`Store::close`].
     tasks: Mutex<Option<Tasks>>,
 }
@@ -59,7 +61,8 @@ impl Store {
         let sweep_every = config.sweep_every;
         let writer = Writer::new(config, shared.clone(), received, connection, lock);
         let writer = tokio::spawn(writer.run());
-        let inner = Arc::new(Inner { shared, messages, tasks: Mutex::new(None) });
+        let inner =
+            Arc::new(Inner { shared, messages, locks: Locks::default(), tasks: Mutex::new(None) });
         let sweeper = Sweeper::start(Arc::downgrade(&inner), sweep_every);
         *inner.tasks() = Some(Tasks { writer, sweeper });
         Ok(Self { inner })
@@ -132,8 +135,8 @@ impl Store {
         let Some(Tasks { writer, sweeper }) = tasks else { return Ok(()) };
         sweeper.stop().await;
         self.inner.shared.readers.close().await;
-        let (done, closed) = oneshot::channel();
-        if self.inner.messages.send(Message::Close(done)).await.is_err() {
+        let (waiter, closed) = Waiter::new(Vec::new());
+        if self.inner.messages.send(Message::Close(waiter)).await.is_err() {
             return Err(Failure::closed().into());
         }
         let result = closed.await.unwrap_or_else(|_| Err(Failure::closed()));
@@ -157,9 +160,9 @@ impl Inner {
     }
 
     async fn ask(&self, is_probe: bool) -> Result<(), Failure> {
-        let (done, answered) = oneshot::channel();
-        let job = Job { decision: None, writes: Vec::new(), sequence: 0, is_probe, done };
-        self.messages.send(Message::Write(job)).await.map_err(|_| Failure::closed())?;
+        let (waiter, answered) = Waiter::new(Vec::new());
+        let job = Job { is_probe, ..Job::default() };
+        self.messages.send(Message::Write(job, waiter)).await.map_err(|_| Failure::closed())?;
         answered.await.unwrap_or_else(|_| Err(Failure::closed()))
     }
 }

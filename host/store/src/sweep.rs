@@ -11,9 +11,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::batch::Message;
+use crate::batch::{Answer, Message};
 use crate::claim::Claim;
-use crate::commit::{Answer, Draft, Submission};
+use crate::commit::{Draft, Submission};
 use crate::error::{Failure, StoreError};
 use crate::sqlite::storage::{self, StorageRow};
 use crate::store::{Inner, Store};
@@ -88,7 +88,7 @@ impl Inner {
         let claim = Claim::removal(namespace.clone(), key.clone(), version);
         let stamp = stamps.of(&namespace, &key);
         let loaded = Loaded { keys: vec![(namespace, key, stamp, stored)], ..Loaded::default() };
-        let draft = Draft { decision: None, claims: vec![claim] };
+        let draft = Draft { claims: vec![claim], ..Draft::default() };
         match self.submit(permit, draft, loaded) {
             Ok(Submission::Queued(answer)) => Some(answer),
             Ok(Submission::Incomplete(_)) | Err(_) => None,

@@ -12,14 +12,15 @@ use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 use tokio::sync::mpsc;
 
-use crate::batch::{Batch, Message, Waiter, newest};
+use crate::batch::{self, Batch, Job, Message, Refusals, Waiter};
+use crate::chains::Chains;
 use crate::config::StoreConfig;
 use crate::error::Failure;
 use crate::shared::Shared;
-use crate::sqlite::decisions;
+use crate::sqlite;
 use crate::sqlite::files::DirectoryLock;
-use crate::sqlite::storage;
-use crate::sqlite::{self, health};
+use crate::sqlite::write::Statements;
+use crate::step::Versions;
 
 /// The writer's task and what it owns.
 pub(crate) struct Writer {
@@ -28,10 +29,19 @@ pub(crate) struct Writer {
     messages: mpsc::Receiver<Message>,
     /// None after a failure: what state a failed connection is in is not worth knowing.
     connection: Option<SqliteConnection>,
-    decisions: decisions::Insert,
-    storage: storage::Apply,
+    statements: Statements,
+    chains: Chains,
     /// No other host may write before this task has ended.
     _lock: DirectoryLock,
+}
+
+/// What a transaction made durable.
+struct Written {
+    decisions: usize,
+    writes: usize,
+    events: usize,
+    sequence: u64,
+    refusals: Refusals,
 }
 
 impl Writer {
@@ -47,8 +57,8 @@ impl Writer {
             shared,
             messages,
             connection: Some(connection),
-            decisions: decisions::Insert::new(),
-            storage: storage::Apply::new(),
+            statements: Statements::new(),
+            chains: Chains::default(),
             _lock: lock,
         }
     }
@@ -58,15 +68,17 @@ impl Writer {
         let mut received = Vec::new();
         let batch_max = self.config.commit_batch_max.max(1);
         while self.messages.recv_many(&mut received, batch_max).await > 0 {
-            let mut closing = Vec::new();
-            let mut batch = Batch::default();
+            let (mut jobs, mut waiters, mut closing) = (Vec::new(), Vec::new(), Vec::new());
             for message in received.drain(..) {
                 match message {
-                    Message::Write(job) => batch.add(job),
-                    Message::Close(done) => closing.push(done),
+                    Message::Write(job, waiter) => {
+                        jobs.push(job);
+                        waiters.push(waiter);
+                    }
+                    Message::Close(waiter) => closing.push(waiter),
                 }
             }
-            self.commit(batch, &mut closing).await;
+            self.commit(jobs, waiters, &mut closing).await;
             if !closing.is_empty() {
                 return self.close(closing).await;
             }
@@ -77,41 +89,53 @@ impl Writer {
         self.close(Vec::new()).await;
     }
 
-    async fn commit(&mut self, mut batch: Batch, closing: &mut Vec<Waiter>) {
-        let started = Instant::now();
-        let (waiters, sequence) = (std::mem::take(&mut batch.waiters), batch.sequence);
-        let (decisions, writes) = (batch.decisions.len(), batch.writes.len());
-        if batch.is_empty() {
+    async fn commit(&mut self, jobs: Vec<Job>, waiters: Vec<Waiter>, closing: &mut Vec<Waiter>) {
+        if jobs.iter().all(Job::is_empty) {
             return answer(waiters, &Ok(()));
         }
-        match self.write(batch).await {
-            Ok(()) => {
-                self.shared.table().note_durable(sequence);
-                self.shared.counters.count_batch(decisions, writes, started.elapsed());
-                answer(waiters, &Ok(()));
-            }
+        let started = Instant::now();
+        match self.write(jobs).await {
+            Ok(written) => self.confirm(written, started, waiters, closing),
             Err(error) => {
                 self.connection = None;
+                self.chains.forget();
                 self.fail(waiters, &error.into(), closing);
             }
         }
     }
 
+    /// Answers what is durable, and what was refused.
+    fn confirm(
+        &mut self,
+        written: Written,
+        started: Instant,
+        waiters: Vec<Waiter>,
+        closing: &mut Vec<Waiter>,
+    ) {
+        let Written { decisions, writes, events, sequence, refusals } = written;
+        self.shared.table().note_durable(sequence);
+        self.shared.counters.count_batch(decisions, writes, started.elapsed());
+        self.shared.events.send_if_modified(|count| {
+            *count += events as u64;
+            events > 0
+        });
+        let Refusals { mut failures, is_memory_ahead } = refusals;
+        self.shared.counters.failures.fetch_add(failures.len() as u64, Relaxed);
+        for failure in failures.values() {
+            tracing::error!(error = failure.inside(), "a commit was refused");
+        }
+        let behind = if is_memory_ahead { self.forget(closing) } else { Vec::new() };
+        for (at, waiter) in waiters.into_iter().enumerate() {
+            waiter.answer(failures.remove(&at).map_or(Ok(()), Err));
+        }
+        self.shared.counters.failures.fetch_add(behind.len() as u64, Relaxed);
+        answer(behind, &Err(Failure::built_on_refused()));
+    }
+
     /// Fails a batch and all that was queued behind it, since it may have been built on it.
     fn fail(&mut self, mut waiters: Vec<Waiter>, failure: &Failure, closing: &mut Vec<Waiter>) {
         self.shared.counters.is_failing.store(true, Relaxed);
-        {
-            // Commits are queued under this lock: none can slip in between judged by what is
-            // about to be forgotten.
-            let mut table = self.shared.table();
-            while let Ok(message) = self.messages.try_recv() {
-                match message {
-                    Message::Write(job) => waiters.push(job.done),
-                    Message::Close(done) => closing.push(done),
-                }
-            }
-            table.forget();
-        }
+        waiters.extend(self.forget(closing));
         self.shared.counters.failures.fetch_add(waiters.len() as u64, Relaxed);
         tracing::error!(
             commits = waiters.len(),
@@ -121,22 +145,43 @@ impl Writer {
         answer(waiters, &Err(failure.clone()));
     }
 
-    async fn write(&mut self, batch: Batch) -> Result<(), sqlx::Error> {
-        let Self { config, connection, decisions, storage, .. } = self;
+    /// Empties memory and the queue. Returns who waits for what was queued.
+    fn forget(&mut self, closing: &mut Vec<Waiter>) -> Vec<Waiter> {
+        let mut waiters = Vec::new();
+        // Commits are queued under this lock: none can slip in between judged by what is about to
+        // be forgotten.
+        let mut table = self.shared.table();
+        while let Ok(message) = self.messages.try_recv() {
+            match message {
+                Message::Write(_, waiter) => waiters.push(waiter),
+                Message::Close(waiter) => closing.push(waiter),
+            }
+        }
+        table.forget();
+        waiters
+    }
+
+    async fn write(&mut self, jobs: Vec<Job>) -> Result<Written, sqlx::Error> {
+        let Self { config, connection, statements, chains, .. } = self;
         let connection = match connection {
             Some(connection) => connection,
             None => connection.insert(sqlite::connect_writer(config).await?),
         };
-        if batch.is_one_statement() {
-            return decisions.execute(connection, batch.decisions).await;
+        if batch::is_one_statement(&jobs) {
+            let (batch, refusals) = Batch::admit(jobs, &Versions::new());
+            let written = Written::of(&batch, 0, refusals);
+            statements.write_decisions(connection, batch).await?;
+            return Ok(written);
         }
+        // From here on nobody else can write: what is found stays so until the commit.
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
-        decisions.execute(&mut transaction, batch.decisions).await?;
-        storage.execute(&mut transaction, newest(batch.writes)).await?;
-        if batch.is_probe {
-            health::probe(&mut transaction).await?;
-        }
-        transaction.commit().await
+        let versions = statements.versions(&mut transaction, &jobs).await?;
+        let (mut batch, refusals) = Batch::admit(jobs, &versions);
+        let events = chains.append(&mut transaction, &mut batch.steps).await?;
+        let written = Written::of(&batch, events.len(), refusals);
+        statements.write(&mut transaction, batch, events).await?;
+        transaction.commit().await?;
+        Ok(written)
     }
 
     async fn close(mut self, closing: Vec<Waiter>) {
@@ -148,17 +193,23 @@ impl Writer {
         let Self { mut messages, .. } = self;
         while let Ok(message) = messages.try_recv() {
             match message {
-                Message::Write(job) => answer(vec![job.done], &Err(Failure::closed())),
-                Message::Close(done) => answer(vec![done], &result),
+                Message::Write(_, waiter) => waiter.answer(Err(Failure::closed())),
+                Message::Close(waiter) => waiter.answer(result.clone()),
             }
         }
         answer(closing, &result);
     }
 }
 
+impl Written {
+    fn of(batch: &Batch, events: usize, refusals: Refusals) -> Self {
+        let (decisions, writes) = (batch.decisions.len(), batch.writes.len());
+        Self { decisions, writes, events, sequence: batch.sequence, refusals }
+    }
+}
+
 fn answer(waiters: Vec<Waiter>, result: &Result<(), Failure>) {
     for waiter in waiters {
-        // Who no longer waits has given up on the answer, not on the commit.
-        waiter.send(result.clone()).ok();
+        waiter.answer(result.clone());
     }
 }

@@ -1,4 +1,5 @@
-//! `kill -9` at any moment loses no answered decision and splits no commit.
+//! `kill -9` at any moment loses no answered decision and no answered step of an execution, splits
+//! no commit, and leaves no state without its event, nor an event without its state.
 //!
 //! A test program of its own, since it starts itself: as a child it commits for ever and prints
 //! what was answered; as a parent it kills children and looks.
@@ -7,13 +8,15 @@
 mod conformance;
 mod opened;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use conformance::evaluation::{Evaluation, decision, get};
-use writ_store::{CommitError, Store, StoreConfig};
+use conformance::flow::{claim, happen, permitted};
+use writ_core::{Execution, Tenant};
+use writ_store::{CommitError, CreateError, Created, Grounds, Store, StoreConfig};
 
 const ROUNDS: u64 = 12;
 const CHILD: &str = "commit-for-ever-in";
@@ -31,8 +34,9 @@ fn main() {
 
 async fn commit_for_ever(directory: &Path, run: u64) {
     let store = Store::open(StoreConfig::new(directory)).await.unwrap();
-    let tasks = (0..16_u64).map(|task| tokio::spawn(commit_in_turn(store.clone(), run, task)));
-    for task in tasks.collect::<Vec<_>>() {
+    let decisions = (0..8).map(|task| tokio::spawn(commit_in_turn(store.clone(), run, task)));
+    let executions = (8..16).map(|task| tokio::spawn(execute_in_turn(store.clone(), run, task)));
+    for task in decisions.chain(executions).collect::<Vec<_>>() {
         task.await.unwrap();
     }
 }
@@ -40,47 +44,97 @@ async fn commit_for_ever(directory: &Path, run: u64) {
 /// Each commit keeps a decision and counts it.
 async fn commit_in_turn(store: Store, run: u64, task: u64) {
     for step in 0_u64.. {
-        let id = format!("0190a6f0-{run:04x}-7000-8{task:03x}-{step:012x}");
+        let id = id(run, task, step);
         loop {
-            let mut evaluation = Evaluation::new(&store);
-            evaluation.increment("n", 1).await;
-            let mut decision = decision();
-            decision.id.clone_from(&id);
-            let ledgers = vec![(evaluation.namespace, evaluation.ledger)];
+            let Grounds { decision, ledgers } = grounds(&store, &id).await;
             match store.commit(decision, ledgers).await {
                 Ok(()) => break,
                 Err(CommitError::Conflict(_)) => {}
                 Err(error) => panic!("{error}"),
             }
         }
-        let mut out = std::io::stdout().lock();
-        writeln!(out, "{id}").and_then(|()| out.flush()).unwrap();
+        tell(&id);
     }
+}
+
+/// Each execution keeps a decision and counts it, and then begins.
+async fn execute_in_turn(store: Store, run: u64, task: u64) {
+    for step in 0_u64.. {
+        let id = id(run, task, step);
+        let created = permitted().created();
+        let execution = Execution { id: id.clone(), ..created.execution };
+        let created = Created { execution: execution.clone(), ..created };
+        loop {
+            match store.create(created.clone(), Some(grounds(&store, &id).await)).await {
+                Ok(()) => break,
+                Err(CreateError::Commit(CommitError::Conflict(_))) => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
+        tell(&format!("{id} {}", execution.version));
+        let running = happen(&store, &execution, claim(&execution)).await.unwrap();
+        tell(&format!("{id} {}", running.version));
+    }
+}
+
+fn id(run: u64, task: u64, step: u64) -> String {
+    format!("0190a6f0-{run:04x}-7000-8{task:03x}-{step:012x}")
+}
+
+async fn grounds(store: &Store, id: &str) -> Grounds {
+    let mut evaluation = Evaluation::new(store);
+    evaluation.increment("n", 1).await;
+    let decision = writ_core::DecisionRecord { id: id.to_owned(), ..decision() };
+    Grounds { decision, ledgers: vec![(evaluation.namespace, evaluation.ledger)] }
+}
+
+fn tell(line: &str) {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}").and_then(|()| out.flush()).unwrap();
 }
 
 async fn a_killed_host_has_lost_nothing_that_it_answered() {
     let directory = tempfile::tempdir().unwrap();
-    let mut answered = BTreeSet::new();
+    let (mut decisions, mut executions) = (BTreeSet::new(), BTreeMap::new());
     for run in 0..ROUNDS {
         // Between the first answer and some thousands, so that some runs end in a checkpoint.
         let lines = 1 + (run * run * 37) % 4_000;
-        answered.extend(run_and_kill(directory.path(), run, lines));
-        let store = Store::open(StoreConfig::new(directory.path())).await.unwrap();
-        let mut kept = BTreeSet::new();
-        let tenant = "default".parse().unwrap();
-        while let page =
-            store.decisions_page(&tenant, kept.first().map(String::as_str), 1_000).await.unwrap()
-            && !page.is_empty()
-        {
-            kept.extend(page.into_iter().map(|decision| decision.id));
+        for line in run_and_kill(directory.path(), run, lines) {
+            // A decision's line has no version; an execution's tells of its decision as well.
+            let (id, version) = line.split_once(' ').unwrap_or((&line, "0"));
+            decisions.insert(id.to_owned());
+            executions.insert(id.to_owned(), version.parse::<u64>().unwrap());
         }
-        let lost: Vec<_> = answered.difference(&kept).collect();
+        let store = Store::open(StoreConfig::new(directory.path())).await.unwrap();
+        let kept = kept(&store).await;
+        let lost: Vec<_> = decisions.difference(&kept).collect();
         assert!(lost.is_empty(), "run {run} lost {lost:?}");
         let counted = get(&store, "n").await;
         assert_eq!(counted, Some(kept.len().to_string()), "run {run} split a commit");
+        for (id, version) in executions.iter().filter(|(_, version)| **version > 0) {
+            let found = store.execution(&Tenant::default(), id).await.unwrap();
+            let found = found.map(|execution| execution.version);
+            assert!(found >= Some(*version), "run {run} lost {id} at {version}: {found:?}");
+        }
+        store.verify(&Tenant::default()).await.unwrap();
         store.close().await.unwrap();
     }
-    println!("{ROUNDS} hosts killed, {} decisions answered, none lost", answered.len());
+    let steps: u64 = executions.values().sum();
+    let decisions = decisions.len();
+    println!("{ROUNDS} hosts killed, {decisions} decisions and {steps} steps answered, none lost");
+}
+
+/// The ids of all decisions.
+async fn kept(store: &Store) -> BTreeSet<String> {
+    let mut kept = BTreeSet::new();
+    let tenant = Tenant::default();
+    while let page =
+        store.decisions_page(&tenant, kept.first().map(String::as_str), 1_000).await.unwrap()
+        && !page.is_empty()
+    {
+        kept.extend(page.into_iter().map(|decision| decision.id));
+    }
+    kept
 }
 
 /// Runs a child until it has answered some decisions, and kills it. Returns all that it answered.

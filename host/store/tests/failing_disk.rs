@@ -5,10 +5,12 @@ mod conformance;
 mod opened;
 
 use conformance::evaluation::{Evaluation, decision, get, set};
+use conformance::flow::{cancel, grounds, happen, permitted};
 use opened::Opened;
 use sqlx::Connection;
 use tokio::task::JoinSet;
-use writ_store::{Cause, CommitError, Store, StoreError};
+use writ_core::Tenant;
+use writ_store::{Cause, CommitError, CreateError, Store, StoreError};
 
 const FILE_BYTES_MAX: u64 = 256 << 10;
 
@@ -131,4 +133,27 @@ async fn under_load_a_counter_is_what_was_answered() {
     let answered: u64 = tasks.join_all().await.into_iter().sum();
     let opened = opened.again().await;
     assert_eq!(get(&opened.store, "n").await, Some(answered.to_string()));
+}
+
+#[tokio::test]
+async fn an_execution_that_does_not_fit_leaves_no_event_and_no_key() {
+    let opened = small().await;
+    let (store, tenant) = (&opened.store, Tenant::default());
+    let before = permitted().create(store).await;
+    fill(store).await;
+    let counted = grounds(store, "n").await;
+    let lost = permitted().with_key("k", "body").created();
+    let refused = store.create(lost.clone(), Some(counted)).await;
+    let Err(CreateError::Commit(CommitError::Unavailable(_))) = refused else {
+        panic!("{refused:?}")
+    };
+    assert_eq!(store.execution(&tenant, &lost.execution.id).await.unwrap(), None);
+    assert_eq!(store.verify(&tenant).await.unwrap().head.sequence, 2);
+    make_room(&opened).await;
+    assert_eq!(get(store, "n").await, None);
+    // The chain goes on after the last durable event, and the key is still free.
+    store.create(lost, None).await.unwrap();
+    happen(store, &before, cancel()).await.unwrap();
+    let verified = store.verify(&tenant).await.unwrap();
+    assert_eq!((verified.executions, verified.head.sequence), (2, 5));
 }

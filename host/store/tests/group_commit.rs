@@ -5,6 +5,7 @@ mod conformance;
 mod opened;
 
 use conformance::evaluation::{Evaluation, decision};
+use conformance::flow::{cancel, happen, permitted};
 use opened::Opened;
 use tokio::task::JoinSet;
 use writ_store::Store;
@@ -93,4 +94,35 @@ async fn what_a_waiting_caller_gives_up_on_is_committed_all_the_same() {
     // A later commit is durable no earlier.
     opened.store.commit(decision(), vec![]).await.unwrap();
     assert!(opened.store.decision(&tenant, &id).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn who_gives_up_on_an_execution_keeps_others_waiting_until_it_is_durable() {
+    let opened = Opened::new(|_| {}).await;
+    let created = permitted().created();
+    let execution = created.execution.clone();
+    tokio::select! {
+        biased;
+        result = opened.store.create(created, None) => panic!("answered early: {result:?}"),
+        () = std::future::ready(()) => {}
+    }
+    // It must be there for whoever comes next, and only then be changed.
+    let cancelled = happen(&opened.store, &execution, cancel()).await.unwrap();
+    assert_eq!(cancelled.version, execution.version + 1);
+}
+
+#[tokio::test]
+async fn executions_and_decisions_that_come_at_once_share_one_fsync() {
+    let opened = Opened::new(|_| {}).await;
+    let mut tasks = JoinSet::new();
+    for _ in 0..100 {
+        let store = opened.store.clone();
+        tasks.spawn(async move { store.create(permitted().created(), None).await.unwrap() });
+        let store = opened.store.clone();
+        tasks.spawn(async move { store.commit(decision(), vec![]).await.unwrap() });
+    }
+    tasks.join_all().await;
+    assert_eq!((opened.store.stats().decisions, opened.store.stats().batches), (100, 1));
+    let verified = opened.store.verify(&"default".parse().unwrap()).await.unwrap();
+    assert_eq!((verified.executions, verified.head.sequence), (100, 200));
 }

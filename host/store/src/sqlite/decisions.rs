@@ -5,7 +5,7 @@ use sqlx::{FromRow, Row as _};
 use writ_core::{DecisionRecord, Digest, PolicyRecord, Tenant};
 
 use crate::error::{Failure, StoreError};
-use crate::sqlite::rows::{RowsStatement, bind, integer};
+use crate::sqlite::rows::{RowsStatement, bind, digest, integer};
 
 /// A decision as it was stored.
 #[derive(Clone, Debug, PartialEq)]
@@ -153,16 +153,11 @@ impl TryFrom<Stored> for StoredDecision {
         let Stored { decision, policies } = stored;
         match serde_json::from_str(&policies) {
             Ok(policies) => Ok(Self { policies, ..decision }),
-            Err(reason) => Err(StoreError::Damaged { id: decision.id, reason: reason.to_string() }),
+            Err(reason) => Err(StoreError::Damaged {
+                what: "decision",
+                id: decision.id,
+                reason: reason.to_string(),
+            }),
         }
     }
-}
-
-fn digest(row: &sqlx::sqlite::SqliteRow, column: &str) -> Result<Digest, sqlx::Error> {
-    let bytes: &[u8] = row.try_get(column)?;
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{hex}").parse().map_err(|error| sqlx::Error::ColumnDecode {
-        index: column.to_owned(),
-        source: Box::new(error),
-    })
 }

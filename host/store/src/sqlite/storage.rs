@@ -7,7 +7,7 @@ use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqlitePool, SqliteRow};
 use writ_core::ledger::{Stored, Usage};
 use writ_core::ports::{Namespace, Page};
 
-use crate::sqlite::rows::{RowsStatement, bind, integer};
+use crate::sqlite::rows::{RowsStatement, bind, integer, name};
 
 /// How long a row is kept after its value has expired or was deleted, in milliseconds.
 ///
@@ -182,14 +182,6 @@ fn stored(row: &SqliteRow) -> Result<Stored, sqlx::Error> {
         value: row.try_get("value")?,
         expires_at_ms: expires_at_ms.map(i64::cast_unsigned),
     })
-}
-
-fn name<T>(row: &SqliteRow, column: &str) -> Result<T, sqlx::Error>
-where
-    T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>,
-{
-    let text: &str = row.try_get(column)?;
-    text.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))
 }
 
 fn text(bytes: Vec<u8>) -> Result<String, sqlx::Error> {

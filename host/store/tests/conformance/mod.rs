@@ -3,11 +3,15 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test file that includes this uses a part")]
 
+pub mod approvals;
 pub mod commits;
 pub mod contention;
 pub mod decisions;
 pub mod evaluation;
+pub mod events;
+pub mod executions;
 pub mod expiry;
+pub mod flow;
 pub mod listing;
 pub mod quotas;
 
@@ -16,6 +20,10 @@ pub mod quotas;
 macro_rules! conformance_tests {
     ($open:path) => {
         $crate::conformance_tests! { $open;
+            approvals: an_approval_is_listed_for_those_whom_it_asks,
+            approvals: the_next_stage_asks_others,
+            approvals: what_has_ended_asks_nobody,
+            approvals: an_approval_leads_to_its_execution,
             commits: a_commit_is_seen_by_later_evaluations,
             commits: a_conflict_keeps_neither_decision_nor_writes,
             commits: an_evaluation_that_only_read_is_still_checked,
@@ -32,6 +40,22 @@ macro_rules! conformance_tests {
             decisions: a_tenant_does_not_see_the_decisions_of_another,
             decisions: decisions_are_listed_newest_first,
             decisions: the_same_id_is_not_kept_twice,
+            events: events_tell_what_has_happened,
+            events: each_tenant_has_a_chain_without_a_gap,
+            events: whoever_watches_is_told_of_events_that_can_be_read,
+            executions: an_execution_reads_back_as_it_was,
+            executions: an_execution_moves_to_its_end,
+            executions: what_is_refused_changes_nothing,
+            executions: one_of_64_claims_gets_the_permit,
+            executions: changes_of_one_execution_come_one_after_the_other,
+            executions: grounds_are_kept_with_the_execution,
+            executions: grounds_that_changed_keep_nothing,
+            executions: the_same_execution_is_not_created_twice,
+            executions: of_64_with_one_key_one_is_created,
+            executions: a_key_is_for_one_request_of_one_requester,
+            executions: a_key_has_its_bounds,
+            executions: executions_are_listed_newest_first,
+            executions: what_time_changes_is_found_when_it_is_due,
             expiry: what_has_expired_is_absent_and_keeps_its_version,
             expiry: what_was_swept_is_as_if_it_never_was,
             expiry: sweeping_spares_what_an_evaluation_may_still_have_seen,

@@ -1,0 +1,198 @@
+//! Approvals and whom they ask: only what finds them; an approval itself is in its execution's row.
+
+use std::collections::BTreeSet;
+
+use sqlx::Row as _;
+use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqlitePool, SqliteRow};
+use writ_core::{Approval, Execution, Tenant, person};
+
+use crate::error::{Failure, StoreError};
+use crate::execution::ApprovalFilter;
+use crate::sqlite::executions::execution;
+use crate::sqlite::rows::{END, RowsStatement, bind, integer};
+
+/// One approval as it is to be found.
+#[derive(Debug)]
+pub(crate) struct ApprovalRow {
+    tenant: Tenant,
+    id: String,
+    execution: String,
+    state: &'static str,
+    opened_at_ms: u64,
+}
+
+/// One approver whom a pending approval asks.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct AskedRow {
+    tenant: Tenant,
+    approver: String,
+    approval: String,
+}
+
+impl ApprovalRow {
+    /// The approvals that are new or in another state than before.
+    pub(crate) fn of_changed(before: Option<&Execution>, next: &Execution) -> Vec<Self> {
+        let state_before = |id: &str| Some(before?.approval(id)?.state.name());
+        let changed =
+            |approval: &&Approval| state_before(&approval.id) != Some(approval.state.name());
+        let row = |approval: &Approval| Self {
+            tenant: next.tenant.clone(),
+            id: approval.id.clone(),
+            execution: next.id.clone(),
+            state: approval.state.name(),
+            opened_at_ms: approval.opened_at_ms,
+        };
+        next.approvals.iter().filter(changed).map(row).collect()
+    }
+}
+
+impl AskedRow {
+    /// Everybody whom an approval asks now.
+    pub(crate) fn of(tenant: &Tenant, approval: &Approval) -> Vec<Self> {
+        let row = |approver: &String| {
+            let (kind, name) = approver.split_once(':')?;
+            let (tenant, approval) = (tenant.clone(), approval.id.clone());
+            Some(Self { tenant, approver: approver_key(kind, &person::fold(name)), approval })
+        };
+        approval.asked().iter().filter_map(row).collect()
+    }
+}
+
+fn approver_key(kind: &str, folded: &str) -> String {
+    format!("{kind}:{folded}")
+}
+
+/// Writes approvals and whom they ask.
+#[derive(Debug)]
+pub(crate) struct Apply {
+    upsert: RowsStatement,
+    ask: RowsStatement,
+    ask_no_more: RowsStatement,
+}
+
+impl Apply {
+    pub(crate) fn new() -> Self {
+        let upsert = RowsStatement::new(
+            "INSERT INTO approvals (tenant, id, execution, state, opened_at_ms) VALUES",
+            "(?,?,?,?,?)",
+            " ON CONFLICT DO UPDATE SET state = excluded.state",
+        );
+        let ask = RowsStatement::new(
+            "INSERT INTO asked (tenant, approver, approval) VALUES",
+            "(?,?,?)",
+            " ON CONFLICT DO NOTHING",
+        );
+        let ask_no_more = RowsStatement::new(
+            "DELETE FROM asked WHERE (tenant, approver, approval) IN (VALUES",
+            "(?,?,?)",
+            ")",
+        );
+        Self { upsert, ask, ask_no_more }
+    }
+
+    pub(crate) async fn execute(
+        &mut self,
+        connection: &mut SqliteConnection,
+        approvals: Vec<ApprovalRow>,
+        asked: Vec<AskedRow>,
+        unasked: Vec<AskedRow>,
+    ) -> Result<(), sqlx::Error> {
+        let bind_approval = |arguments: &mut SqliteArguments, row: ApprovalRow| {
+            let opened_at_ms = integer(row.opened_at_ms);
+            bind!(arguments, row.tenant.as_str(), row.id, row.execution, row.state, opened_at_ms)
+        };
+        let bind_asked = |arguments: &mut SqliteArguments, row: AskedRow| {
+            bind!(arguments, row.tenant.as_str(), row.approver, row.approval)
+        };
+        self.upsert.execute(connection, approvals, bind_approval).await?;
+        self.ask_no_more.execute(connection, unasked, bind_asked).await?;
+        self.ask.execute(connection, asked, bind_asked).await
+    }
+}
+
+pub(super) const EXECUTION_OF: &str = "SELECT executions.id, executions.body FROM approvals
+    CROSS JOIN executions ON executions.tenant = ?1 AND executions.id = approvals.execution
+    WHERE approvals.tenant = ?1 AND approvals.id = ?2";
+pub(super) const PENDING: &str = "SELECT id FROM approvals
+    WHERE tenant = ?1 AND state = 'pending' AND id < ?2 ORDER BY id DESC LIMIT ?3";
+pub(super) const ENDED: &str = "SELECT id FROM approvals INDEXED BY approvals_ended
+    WHERE tenant = ?1 AND state <> 'pending' AND id < ?2 ORDER BY id DESC LIMIT ?3";
+pub(super) const ASKING: &str = "SELECT approval FROM asked
+    WHERE tenant = ?1 AND approver = ?4 AND approval < ?2 ORDER BY approval DESC LIMIT ?3";
+
+/// The execution that an approval belongs to.
+pub(crate) async fn execution_of(
+    connection: &mut SqliteConnection,
+    tenant: &Tenant,
+    approval: &str,
+) -> Result<Option<Execution>, StoreError> {
+    let query = sqlx::query(EXECUTION_OF).bind(tenant.as_str()).bind(approval);
+    let row = query.fetch_optional(connection).await.map_err(Failure::from)?;
+    row.as_ref().map(execution).transpose()
+}
+
+/// A tenant's approvals with their executions, newest first, those before an id.
+pub(crate) async fn page(
+    readers: &SqlitePool,
+    tenant: &Tenant,
+    filter: &ApprovalFilter,
+    before: Option<&str>,
+    limit: u32,
+) -> Result<Vec<(Execution, Approval)>, StoreError> {
+    // One view of it all: what is listed is also what is loaded.
+    let mut view = readers.begin().await.map_err(Failure::from)?;
+    let page = Page { tenant, before: before.unwrap_or(END), limit };
+    let ids = page.ids(&mut view, filter).await.map_err(Failure::from)?;
+    let mut found = Vec::with_capacity(ids.len());
+    for id in ids {
+        let execution = execution_of(&mut view, tenant, &id).await?;
+        let approval = execution.as_ref().and_then(|execution| execution.approval(&id)).cloned();
+        let (Some(execution), Some(approval)) = (execution, approval) else {
+            let reason = "its execution does not have it".into();
+            return Err(StoreError::Damaged { what: "approval", id, reason });
+        };
+        found.push((execution, approval));
+    }
+    Ok(found)
+}
+
+struct Page<'a> {
+    tenant: &'a Tenant,
+    before: &'a str,
+    limit: u32,
+}
+
+impl Page<'_> {
+    /// Ids, newest first.
+    async fn ids(
+        &self,
+        connection: &mut SqliteConnection,
+        filter: &ApprovalFilter,
+    ) -> Result<Vec<String>, sqlx::Error> {
+        let (person, groups) = match filter {
+            ApprovalFilter::Pending => return self.fetch(connection, PENDING, None).await,
+            ApprovalFilter::Ended => return self.fetch(connection, ENDED, None).await,
+            ApprovalFilter::Asking { person, groups } => (person, groups),
+        };
+        let groups = groups.iter().map(|group| approver_key("group", group.folded()));
+        let approvers = groups.chain([approver_key("user", person.folded())]);
+        // A page of each and then the newest of them: one query for all would sort all of them.
+        let mut ids = BTreeSet::new();
+        for approver in approvers {
+            ids.extend(self.fetch(connection, ASKING, Some(approver)).await?);
+        }
+        Ok(ids.into_iter().rev().take(self.limit as usize).collect())
+    }
+
+    async fn fetch(
+        &self,
+        connection: &mut SqliteConnection,
+        sql: &'static str,
+        approver: Option<String>,
+    ) -> Result<Vec<String>, sqlx::Error> {
+        let query = sqlx::query(sql).bind(self.tenant.as_str()).bind(self.before).bind(self.limit);
+        let query = approver.into_iter().fold(query, |query, approver| query.bind(approver));
+        let rows = query.fetch_all(connection).await?;
+        rows.iter().map(|row: &SqliteRow| row.try_get(0)).collect()
+    }
+}

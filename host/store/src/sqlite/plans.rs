@@ -1,0 +1,100 @@
+//! Every listing finds its rows, in their order, by an index: none reads more than it returns.
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions, Row as _};
+
+use super::{approvals, audit, events, executions, idempotency};
+
+async fn tables() -> SqliteConnection {
+    let mut connection = SqliteConnectOptions::new().in_memory(true).connect().await.unwrap();
+    sqlx::migrate!("./migrations").run(&mut connection).await.unwrap();
+    connection
+}
+
+async fn plan(connection: &mut SqliteConnection, sql: &'static str) -> Vec<String> {
+    let sql = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {sql}"));
+    let rows = sqlx::query(sql).fetch_all(connection).await.unwrap();
+    rows.iter().map(|row| row.get("detail")).collect()
+}
+
+#[tokio::test]
+async fn each_query_uses_its_index() {
+    let mut connection = tables().await;
+    let by_id = "executions USING INDEX sqlite_autoindex_executions_1";
+    let queries: &[(&'static str, &[&str])] = &[
+        (executions::ONE, &["SEARCH {by_id} (tenant=? AND id=?)"]),
+        (executions::PAGE, &["SEARCH {by_id} (tenant=? AND id<?)"]),
+        (
+            executions::PAGE_OF_STATUS,
+            &[
+                "SEARCH executions USING INDEX executions_by_status (tenant=? AND status=? AND id<?)",
+            ],
+        ),
+        (
+            executions::PAGE_OF_REQUESTER,
+            &["SEARCH executions USING INDEX executions_by_requester \
+               (tenant=? AND requester=? AND id<?)"],
+        ),
+        (
+            executions::PAGE_OF_REQUESTER_AND_STATUS,
+            &["SEARCH executions USING INDEX executions_by_requester_and_status \
+               (tenant=? AND requester=? AND status=? AND id<?)"],
+        ),
+        (executions::DUE, &["SEARCH executions USING INDEX executions_due (due_at_ms<?)"]),
+        (
+            executions::NEXT_DUE,
+            &["SEARCH executions USING COVERING INDEX executions_due (due_at_ms>?)"],
+        ),
+        (
+            approvals::EXECUTION_OF,
+            &[
+                "SEARCH approvals USING PRIMARY KEY (tenant=? AND id=?)",
+                "SEARCH {by_id} (tenant=? AND id=?)",
+            ],
+        ),
+        (
+            approvals::PENDING,
+            &["SEARCH approvals USING COVERING INDEX approvals_pending (tenant=? AND id<?)"],
+        ),
+        (approvals::ENDED, &["SEARCH approvals USING INDEX approvals_ended (tenant=? AND id<?)"]),
+        (
+            approvals::ASKING,
+            &["SEARCH asked USING PRIMARY KEY (tenant=? AND approver=? AND approval<?)"],
+        ),
+        (events::HEAD, &["SEARCH events USING INDEX sqlite_autoindex_events_1 (tenant=?)"]),
+        (
+            events::PAGE,
+            &["SEARCH events USING INDEX sqlite_autoindex_events_1 (tenant=? AND sequence>?)"],
+        ),
+        (
+            events::PAGE_OF_EXECUTION,
+            &["SEARCH events USING INDEX events_by_execution \
+               (tenant=? AND execution=? AND sequence>?)"],
+        ),
+        (
+            idempotency::ONE,
+            &[
+                "SEARCH idempotency USING PRIMARY KEY (tenant=? AND requester=? AND key=?)",
+                "SEARCH {by_id} (tenant=? AND id=?)",
+            ],
+        ),
+        (
+            audit::EVENTS,
+            &["SEARCH events USING INDEX sqlite_autoindex_events_1 (tenant=? AND sequence>?)"],
+        ),
+    ];
+    for (sql, expected) in queries {
+        let expected: Vec<_> = expected.iter().map(|line| line.replace("{by_id}", by_id)).collect();
+        assert_eq!(plan(&mut connection, sql).await, expected, "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn verifying_sorts_nothing_and_looks_everything_up() {
+    let mut connection = tables().await;
+    for sql in [audit::REMOVED, audit::EXECUTIONS] {
+        let plan = plan(&mut connection, sql).await;
+        let is_quick = |line: &String| !line.starts_with("SCAN") && !line.contains("TEMP B-TREE");
+        assert!(plan.iter().all(is_quick), "{plan:?}");
+    }
+}

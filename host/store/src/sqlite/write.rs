@@ -1,0 +1,91 @@
+//! All that a batch writes, within the transaction that somebody else began and will end.
+
+use sqlx::sqlite::SqliteConnection;
+use writ_core::ChainedEvent;
+
+use crate::batch::{Batch, Job, newest};
+use crate::sqlite::{approvals, decisions, events, executions, health, idempotency, storage};
+use crate::step::{Step, Versions};
+
+/// Every statement that writes.
+#[derive(Debug)]
+pub(crate) struct Statements {
+    decisions: decisions::Insert,
+    storage: storage::Apply,
+    executions: executions::Apply,
+    approvals: approvals::Apply,
+    events: events::Insert,
+    idempotency: idempotency::Insert,
+}
+
+impl Statements {
+    pub(crate) fn new() -> Self {
+        Self {
+            decisions: decisions::Insert::new(),
+            storage: storage::Apply::new(),
+            executions: executions::Apply::new(),
+            approvals: approvals::Apply::new(),
+            events: events::Insert::new(),
+            idempotency: idempotency::Insert::new(),
+        }
+    }
+
+    /// At which version the executions are that jobs change. Costs nothing where none does.
+    pub(crate) async fn versions(
+        &mut self,
+        connection: &mut SqliteConnection,
+        jobs: &[Job],
+    ) -> Result<Versions, sqlx::Error> {
+        let steps = jobs.iter().filter_map(|job| job.step.as_ref());
+        let names = steps.map(|step| (step.execution.tenant.clone(), step.execution.id.clone()));
+        self.executions.versions(connection, names.collect()).await
+    }
+
+    /// Writes a batch that is one statement.
+    pub(crate) async fn write_decisions(
+        &mut self,
+        connection: &mut SqliteConnection,
+        batch: Batch,
+    ) -> Result<(), sqlx::Error> {
+        self.decisions.execute(connection, batch.decisions).await
+    }
+
+    /// Writes a batch, and the events that its steps tell.
+    pub(crate) async fn write(
+        &mut self,
+        connection: &mut SqliteConnection,
+        batch: Batch,
+        events: Vec<ChainedEvent>,
+    ) -> Result<(), sqlx::Error> {
+        self.decisions.execute(connection, batch.decisions).await?;
+        self.storage.execute(connection, newest(batch.writes)).await?;
+        if !batch.steps.is_empty() {
+            self.write_steps(connection, batch.steps).await?;
+        }
+        self.events.execute(connection, events).await?;
+        if batch.is_probe {
+            health::probe(connection).await?;
+        }
+        Ok(())
+    }
+
+    async fn write_steps(
+        &mut self,
+        connection: &mut SqliteConnection,
+        steps: Vec<Step>,
+    ) -> Result<(), sqlx::Error> {
+        let mut executions = Vec::with_capacity(steps.len());
+        let (mut approvals, mut asked, mut unasked) = (Vec::new(), Vec::new(), Vec::new());
+        let mut keys = Vec::new();
+        for step in steps {
+            executions.push(step.execution);
+            approvals.extend(step.approvals);
+            asked.extend(step.asked);
+            unasked.extend(step.unasked);
+            keys.extend(step.idempotency);
+        }
+        self.executions.execute(connection, executions).await?;
+        self.approvals.execute(connection, approvals, asked, unasked).await?;
+        self.idempotency.execute(connection, keys).await
+    }
+}

@@ -1,0 +1,200 @@
+//! What somebody changes behind the store's back is found, and named.
+#![allow(clippy::unwrap_used, reason = "tests say with unwrap that they would fail")]
+
+mod conformance;
+mod opened;
+
+use std::path::PathBuf;
+
+use conformance::evaluation::{NOW_MS, get, set};
+use conformance::flow::{asking, cancel, claim, grounds, happen, permitted, report, tenant, vote};
+use opened::Opened;
+use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
+use tokio::runtime::Runtime;
+use writ_core::chain::{Breach, Break};
+use writ_core::{Execution, Tenant};
+use writ_store::{Broken, ChangeError, CommitError, Verified, VerifyError};
+
+/// Some executions, of which each has moved. Their events: 1 to 4, 5 to 10, 11 and 12.
+async fn moved() -> (Opened, Vec<Execution>) {
+    let opened = Opened::new(|_| {}).await;
+    let store = &opened.store;
+    let done = permitted().create(store).await;
+    happen(store, &done, claim(&done)).await.unwrap();
+    let done = happen(store, &done, report()).await.unwrap();
+    let approved = asking(&[&["user:ann"]]).create(store).await;
+    let approved = happen(store, &approved, vote(&approved, "ann")).await.unwrap();
+    let allowed = permitted().create(store).await;
+    permitted().of("other", "app").create(store).await;
+    (opened, vec![done, approved, allowed])
+}
+
+async fn tamper(opened: &Opened, sql: &str) {
+    let path = opened.config().directory.join("writ.db");
+    tamper_with(path, sql.to_owned()).await;
+}
+
+async fn tamper_with(path: PathBuf, sql: String) {
+    let url = format!("sqlite://{}", path.display());
+    let mut connection = SqliteConnection::connect(&url).await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+/// From within a function that is not async.
+fn tamper_now(path: PathBuf, sql: String) {
+    let tamper = move || Runtime::new().unwrap().block_on(tamper_with(path, sql));
+    std::thread::spawn(tamper).join().unwrap();
+}
+
+async fn verify(opened: &Opened) -> Result<Verified, Broken> {
+    match opened.store.verify(&Tenant::default()).await {
+        Ok(verified) => Ok(verified),
+        Err(VerifyError::Broken(broken)) => Err(broken),
+        Err(VerifyError::Store(error)) => panic!("{error}"),
+    }
+}
+
+/// Tampers, and expects an event to be named, with its execution if that can be told.
+async fn check(sql: &str, sequence: u64, breach: Breach, execution: Option<usize>) {
+    let (opened, executions) = moved().await;
+    tamper(&opened, sql).await;
+    let execution = execution.map(|index| executions[index].id.clone());
+    let at = Break { sequence, breach };
+    assert_eq!(verify(&opened).await, Err(Broken::Event { at, execution }), "{sql}");
+    let other = opened.store.verify(&tenant("other")).await.unwrap();
+    assert_eq!(other.executions, 1);
+}
+
+/// Tampers with one execution, and expects what is found.
+async fn check_execution(index: usize, sql: &str, broken: impl FnOnce(String) -> Broken) {
+    let (opened, executions) = moved().await;
+    let id = executions[index].id.clone();
+    tamper(&opened, &sql.replace("{id}", &format!("tenant = 'default' AND id = '{id}'"))).await;
+    assert_eq!(verify(&opened).await, Err(broken(id)), "{sql}");
+}
+
+#[tokio::test]
+async fn what_nobody_touched_is_whole() {
+    let (opened, executions) = moved().await;
+    let verified = verify(&opened).await.unwrap();
+    assert_eq!((verified.head.sequence, verified.executions), (12, executions.len() as u64));
+    let opened = opened.again().await;
+    assert_eq!(verify(&opened).await.unwrap(), verified);
+    permitted().create(&opened.store).await;
+    assert_eq!(verify(&opened).await.unwrap().head.sequence, 14);
+    let nothing = opened.store.verify(&tenant("nobody")).await.unwrap();
+    assert_eq!((nothing.head.sequence, nothing.executions), (0, 0));
+}
+
+#[tokio::test]
+async fn a_changed_event_is_found() {
+    let event = |sequence| format!("tenant = 'default' AND sequence = {sequence}");
+    let (fifth, first, last) = (event(5), event(1), event(12));
+    for (sql, sequence, execution) in [
+        // Another fact, another time, a space that changes nothing, another hash, another column.
+        (format!("UPDATE events SET body = replace(body, 'App', 'Ann') WHERE {fifth}"), 5, 1),
+        (
+            format!(
+                "UPDATE events SET body = replace(body, '\"at_ms\":4', '\"at_ms\":5') WHERE {last}"
+            ),
+            12,
+            2,
+        ),
+        (format!("UPDATE events SET body = body || ' ' WHERE {first}"), 1, 0),
+        (format!("UPDATE events SET hash = zeroblob(32) WHERE {last}"), 12, 2),
+        (format!("UPDATE events SET execution = 'x' WHERE {fifth}"), 5, 1),
+        (format!("UPDATE events SET at_ms = at_ms + 1 WHERE {first}"), 1, 0),
+    ] {
+        check(&sql, sequence, Breach::Changed, Some(execution)).await;
+    }
+    for sql in [
+        format!("UPDATE events SET body = '{{}}' WHERE {fifth}"),
+        format!("UPDATE events SET hash = x'00' WHERE {fifth}"),
+    ] {
+        check(&sql, 5, Breach::Changed, None).await;
+    }
+}
+
+#[tokio::test]
+async fn a_removed_event_is_found() {
+    for sequence in [1, 5, 11] {
+        let sql = format!("DELETE FROM events WHERE tenant = 'default' AND sequence = {sequence}");
+        check(&sql, sequence, Breach::Missing, None).await;
+    }
+    // The last one leaves no gap, but an execution of which nothing tells how it became so.
+    check_execution(2, "DELETE FROM events WHERE sequence >= 11", |execution| Broken::Untold {
+        execution,
+    })
+    .await;
+    check_execution(1, "DELETE FROM events WHERE sequence >= 8", |execution| Broken::Changed {
+        execution,
+        sequence: 7,
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn events_in_another_order_are_found() {
+    let swap = "UPDATE events SET sequence = 100 WHERE tenant = 'default' AND sequence = 2;
+                UPDATE events SET sequence = 2 WHERE tenant = 'default' AND sequence = 5;
+                UPDATE events SET sequence = 5 WHERE tenant = 'default' AND sequence = 100";
+    check(swap, 2, Breach::OutOfOrder, Some(1)).await;
+    let again = "INSERT INTO events SELECT tenant, 13, execution, at_ms, body, hash FROM events
+                 WHERE tenant = 'default' AND sequence = 12";
+    check(again, 13, Breach::OutOfOrder, Some(2)).await;
+}
+
+#[tokio::test]
+async fn a_changed_execution_is_found() {
+    for column in [
+        "body = replace(body, '\"fence\":1', '\"fence\":2')",
+        "body = '{}'",
+        "version = version + 1",
+        "status = 'failed'",
+        "requester = 'eve'",
+        "due_at_ms = 1",
+    ] {
+        check_execution(0, &format!("UPDATE executions SET {column} WHERE {{id}}"), |execution| {
+            Broken::Changed { execution, sequence: 4 }
+        })
+        .await;
+    }
+    check_execution(1, "DELETE FROM executions WHERE {id}", |execution| Broken::Removed {
+        execution,
+        sequence: 5,
+    })
+    .await;
+    let copy = "INSERT INTO executions SELECT tenant, 'new', status, requester, version, due_at_ms,
+                body FROM executions WHERE {id}";
+    check_execution(0, copy, |_| Broken::Untold { execution: "new".into() }).await;
+}
+
+#[tokio::test]
+async fn a_damaged_execution_is_not_changed_and_others_are() {
+    let (opened, executions) = moved().await;
+    let [_, approved, allowed] = &executions[..] else { panic!() };
+    tamper(&opened, "UPDATE executions SET body = '{}' WHERE status = 'succeeded'").await;
+    let damaged = opened.store.execution(&Tenant::default(), &executions[0].id).await.unwrap_err();
+    assert!(damaged.to_string().starts_with("execution `"), "{damaged}");
+    happen(&opened.store, approved, cancel()).await.unwrap();
+    // Somebody else writes between the loading and the keeping.
+    let counted = grounds(&opened.store, "n").await;
+    let id = allowed.id.clone();
+    let change = |execution: &Execution| {
+        let path = opened.config().directory.join("writ.db");
+        let sql = format!("UPDATE executions SET version = 7 WHERE id = '{id}'");
+        tamper_now(path, sql);
+        execution.apply(claim(execution))
+    };
+    let tenant = Tenant::default();
+    let refused = opened.store.change(&tenant, &allowed.id, NOW_MS, Some(counted), change).await;
+    let Err(ChangeError::Commit(CommitError::Unavailable(failure))) = refused else {
+        panic!("{refused:?}")
+    };
+    assert_eq!(failure.inside(), format!("execution `{id}` is at version 7, must be at version 1"));
+    assert_eq!(get(&opened.store, "n").await, None, "what it wanted stored is forgotten");
+    set(&opened.store, "n", "1").await;
+    permitted().create(&opened.store).await;
+    assert!(!opened.store.stats().is_failing);
+}
