@@ -8,6 +8,7 @@ use writ::builtin;
 use writ::config::{Config, ConfigError, Overrides};
 use writ::policy_set::{self, Snapshot};
 use writ_engine::{CompilerCommand, Engine, EngineConfig};
+use writ_testkit::guests;
 
 fn engine(config: &Config) -> Engine {
     let program = env!("CARGO_BIN_EXE_writ").into();
@@ -111,8 +112,20 @@ async fn settings_in_a_file_that_only_the_policy_can_refuse_are_refused_where_th
 
 #[tokio::test]
 async fn a_limit_of_configure_is_refused_with_the_key_that_raises_it() {
-    let toml = rate_limit(RATE);
-    insta::assert_snapshot!(refused(&format!("{toml}\n[engine.load]\nconfigure-fuel = 1_000\n")).await, @"");
+    let directory = tempfile::tempdir().unwrap();
+    let endless = guests::bytes("hostile/loop-in-configure");
+    fs::write(directory.path().join("endless.wasm"), endless).unwrap();
+    let binding = "[[binding]]\nname = \"a\"\nsource = \"endless.wasm\"\nsettings = { b = 1 }\n";
+    let limits = "[engine.load]\nconfigure-fuel = 1_000_000\n";
+    insta::assert_snapshot!(refused_in(directory.path(), &format!("{binding}{limits}")).await, @"
+    writ.toml:4:1: binding `a` does not load: `configure` failed: out-of-fuel: it burnt all its fuel
+    hint: raise `configure-fuel` in `[engine.load]`
+    ");
+    let limits = "[engine.load]\nconfigure-fuel = 1_000_000_000_000\nconfigure-deadline-ms = 20\n";
+    insta::assert_snapshot!(refused_in(directory.path(), &format!("{binding}{limits}")).await, @"
+    writ.toml:4:1: binding `a` does not load: `configure` failed: deadline-exceeded: it ran longer than its deadline
+    hint: raise `configure-deadline-ms` in `[engine.load]`
+    ");
 }
 
 #[tokio::test]

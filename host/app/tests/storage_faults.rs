@@ -36,23 +36,31 @@ struct Host {
     app: Arc<App>,
     router: Router,
     store: Store,
-    directory: TempDir,
+    _directory: TempDir,
+}
+
+/// A new store, and the directory around its own.
+async fn open(change: impl FnOnce(&mut StoreConfig)) -> (Store, TempDir) {
+    let directory = tempfile::tempdir().unwrap();
+    let mut config = StoreConfig::new(directory.path().join("data"));
+    change(&mut config);
+    (Store::open(config).await.unwrap(), directory)
 }
 
 impl Host {
     async fn start(toml: &str, change: impl FnOnce(&mut StoreConfig)) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        Self::on(open(change).await, toml).await
+    }
+
+    async fn on((store, directory): (Store, TempDir), toml: &str) -> Self {
         let wait = guests::bytes("hostile/wait-in-host-call");
         std::fs::write(directory.path().join("wait.wasm"), wait).unwrap();
         let root = Root::open(directory.path()).unwrap();
         let document = Document::new("writ.toml", toml);
         let config = Config::parse(document, root, &Overrides::default()).unwrap();
-        let mut store = StoreConfig::new(directory.path().join("data"));
-        change(&mut store);
-        let store = Store::open(store).await.unwrap();
         let app = Arc::new(app(&config, store.clone()).await);
         app.lifecycle.advance(Stage::Serving);
-        Self { router: http::router(app.clone()), app, store, directory }
+        Self { router: http::router(app.clone()), app, store, _directory: directory }
     }
 
     async fn send(&self, request: Request<Body>) -> (u16, Value) {
@@ -209,10 +217,12 @@ async fn a_decision_that_cannot_be_kept_is_not_given() {
 
 #[tokio::test]
 async fn a_policy_whose_storage_cannot_be_read_is_not_to_blame() {
-    let host = Host::start(RATE, |_| ()).await;
-    // The writer has the file open; readers look for it when the first of them reads.
-    let data = host.directory.path().join("data");
+    let (store, directory) = open(|_| ()).await;
+    // The writer has the file open. Readers look for it when they first read, and nobody has yet:
+    // the store's own tasks run once this one waits.
+    let data = directory.path().join("data");
     std::fs::rename(data.join("writ.db"), data.join("elsewhere.db")).unwrap();
+    let host = Host::on((store, directory), RATE).await;
     let (status, answer) = host.ask().await;
     assert_eq!((status, &answer["decision"]), (200, &json!(false)), "{answer}");
     assert_eq!(answer["context"]["code"], "denied-by-fault");

@@ -27,14 +27,14 @@ impl HostFault {
     }
 }
 
-/// Names what went wrong in an evaluation.
-pub(crate) fn from_error(error: &wasmtime::Error, state: &State) -> Fault {
+/// Names what went wrong in an evaluation that ended with so much fuel.
+pub(crate) fn from_error(error: &wasmtime::Error, state: &State, fuel_left: u64) -> Fault {
     if let Some(HostFault(fault)) = error.downcast_ref() {
         return fault.clone();
     }
     let (code, message) = match error.downcast_ref::<Trap>() {
         Some(trap) => from_trap(*trap, state),
-        None => from_text(error, state),
+        None => from_text(error, state, fuel_left),
     };
     Fault::new(code, message).with_detail(format!("{error:?}"))
 }
@@ -70,7 +70,7 @@ const TABLE_FULL: &str = "resource table has no free keys";
 
 /// wasmtime keeps the types of some of its errors to itself: those are told by their texts, which
 /// `tests/evaluate/faults.rs` pins.
-fn from_text(error: &wasmtime::Error, state: &State) -> (FaultCode, &'static str) {
+fn from_text(error: &wasmtime::Error, state: &State, fuel_left: u64) -> (FaultCode, &'static str) {
     if error.is::<PoolConcurrencyLimitError>() {
         return (FaultCode::Overloaded, "the host has no free slot for another instance");
     }
@@ -83,7 +83,7 @@ fn from_text(error: &wasmtime::Error, state: &State) -> (FaultCode, &'static str
         return handles;
     }
     if text.contains("fuel allocated for hostcalls") {
-        return match state.meter.in_host() {
+        return match state.meter.ended_in_host(fuel_left) {
             true => (
                 FaultCode::HostCallBytesLimit,
                 "the policy moved more bytes through a host call than its limit",

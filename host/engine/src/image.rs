@@ -209,7 +209,10 @@ impl Image {
         };
         match result {
             Ok(Ok(decision)) => decision,
-            Ok(Err(error)) => Err(fault::from_error(&error, store.data())),
+            Ok(Err(error)) => {
+                let left = store.get_fuel().expect("fuel is on in every engine");
+                Err(fault::from_error(&error, store.data(), left))
+            }
             Err(_elapsed) => {
                 Err(Fault::new(FaultCode::Timeout, "the policy waited longer than its time-out"))
             }

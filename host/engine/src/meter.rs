@@ -17,7 +17,7 @@ pub(crate) struct Meter {
     calls: u64,
     bytes: usize,
     owed: u64,
-    in_host: bool,
+    fuel_at_return: Option<u64>,
 }
 
 impl Meter {
@@ -28,7 +28,7 @@ impl Meter {
             calls: 0,
             bytes: 0,
             owed: 0,
-            in_host: false,
+            fuel_at_return: None,
         }
     }
 
@@ -58,18 +58,19 @@ impl Meter {
         self.calls
     }
 
-    /// Whether the guest is inside of a host call, or trapped in one.
-    pub(crate) fn in_host(&self) -> bool {
-        self.in_host
+    /// Keeps how much fuel was left when a host call returned, or failed.
+    pub(crate) fn returned(&mut self, fuel_left: u64) {
+        self.fuel_at_return = Some(fuel_left);
     }
 
-    pub(crate) fn enter(&mut self) {
-        self.in_host = true;
+    /// Whether a guest that ended with so much fuel has burnt none since its last host call: then
+    /// it was the host call that failed.
+    pub(crate) fn ended_in_host(&self, fuel_left: u64) -> bool {
+        self.fuel_at_return == Some(fuel_left)
     }
 
     /// The fuel that is owed since the last host call.
     pub(crate) fn leave(&mut self) -> Result<u64, HostFault> {
-        self.in_host = false;
         self.check()?;
         Ok(std::mem::take(&mut self.owed))
     }
@@ -116,7 +117,6 @@ mod tests {
     #[test]
     fn a_host_call_costs_fuel_once() {
         let mut meter = meter(10, 100);
-        meter.enter();
         meter.call(7).unwrap();
         assert_eq!(meter.leave().unwrap(), 1_007);
         assert_eq!(meter.leave().unwrap(), 0);

@@ -82,19 +82,20 @@ fn around_host_calls(
 ) -> wasmtime::Result<()> {
     match hook {
         CallHook::CallingHost => {
-            let state = context.data_mut();
-            state.left_guest_at = Instant::now();
-            state.meter.enter();
+            context.data_mut().left_guest_at = Instant::now();
         }
         CallHook::ReturningFromHost => {
             let state = context.data_mut();
             state.deadline += state.left_guest_at.elapsed();
             let owed = context.data_mut().meter.leave()?;
+            let mut left = context.get_fuel()?;
             if owed > 0 {
-                let left = context.get_fuel()?.checked_sub(owed);
-                context.set_fuel(left.unwrap_or(0))?;
-                left.ok_or(Trap::OutOfFuel)?;
+                let paid = left.checked_sub(owed);
+                left = paid.unwrap_or(0);
+                context.set_fuel(left)?;
+                paid.ok_or(Trap::OutOfFuel)?;
             }
+            context.data_mut().meter.returned(left);
         }
         CallHook::CallingWasm | CallHook::ReturningFromWasm => {}
     }

@@ -16,8 +16,8 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// The body's bytes.
 ///
 /// # Errors
-/// Where it is announced as anything but JSON in UTF-8, compressed, longer than `bytes_max`, breaks off, or takes longer than
-/// 10 seconds.
+/// Where it is announced as anything but JSON in UTF-8, or as compressed; is longer than
+/// `bytes_max`, breaks off, or takes longer than 10 seconds.
 pub(super) async fn read(
     headers: &HeaderMap,
     body: Body,

@@ -44,8 +44,12 @@ async fn more_text_than_a_host_call_may_move_is_not_copied() {
 #[tokio::test]
 async fn more_text_than_an_answer_may_have_is_not_copied() {
     let guest = Guest {
+        // A host call that goes well: what fails is the answer after it.
+        imports: r#"(import "writ:host/log@0.1.0" "log" (func $log (param i32 i32 i32)))"#,
+        world: "import writ:host/log@0.1.0;",
         memory: "20",
-        evaluate: "(i32.store8 (i32.const 1800) (i32.const 1))
+        evaluate: "(call $log (i32.const 0) (i32.const 0) (i32.const 1))
+            (i32.store8 (i32.const 1800) (i32.const 1))
             (i32.store (i32.const 1804) (i32.const 0))
             (i32.store (i32.const 1808) (i32.const 1200000))
             (i32.const 1800)",
