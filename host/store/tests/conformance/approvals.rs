@@ -54,14 +54,14 @@ pub async fn an_approval_is_listed_for_those_whom_it_asks(store: &Store) {
 pub async fn the_next_stage_asks_others(store: &Store) {
     let asked = asking(&[&["user:ann"], &["user:bob", "user:ann"], &["user:cy"]]);
     let asked = asked.create(store).await;
-    let approval = id(&asked);
+    let approval = [id(&asked)];
     happen(store, &asked, vote(&asked, "ann")).await.unwrap();
-    assert_eq!(ids(store, &mine("ann", &[])).await, [approval.clone()]);
-    assert_eq!(ids(store, &mine("bob", &[])).await, [approval.clone()]);
+    assert_eq!(ids(store, &mine("ann", &[])).await, approval);
+    assert_eq!(ids(store, &mine("bob", &[])).await, approval);
     // Its second stage ends without an answer.
     happen(store, &asked, Event::Passed { at_ms: NOW_MS + 60_001 }).await.unwrap();
     assert!(ids(store, &mine("ann", &[])).await.is_empty());
-    assert_eq!(ids(store, &mine("cy", &[])).await, [approval]);
+    assert_eq!(ids(store, &mine("cy", &[])).await, approval);
 }
 
 pub async fn what_has_ended_asks_nobody(store: &Store) {
