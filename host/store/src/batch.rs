@@ -6,6 +6,7 @@ use tokio::sync::oneshot;
 
 use crate::error::Failure;
 use crate::sqlite::decisions::DecisionRow;
+use crate::sqlite::keys::KeyChange;
 use crate::sqlite::rows::ROWS_MAX;
 use crate::sqlite::storage::StorageRow;
 
@@ -17,6 +18,8 @@ pub(crate) type Waiter = oneshot::Sender<Result<(), Failure>>;
 pub(crate) enum Message {
     /// Make something durable.
     Write(Job),
+    /// Make or end a key.
+    Key(Box<KeyChange>, Waiter),
     /// Make all before this durable, and close.
     Close(Waiter),
 }
@@ -39,6 +42,7 @@ pub(crate) struct Job {
 pub(crate) struct Batch {
     pub(crate) decisions: Vec<DecisionRow>,
     pub(crate) writes: Vec<StorageRow>,
+    pub(crate) keys: Vec<KeyChange>,
     pub(crate) sequence: u64,
     pub(crate) is_probe: bool,
     pub(crate) waiters: Vec<Waiter>,
@@ -53,14 +57,22 @@ impl Batch {
         self.waiters.push(job.done);
     }
 
+    pub(crate) fn add_key(&mut self, change: KeyChange, waiter: Waiter) {
+        self.keys.push(change);
+        self.waiters.push(waiter);
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
-        self.decisions.is_empty() && self.writes.is_empty() && !self.is_probe
+        self.decisions.is_empty() && self.has_decisions_at_most()
     }
 
     /// Whether one statement writes it all: then that is the transaction.
     pub(crate) fn is_one_statement(&self) -> bool {
-        let rows = self.decisions.len();
-        self.writes.is_empty() && !self.is_probe && rows <= ROWS_MAX
+        self.decisions.len() <= ROWS_MAX && self.has_decisions_at_most()
+    }
+
+    fn has_decisions_at_most(&self) -> bool {
+        self.writes.is_empty() && self.keys.is_empty() && !self.is_probe
     }
 }
 

@@ -10,6 +10,8 @@
 //! - `storage`: a row for each key that a policy stored, by tenant, binding and key. A version that
 //!   grows by one with each write and deletion. A deleted key keeps its row, without a value, so
 //!   that its version goes on; an expired one keeps it too. An hour later the row is swept.
+//! - `api_keys`: a row for each key that names who calls, with the digest of its secret. A key that
+//!   has ended keeps its row.
 //! - `probes`: always empty, written and emptied in one transaction to see whether writing works.
 //!
 //! # From a commit to the disk
@@ -67,6 +69,7 @@ mod claim;
 mod commit;
 mod config;
 mod error;
+mod keys;
 mod reader;
 mod shared;
 mod sqlite;

@@ -5,6 +5,7 @@
 pub(crate) mod decisions;
 pub(crate) mod files;
 pub(crate) mod health;
+pub(crate) mod keys;
 pub(crate) mod rows;
 pub(crate) mod storage;
 

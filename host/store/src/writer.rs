@@ -18,6 +18,7 @@ use crate::error::Failure;
 use crate::shared::Shared;
 use crate::sqlite::decisions;
 use crate::sqlite::files::DirectoryLock;
+use crate::sqlite::keys;
 use crate::sqlite::storage;
 use crate::sqlite::{self, health};
 
@@ -63,6 +64,7 @@ impl Writer {
             for message in received.drain(..) {
                 match message {
                     Message::Write(job) => batch.add(job),
+                    Message::Key(change, done) => batch.add_key(*change, done),
                     Message::Close(done) => closing.push(done),
                 }
             }
@@ -107,6 +109,7 @@ impl Writer {
             while let Ok(message) = self.messages.try_recv() {
                 match message {
                     Message::Write(job) => waiters.push(job.done),
+                    Message::Key(_, done) => waiters.push(done),
                     Message::Close(done) => closing.push(done),
                 }
             }
@@ -133,6 +136,7 @@ impl Writer {
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
         decisions.execute(&mut transaction, batch.decisions).await?;
         storage.execute(&mut transaction, newest(batch.writes)).await?;
+        keys::apply(&mut transaction, batch.keys).await?;
         if batch.is_probe {
             health::probe(&mut transaction).await?;
         }
@@ -149,6 +153,7 @@ impl Writer {
         while let Ok(message) = messages.try_recv() {
             match message {
                 Message::Write(job) => answer(vec![job.done], &Err(Failure::closed())),
+                Message::Key(_, done) => answer(vec![done], &Err(Failure::closed())),
                 Message::Close(done) => answer(vec![done], &result),
             }
         }
