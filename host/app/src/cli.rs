@@ -4,8 +4,10 @@ mod check;
 mod engine;
 mod eval;
 mod exit;
+mod greeting;
 mod input;
 mod inspect;
+mod keys;
 mod serve;
 mod text;
 
@@ -32,6 +34,7 @@ enum Command {
     Eval(eval::Args),
     Check(check::Args),
     Inspect(inspect::Args),
+    Keys(keys::Args),
 }
 
 /// Runs the command that the process was started with.
@@ -62,6 +65,7 @@ fn run(command: Command) -> Result<Exit, Failure> {
             Command::Eval(args) => eval::run(args, environment).await,
             Command::Check(args) => check::run(args).await,
             Command::Inspect(args) => inspect::run(args, environment).await,
+            Command::Keys(args) => keys::run(args, environment).await,
         }
     })
 }

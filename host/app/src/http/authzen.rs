@@ -17,6 +17,7 @@ use super::problem::{Problem, ProblemCode};
 use super::reply::{DecisionReply, DecisionsReply, ok};
 use super::wire::{EvaluationBody, EvaluationsBody, ItemBody, Semantic};
 use super::{App, REQUEST_ID, body};
+use crate::auth::Permit;
 use crate::service::{Active, Answer, Meta, Undecided};
 use crate::telemetry::TraceContext;
 
@@ -31,7 +32,7 @@ const REQUEST_ID_BYTES_MAX: usize = 256;
 
 /// Decides one question.
 #[utoipa::path(
-    post, path = EVALUATION, tag = "authzen", operation_id = "evaluate",
+    post, path = EVALUATION, tag = "authzen", operation_id = "evaluate", security(("bearer" = [])),
     params(("X-Request-ID" = Option<String>, Header, description = "Echoed.")),
     request_body = EvaluationBody,
     responses(
@@ -41,19 +42,20 @@ const REQUEST_ID_BYTES_MAX: usize = 256;
 )]
 pub async fn evaluation(
     State(app): State<Arc<App>>,
+    permit: Permit,
     request: HttpRequest<Body>,
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     let body = body::read(&parts.headers, body, app.body_bytes_max).await?;
     let question = json::read::<EvaluationBody>(&body)?.into_request();
     let active = app.service.active();
-    let answer = app.service.decide(&active, question, meta(&parts.headers)).await?;
+    let answer = app.service.decide(&active, question, meta(&permit, &parts.headers)).await?;
     Ok(ok(&DecisionReply::decided(&answer)))
 }
 
 /// Decides several questions.
 #[utoipa::path(
-    post, path = EVALUATIONS, tag = "authzen", operation_id = "evaluateSeveral",
+    post, path = EVALUATIONS, tag = "authzen", operation_id = "evaluateSeveral", security(("bearer" = [])),
     params(("X-Request-ID" = Option<String>, Header, description = "Echoed.")),
     request_body = EvaluationsBody,
     responses(
@@ -63,13 +65,14 @@ pub async fn evaluation(
 )]
 pub async fn evaluations(
     State(app): State<Arc<App>>,
+    permit: Permit,
     request: HttpRequest<Body>,
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     let body = body::read(&parts.headers, body, app.body_bytes_max).await?;
     let mut several = json::read::<EvaluationsBody>(&body)?;
     let defaults = several.take_defaults();
-    let meta = meta(&parts.headers);
+    let meta = meta(&permit, &parts.headers);
     let active = app.service.active();
     if several.evaluations.is_empty() {
         let question = defaults.into_request(&ItemBody::default(), "").map_err(Problem::field)?;
@@ -134,9 +137,10 @@ impl Batch<'_> {
     }
 }
 
-fn meta(headers: &HeaderMap) -> Meta {
+fn meta(permit: &Permit, headers: &HeaderMap) -> Meta {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     Meta {
+        caller: Some(permit.principal().clone()),
         request_id: text(REQUEST_ID.as_str())
             .map(|id| id.chars().take(REQUEST_ID_BYTES_MAX).collect()),
         trace: headers.get("traceparent").and_then(|value| TraceContext::parse(value.as_bytes())),

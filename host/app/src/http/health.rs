@@ -120,6 +120,7 @@ impl IntoResponse for Health {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::{Authenticator, Keyring};
     use crate::breaker::BreakerConfig;
     use crate::http::{Guard, router};
     use crate::policy_set::Snapshot;
@@ -131,10 +132,11 @@ mod tests {
     use writ_engine::{CompilerCommand, Engine, EngineConfig};
 
     /// An app without policies, so that one check fails whatever the stage.
-    fn app() -> Arc<App> {
+    async fn app() -> Arc<App> {
         let compiler = CompilerCommand { program: "unused".into(), args: Vec::new() };
         let engine = Engine::new(EngineConfig::new(compiler)).unwrap();
         let records = Records::Ephemeral(Default::default());
+        let keys = Keyring::open(records.clone(), Default::default()).await.unwrap();
         let service = Service::new(
             Snapshot::new(vec![]),
             BreakerConfig::default(),
@@ -142,7 +144,7 @@ mod tests {
             Default::default(),
         );
         let guard = Guard::new("127.0.0.1:1".parse().unwrap(), &[], &[]);
-        Arc::new(App::new(service, engine, guard, 1_024))
+        Arc::new(App::new(service, engine, guard, Authenticator::new(keys, None), 1_024))
     }
 
     async fn check(app: &Arc<App>, path: &str, status: u16, failing: &[&str]) {
@@ -162,7 +164,7 @@ mod tests {
 
     #[tokio::test]
     async fn each_stage_is_told_with_the_check_that_fails() {
-        let app = app();
+        let app = app().await;
         check(&app, "/health", 200, &[]).await;
         check(&app, "/health/startup", 503, &["server"]).await;
         check(&app, "/ready", 503, &["server", "policies"]).await;

@@ -7,13 +7,14 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use serde::Serialize;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
-use utoipa::{IntoResponses, OpenApi, ToSchema};
+use utoipa::{IntoResponses, Modify, OpenApi, ToSchema};
 
 use super::App;
 use super::problem::{ProblemBody, ProblemCode};
 use super::reply::{DecisionReply, DecisionsReply};
-use super::{authzen, discovery, health, metrics, wire};
+use super::{authzen, discovery, health, keys, metrics, wire};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -28,6 +29,9 @@ use super::{authzen, discovery, health, metrics, wire};
         health::live,
         health::ready,
         health::startup,
+        keys::create,
+        keys::list,
+        keys::revoke,
         metrics::page,
         page,
     ),
@@ -35,10 +39,28 @@ use super::{authzen, discovery, health, metrics, wire};
     tags(
         (name = "authzen", description = "OpenID AuthZEN Authorization API 1.0"),
         (name = "health", description = "For orchestrators"),
+        (name = "keys", description = "For operators: who may call"),
         (name = "telemetry", description = "For operators"),
     ),
+    modifiers(&Bearer),
 )]
 struct Document;
+
+/// How callers say who they are.
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some(
+                "A key of this host (`writ_…`), or a token of an issuer that it trusts.",
+            ))
+            .build();
+        let components = openapi.components.get_or_insert_default();
+        components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
+    }
+}
 
 /// The whole description.
 pub fn document() -> utoipa::openapi::OpenApi {
@@ -70,12 +92,37 @@ pub enum OneOrSeveral<'a> {
 /// Problems of a caller that is not known by a name or an origin.
 pub struct NameErrors;
 
+/// Problems of a caller that is not known, or may not.
+pub struct CallerErrors;
+
+/// Problems of a change to keys.
+pub struct KeyErrors;
+
 /// Problems of a question.
 pub struct DecisionErrors;
 
 impl IntoResponses for NameErrors {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         problems(&[ProblemCode::OriginNotAllowed, ProblemCode::HostNotAllowed])
+    }
+}
+
+impl IntoResponses for CallerErrors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        problems(&[
+            ProblemCode::Unauthenticated,
+            ProblemCode::Forbidden,
+            ProblemCode::OriginNotAllowed,
+            ProblemCode::HostNotAllowed,
+        ])
+    }
+}
+
+impl IntoResponses for KeyErrors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let mut responses = DecisionErrors::responses();
+        responses.extend(problems(&[ProblemCode::NotFound, ProblemCode::TooManyKeys]));
+        responses
     }
 }
 
@@ -88,6 +135,8 @@ impl IntoResponses for DecisionErrors {
             ProblemCode::BodyUnreadable,
             ProblemCode::BodyTimeout,
             ProblemCode::BodyTooLarge,
+            ProblemCode::Unauthenticated,
+            ProblemCode::Forbidden,
             ProblemCode::OriginNotAllowed,
             ProblemCode::HostNotAllowed,
             ProblemCode::StorageUnavailable,

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::access::CHALLENGE;
 use super::json::{BodyError, FieldError};
 
 /// The media type of problem details.
@@ -53,16 +54,22 @@ problem_codes! {
     BodyTimeout = "body-timeout", REQUEST_TIMEOUT, "the body took too long to arrive";
     /// The body is larger than the host takes.
     BodyTooLarge = "body-too-large", PAYLOAD_TOO_LARGE, "the body is larger than this host takes";
+    /// No token came, or one that names nobody.
+    Unauthenticated = "unauthenticated", UNAUTHORIZED, "it is not known who calls";
+    /// The caller has none of the roles that may.
+    Forbidden = "forbidden", FORBIDDEN, "the caller may not do this";
     /// The `Origin` is not one of those that may call.
     OriginNotAllowed = "origin-not-allowed", FORBIDDEN, "this origin may not call this host";
     /// No such resource.
     NotFound = "not-found", NOT_FOUND, "there is nothing at this path";
     /// Another method is wanted.
     MethodNotAllowed = "method-not-allowed", METHOD_NOT_ALLOWED, "this path takes another method";
+    /// There are as many keys as the host keeps.
+    TooManyKeys = "too-many-keys", CONFLICT, "this host keeps no more keys";
     /// The `Host` is not one of this host's names.
     HostNotAllowed = "host-not-allowed", MISDIRECTED_REQUEST, "this host does not answer to this name";
-    /// The decision could not be stored, so it is not given.
-    StorageUnavailable = "storage-unavailable", SERVICE_UNAVAILABLE, "the decision could not be stored";
+    /// Something could not be stored, so it did not happen.
+    StorageUnavailable = "storage-unavailable", SERVICE_UNAVAILABLE, "the store cannot keep this now";
     /// The host itself failed.
     Internal = "internal", INTERNAL_SERVER_ERROR, "the host failed";
 }
@@ -159,7 +166,12 @@ impl From<BodyError> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let body = serde_json::to_vec(&self.body()).expect("strings and a number are always JSON");
-        (self.code.status(), [(header::CONTENT_TYPE, CONTENT_TYPE)], body).into_response()
+        let mut response =
+            (self.code.status(), [(header::CONTENT_TYPE, CONTENT_TYPE)], body).into_response();
+        if self.code == ProblemCode::Unauthenticated {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, CHALLENGE);
+        }
+        response
     }
 }
 

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use uuid::Uuid;
 use writ_core::combine::Denial;
 use writ_core::ports::Namespace;
-use writ_core::{DecisionRecord, Fault, FaultCode, Ledger, Outcome, PolicyRecord, Request};
+use writ_core::{
+    DecisionRecord, Fault, FaultCode, Ledger, Outcome, PolicyRecord, Principal, Request,
+};
 use writ_engine::Execution;
 use writ_store::{CommitError, Failure};
 
@@ -15,6 +17,7 @@ use super::contention::Held;
 use super::records::Keeping;
 use super::round::{Asked, Round};
 use super::{Active, Answer, Service, Undecided};
+use crate::clock::now_ms;
 use crate::telemetry::TraceContext;
 
 /// How often a decision is evaluated before it is given up.
@@ -25,6 +28,8 @@ const OPTIMISTIC_ROUNDS: usize = 2;
 /// What belongs to a request and is not decided upon.
 #[derive(Clone, Debug, Default)]
 pub struct Meta {
+    /// Who asks; nobody where a command decides.
+    pub caller: Option<Arc<Principal>>,
     /// The caller's `X-Request-ID`.
     pub request_id: Option<String>,
     /// The trace that the request is part of.
@@ -151,6 +156,7 @@ impl Deciding<'_> {
         self.service.metrics.decided(&action.name, &outcome, self.start.elapsed());
         tracing::debug!(
             decision = self.asked.execution.id.as_str(),
+            caller = self.meta.caller.as_ref().map(|caller| caller.person.as_str()),
             request = self.meta.request_id.as_deref(),
             trace = self.meta.trace.as_ref().map(TraceContext::trace_id),
             outcome = outcome.code(),
@@ -199,9 +205,4 @@ impl Deciding<'_> {
         tracing::error!(decision, "the store found a conflict where there can be none");
         Undecided::StorageUnavailable
     }
-}
-
-fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.expect("the clock is set to a time after 1970").as_millis() as u64
 }
