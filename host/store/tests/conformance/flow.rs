@@ -87,7 +87,8 @@ impl Flow {
         let Self { tenant, requester, ruling, key } = self;
         let received =
             Execution::received(next_id(), tenant, requester, request(), 300_000, NOW_MS);
-        let decided = Event::Decided { ruling, request: request(), at_ms: NOW_MS };
+        let decided =
+            Event::Decided { decision: next_id(), ruling, request: request(), at_ms: NOW_MS };
         let transition = received.apply(decided).unwrap();
         let (execution, facts) = (transition.next, transition.facts);
         Created { execution, facts, at_ms: NOW_MS, idempotency: key }
