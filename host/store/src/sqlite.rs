@@ -9,6 +9,7 @@ pub(crate) mod events;
 pub(crate) mod executions;
 pub(crate) mod files;
 pub(crate) mod health;
+pub(crate) mod history;
 pub(crate) mod idempotency;
 pub(crate) mod rows;
 pub(crate) mod storage;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use writ_core::Tenant;
-use writ_core::ports::StorageReader;
+use writ_core::ports::{ApprovalReader, StorageReader};
 
 use crate::batch::{Job, Message, Waiter};
 use crate::config::StoreConfig;
@@ -70,6 +70,11 @@ impl Store {
 
     /// Reads what policies stored.
     pub fn reader(&self) -> Arc<dyn StorageReader> {
+        Arc::new(Reader(self.inner.clone()))
+    }
+
+    /// Reads what people were asked before: only what is durable.
+    pub fn approval_reader(&self) -> Arc<dyn ApprovalReader> {
         Arc::new(Reader(self.inner.clone()))
     }
 

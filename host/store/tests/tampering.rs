@@ -7,11 +7,14 @@ mod opened;
 use std::path::PathBuf;
 
 use conformance::evaluation::{NOW_MS, get, set};
-use conformance::flow::{asking, cancel, claim, grounds, happen, permitted, report, tenant, vote};
+use conformance::flow::{
+    asking, cancel, claim, grounds, happen, permitted, report, request, tenant, vote,
+};
 use opened::Opened;
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 use tokio::runtime::Runtime;
 use writ_core::chain::{Breach, Break};
+use writ_core::ports::{About, Window};
 use writ_core::{Execution, Tenant};
 use writ_store::{Broken, ChangeError, CommitError, Verified, VerifyError};
 
@@ -197,4 +200,23 @@ async fn a_damaged_execution_is_not_changed_and_others_are() {
     set(&opened.store, "n", "1").await;
     permitted().create(&opened.store).await;
     assert!(!opened.store.stats().is_failing);
+}
+
+#[tokio::test]
+async fn a_history_does_not_leave_out_what_is_damaged() {
+    for sql in [
+        "UPDATE executions SET body = replace(body, '\"approvals\":', '\"others\":')",
+        "UPDATE executions SET body = replace(body, '\"votes\":', '\"others\":')",
+        "UPDATE executions SET body = 'x' || body",
+        "DELETE FROM executions",
+    ] {
+        let (opened, _) = moved().await;
+        let about = About::of(&Tenant::default(), &request());
+        let window = Window { since_ms: 0, limit: 100 };
+        let reader = opened.store.approval_reader();
+        assert_eq!(reader.recent(&about, window).await.unwrap().len(), 1);
+        tamper(&opened, sql).await;
+        let refused = reader.recent(&about, window).await;
+        assert!(refused.is_err(), "{sql}: {refused:?}");
+    }
 }
