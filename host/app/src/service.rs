@@ -17,7 +17,7 @@ use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use writ_core::Tenant;
-use writ_core::ports::StorageReader;
+use writ_core::ports::{ApprovalReader, StorageReader};
 
 use crate::breaker::BreakerConfig;
 use crate::policy_set::Snapshot;
@@ -32,6 +32,7 @@ pub struct Service {
     active: ArcSwap<Active>,
     records: Records,
     reader: Arc<dyn StorageReader>,
+    approvals: Arc<dyn ApprovalReader>,
     metrics: Arc<Metrics>,
     contention: contention::Contention,
     started: Instant,
@@ -49,6 +50,7 @@ impl Service {
         Self {
             active: ArcSwap::from_pointee(active),
             reader: records.reader(),
+            approvals: records.approval_reader(),
             records,
             metrics,
             contention: contention::Contention::default(),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use writ_core::ports::{Namespace, StorageReader};
+use writ_core::ports::{ApprovalReader, Namespace, StorageReader};
 use writ_core::{DecisionRecord, Ledger};
 use writ_store::{Accepted, CommitError, Store};
 
@@ -22,6 +22,14 @@ impl Records {
     pub fn reader(&self) -> Arc<dyn StorageReader> {
         match self {
             Self::Durable(store) => store.reader(),
+            Self::Ephemeral(memory) => Arc::new(memory.clone()),
+        }
+    }
+
+    /// Reads what people were asked before.
+    pub fn approval_reader(&self) -> Arc<dyn ApprovalReader> {
+        match self {
+            Self::Durable(store) => store.approval_reader(),
             Self::Ephemeral(memory) => Arc::new(memory.clone()),
         }
     }

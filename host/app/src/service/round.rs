@@ -102,6 +102,7 @@ impl Service {
             execution: asked.execution,
             namespace: &binding.namespace,
             storage: &self.reader,
+            approvals: &self.approvals,
         };
         let evaluation = binding.bound.image.evaluate(call).await;
         let end = match &evaluation.result {
