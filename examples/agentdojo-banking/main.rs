@@ -1,7 +1,7 @@
 //! Prints what a running server would have done to AgentDojo's banking tasks.
 //!
 //! `cargo run --release --example agentdojo-banking -- [ADDRESS:PORT]`; the server is one that was
-//! started with the `writ.toml` beside this file.
+//! started with the `writ.toml` beside this file, and `WRIT_KEY` holds its key.
 
 mod replay;
 
@@ -11,8 +11,10 @@ use writ_testkit::http::Client;
 
 fn main() -> anyhow::Result<()> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8181".into());
-    let mut client = Client::connect(address.parse()?)
-        .with_context(|| format!("no server answers at {address}"))?;
+    let key = std::env::var("WRIT_KEY").context("the server's key is not in WRIT_KEY")?;
+    let client = Client::connect(address.parse()?);
+    let client = client.with_context(|| format!("no server answers at {address}"))?;
+    let mut client = client.with_key(&key);
     let mut replayed = Vec::new();
     for task in Suite::shipped()?.tasks {
         let answered = replay(&mut client, &task)?;

@@ -56,10 +56,16 @@ fn throughput(effort: Effort) {
     let three = sets::three().start();
     let rest = process::resident(one.id());
     let cases = [
-        Case::new("echo", echo.address(), echo.id(), Question::Varying),
-        Case::new("one", one.address(), one.id(), Question::Varying),
-        Case::new("memoised", one.address(), one.id(), Question::Same),
-        Case::new("three", three.address(), three.id(), Question::Varying),
+        Case {
+            name: "echo",
+            address: echo.address(),
+            process: echo.id(),
+            question: Question::Varying,
+            key: "",
+        },
+        Case::new("one", &one, Question::Varying),
+        Case::new("memoised", &one, Question::Same),
+        Case::new("three", &three, Question::Varying),
     ];
     let mut fsyncs = vec![process::fsync_us()];
     for connections in [MANY, 1] {
@@ -81,22 +87,24 @@ fn throughput(effort: Effort) {
 }
 
 /// A server and what it is asked.
-struct Case {
+struct Case<'a> {
     name: &'static str,
     address: SocketAddr,
     process: u32,
     question: Question,
+    key: &'a str,
 }
 
-impl Case {
-    fn new(name: &'static str, address: SocketAddr, process: u32, question: Question) -> Self {
-        Self { name, address, process, question }
+impl<'a> Case<'a> {
+    fn new(name: &'static str, server: &'a Writ, question: Question) -> Self {
+        let (address, process, key) = (server.address(), server.id(), server.key());
+        Self { name, address, process, question, key }
     }
 
     /// A turn, with the processor time that each request took of the server.
     fn run(&self, connections: usize, effort: Effort) -> Seen {
-        let Self { address, question, .. } = *self;
-        let load = Load { address, connections, question, action: "read_file" };
+        let Self { address, question, key, .. } = *self;
+        let load = Load { address, connections, question, action: "read_file", key };
         let before = process::cpu_us(self.process);
         let mut seen = load.run(effort.turn());
         seen.cpu_us = (process::cpu_us(self.process) - before) / seen.asked as f64;
@@ -121,8 +129,8 @@ fn report(name: &str, seen: &[Seen], echo: &[Seen]) {
 fn loops(effort: Effort) {
     let server = sets::one_beside_a_loop().start();
     let address = server.address();
-    let load =
-        |action, connections| Load { address, connections, question: Question::Varying, action };
+    let (question, key) = (Question::Varying, server.key());
+    let load = |action, connections| Load { address, connections, question, action, key };
     let (mut shares, mut p99) = (Vec::new(), Vec::new());
     for _ in 0..effort.rounds() {
         let alone = load("read_file", MANY).run(effort.turn());
@@ -165,7 +173,8 @@ fn starts(effort: Effort) {
 /// The most memory that a server of four policies takes while many connections ask.
 fn peak(server: &Writ, effort: Effort) {
     let (address, question) = (server.address(), Question::Varying);
-    let load = Load { address, connections: MANY, question, action: "read_file" };
+    let key = server.key();
+    let load = Load { address, connections: MANY, question, action: "read_file", key };
     load.run(effort.turn() * 4);
     print("memory/4-policies-peak-mib", process::peak(server.id()));
 }

@@ -23,13 +23,15 @@ use cap_std::fs::Dir;
 use http_body_util::BodyExt;
 use question::{Question, Template};
 use sets::Set;
+use writ::auth::{Authenticator, Draft, Keyring, Secret};
 use writ::config::{Config, Overrides};
 use writ::http::{self, App, Guard};
 use writ::service::ephemeral::Ephemeral;
-use writ::service::{Records, Service};
+use writ::service::{Executions, Records, Service};
 use writ::telemetry::Metrics;
-use writ_core::LoadLimits;
+use writ_core::{LoadLimits, Tenant};
 use writ_engine::{CompilerCommand, Engine, EngineConfig};
+use writ_store::{Store, StoreConfig};
 
 const COMPILE: &str = "__compile";
 
@@ -63,7 +65,9 @@ fn main() -> ExitCode {
 struct Host {
     app: Arc<App>,
     router: Router,
+    key: Secret,
     template: Template,
+    _directory: tempfile::TempDir,
 }
 
 impl Host {
@@ -76,11 +80,19 @@ impl Host {
         let snapshot = writ::policy_set::load(&engine, &config.policies, bytes_max).await;
         let snapshot = snapshot.expect("the policy set loads");
         let records = Records::Ephemeral(Ephemeral::default());
+        let keys = Keyring::open(records.clone(), Tenant::default()).await.expect("no key yet");
+        let key = keys.create(Draft::of_first_key(), 0).await.expect("a key can be made").text;
+        let auth = Authenticator::new(keys, None);
         let service = Service::new(snapshot, config.breaker, records, Arc::new(Metrics::new()));
+        let service = Arc::new(service);
+        let store = Store::open(StoreConfig::new(directory.path())).await.expect("a store");
+        let executions = Executions::new(service.clone(), store);
         let guard = Guard::new(config.server.listen, &[], &[]);
-        let app = Arc::new(App::new(service, engine, guard, config.server.body_bytes_max));
+        let bytes_max = config.server.body_bytes_max;
+        let app = App::new(service, executions, engine, guard, auth, bytes_max);
+        let app = Arc::new(app);
         let router = http::router(app.clone());
-        Self { app, router, template: Template::new(0, "read_file") }
+        Self { app, router, key, template: Template::new(0, "read_file"), _directory: directory }
     }
 
     async fn ask(&self, question: Question, turn: u64) {
@@ -90,6 +102,7 @@ impl Host {
         }
         let request = Request::post("/access/v1/evaluation")
             .header("Host", "127.0.0.1:8181")
+            .header("Authorization", format!("Bearer {}", self.key.expose()))
             .header("Content-Type", "application/json")
             .body(Body::from(Bytes::from(body.into_bytes())))
             .expect("a request");

@@ -1,11 +1,18 @@
 //! The command line. Answers go to standard output, errors and logs to standard error.
 
+mod approvals;
+mod audit;
 mod check;
 mod engine;
 mod eval;
+mod executions;
 mod exit;
+mod greeting;
 mod input;
 mod inspect;
+mod keys;
+mod place;
+mod remote;
 mod serve;
 mod text;
 
@@ -32,6 +39,10 @@ enum Command {
     Eval(eval::Args),
     Check(check::Args),
     Inspect(inspect::Args),
+    Keys(keys::Args),
+    Executions(executions::Args),
+    Approvals(approvals::Args),
+    Audit(audit::Args),
 }
 
 /// Runs the command that the process was started with.
@@ -62,6 +73,10 @@ fn run(command: Command) -> Result<Exit, Failure> {
             Command::Eval(args) => eval::run(args, environment).await,
             Command::Check(args) => check::run(args).await,
             Command::Inspect(args) => inspect::run(args, environment).await,
+            Command::Keys(args) => keys::run(args, environment).await,
+            Command::Executions(args) => executions::run(args, environment).await,
+            Command::Approvals(args) => approvals::run(args, environment).await,
+            Command::Audit(args) => audit::run(args, environment).await,
         }
     })
 }

@@ -4,6 +4,7 @@
 //! here opens a component, a database or a socket. This is the only module that reads the
 //! process's environment.
 
+mod auth;
 pub mod document;
 pub mod environment;
 pub mod error;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 use writ_core::LoadLimits;
 
+use crate::auth::JwtConfig;
 use crate::breaker::BreakerConfig;
 use crate::data_directory::DataError;
 use crate::policy_set::{self, PolicySetConfig};
@@ -43,6 +45,8 @@ pub const DEFAULTS: &str = include_str!("../defaults/writ.toml");
 pub struct Config {
     /// Where the server listens, and to whom it answers.
     pub server: ServerConfig,
+    /// Whose tokens are taken beside keys of this host.
+    pub jwt: Option<JwtConfig>,
     /// Where decisions and compiled code are kept.
     pub data: DataLocation,
     /// Bounds of the engine.
@@ -137,9 +141,11 @@ impl Config {
         overrides: &Overrides,
     ) -> Result<Self, ConfigError> {
         let raw: raw::Config = document.parse()?;
+        let root = Arc::new(root);
         let at = |error: &dyn std::fmt::Display, key: &[_]| document.error(key, error);
         Ok(Self {
             server: server::checked(raw.server, overrides.listen, &document)?,
+            jwt: auth::checked(raw.auth, &document, &root)?,
             data: match &overrides.data_directory {
                 Some(path) => DataLocation::Given(path.clone()),
                 None => inside(raw.store.directory)
@@ -148,7 +154,7 @@ impl Config {
             engine: raw.engine.checked(&raw.cache).map_err(|(key, text)| at(&text, &key))?,
             breaker: raw.breaker.checked().map_err(|(key, text)| at(&text, &key))?,
             log: checked_log(raw.log).map_err(|error| at(&error, &at!["log", "level"]))?,
-            policies: policy_set::parse(raw.bindings, Arc::new(document), Arc::new(root))?,
+            policies: policy_set::parse(raw.bindings, Arc::new(document), root)?,
         })
     }
 }

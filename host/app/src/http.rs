@@ -3,14 +3,20 @@
 //! Handlers read, call one function of the service, and translate. What is common to all routes is
 //! one plain function ([`answer`]), not a tower of layers, because it runs for every decision.
 
+pub mod access;
+pub mod approvals;
 pub mod authzen;
 mod body;
 pub mod discovery;
+pub mod events;
+pub mod executions;
 pub mod guard;
 pub mod health;
 pub mod json;
+pub mod keys;
 pub mod metrics;
 pub mod openapi;
+pub mod page;
 pub mod problem;
 pub mod reply;
 pub mod wire;
@@ -20,16 +26,20 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
+use axum::handler::Handler;
 use axum::http::header::HeaderName;
 use axum::http::{HeaderMap, HeaderValue, Method};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodFilter, MethodRouter, on};
 use bytes::Bytes;
 use tower::ServiceExt;
 
+use crate::auth::Authenticator;
 use crate::lifecycle::Lifecycle;
-use crate::service::Service;
-use crate::telemetry::metrics::Route;
+use crate::service::{Executions, Service};
+use crate::telemetry::metrics::Route as Counted;
+use access::Access;
 pub use guard::Guard;
 use problem::{Problem, ProblemCode};
 use writ_engine::Engine;
@@ -43,13 +53,17 @@ const REQUEST_ID_BYTES_MAX: usize = 256;
 /// Everything that a handler may use.
 pub struct App {
     /// What decides.
-    pub service: Service,
+    pub service: Arc<Service>,
+    /// What executes.
+    pub executions: Executions,
     /// What evaluates; here for its counters.
     pub engine: Engine,
     /// Whether the server takes requests.
     pub lifecycle: Lifecycle,
-    /// Who may call.
+    /// By which name and from where it may be called.
     pub guard: Guard,
+    /// Who calls.
+    pub auth: Authenticator,
     /// How large a body may be, in bytes.
     pub body_bytes_max: usize,
     openapi: Bytes,
@@ -57,32 +71,109 @@ pub struct App {
 
 impl App {
     /// What handlers share.
-    pub fn new(service: Service, engine: Engine, guard: Guard, body_bytes_max: usize) -> Self {
+    pub fn new(
+        service: Arc<Service>,
+        executions: Executions,
+        engine: Engine,
+        guard: Guard,
+        auth: Authenticator,
+        body_bytes_max: usize,
+    ) -> Self {
         let openapi = openapi::document().to_json().expect("the description is JSON").into();
-        Self { service, engine, lifecycle: Lifecycle::default(), guard, body_bytes_max, openapi }
+        Self {
+            service,
+            executions,
+            engine,
+            lifecycle: Lifecycle::default(),
+            guard,
+            auth,
+            body_bytes_max,
+            openapi,
+        }
     }
 }
 
-/// Every route.
+/// A way into this host: a method and a path, who may use it, and what answers.
+pub struct Route {
+    /// The method.
+    pub method: Method,
+    /// The path; a part in braces is any.
+    pub path: &'static str,
+    /// Who may use it.
+    pub access: Access,
+    answers: MethodRouter<Arc<App>>,
+}
+
+impl Route {
+    fn new<H: Handler<T, Arc<App>>, T: 'static>(
+        method: Method,
+        path: &'static str,
+        access: Access,
+        handler: H,
+    ) -> Self {
+        let filter = MethodFilter::try_from(method.clone()).expect("the table has usual methods");
+        Self { method, path, access, answers: on(filter, handler) }
+    }
+
+    fn guarded(self, app: &Arc<App>) -> MethodRouter<Arc<App>> {
+        match self.access {
+            Access::Public => self.answers,
+            Access::Roles(roles) => {
+                self.answers.route_layer(from_fn_with_state((app.clone(), roles), access::check))
+            }
+        }
+    }
+}
+
+/// Every route, and who may use it.
+pub fn routes() -> Vec<Route> {
+    use access::{ANSWER, DECIDE, EXECUTE, FOLLOW, OPERATE, REVIEW, SEE, WATCH};
+    const GET: Method = Method::GET;
+    const POST: Method = Method::POST;
+    const DELETE: Method = Method::DELETE;
+    vec![
+        Route::new(POST, authzen::EVALUATION, Access::Roles(DECIDE), authzen::evaluation),
+        Route::new(POST, authzen::EVALUATIONS, Access::Roles(DECIDE), authzen::evaluations),
+        Route::new(GET, discovery::PATH, Access::Public, discovery::configuration),
+        Route::new(GET, "/openapi.json", Access::Public, openapi::page),
+        Route::new(GET, "/health", Access::Public, health::live),
+        Route::new(GET, "/health/startup", Access::Public, health::startup),
+        Route::new(GET, "/health/ready", Access::Public, health::ready_below_health),
+        Route::new(GET, "/ready", Access::Public, health::ready),
+        Route::new(GET, "/metrics", WATCH, metrics::page),
+        Route::new(POST, executions::PATH, EXECUTE, executions::create::create),
+        Route::new(GET, executions::PATH, FOLLOW, executions::read::list),
+        Route::new(GET, executions::ONE, SEE, executions::read::one),
+        Route::new(GET, executions::EVENTS, SEE, executions::read::events),
+        Route::new(POST, executions::CLAIM, EXECUTE, executions::carry::claim),
+        Route::new(POST, executions::REPORT, EXECUTE, executions::carry::report),
+        Route::new(POST, executions::CANCEL, EXECUTE, executions::carry::cancel),
+        Route::new(POST, executions::RESOLVE, OPERATE, executions::carry::resolve),
+        Route::new(GET, approvals::PATH, REVIEW, approvals::list),
+        Route::new(GET, approvals::ONE, REVIEW, approvals::one),
+        Route::new(POST, approvals::DECISION, ANSWER, approvals::decide),
+        Route::new(GET, events::PATH, WATCH, events::stream),
+        Route::new(GET, events::VERIFICATION, WATCH, events::verification),
+        Route::new(GET, keys::KEYS, OPERATE, keys::list),
+        Route::new(POST, keys::KEYS, OPERATE, keys::create),
+        Route::new(DELETE, keys::KEY, OPERATE, keys::revoke),
+    ]
+}
+
+/// What answers on every route.
 pub fn router(app: Arc<App>) -> Router {
-    Router::new()
-        .route(authzen::EVALUATION, post(authzen::evaluation))
-        .route(authzen::EVALUATIONS, post(authzen::evaluations))
-        .route(discovery::PATH, get(discovery::configuration))
-        .route("/openapi.json", get(openapi::page))
-        .route("/health", get(health::live))
-        .route("/health/startup", get(health::startup))
-        .route("/health/ready", get(health::ready_below_health))
-        .route("/ready", get(health::ready))
-        .route("/metrics", get(metrics::page))
+    let add = |router: Router<_>, route: Route| router.route(route.path, route.guarded(&app));
+    routes()
+        .into_iter()
+        .fold(Router::new(), add)
         .fallback(async || Problem::new(ProblemCode::NotFound))
         .method_not_allowed_fallback(async || Problem::new(ProblemCode::MethodNotAllowed))
-        .with_state(app)
+        .with_state(app.clone())
 }
 
 /// Answers one request: checks who calls, routes, repeats the request's id, counts.
 pub async fn answer(app: &Arc<App>, router: &Router, request: Request<Body>) -> Response {
-    let route = route(request.uri().path());
+    let counted = counted(request.uri().path());
     let (id, checked) = match request_id(request.headers()) {
         Ok(id) => (id, app.guard.check(&request)),
         Err(problem) => (None, Err(problem)),
@@ -90,8 +181,8 @@ pub async fn answer(app: &Arc<App>, router: &Router, request: Request<Body>) -> 
     let mut response = match checked {
         // The route of nearly all requests is called directly: finding it would cost as much as
         // reading the question.
-        Ok(()) if route == Route::Evaluation && request.method() == Method::POST => {
-            authzen::evaluation(State(app.clone()), request).await.into_response()
+        Ok(()) if counted == Counted::Evaluation && request.method() == Method::POST => {
+            evaluate(app, request).await.into_response()
         }
         Ok(()) => match router.clone().oneshot(request).await {
             Ok(response) => response,
@@ -102,7 +193,7 @@ pub async fn answer(app: &Arc<App>, router: &Router, request: Request<Body>) -> 
     if let Some(id) = id {
         response.headers_mut().insert(REQUEST_ID, id);
     }
-    app.service.metrics().answered(route, response.status().as_u16());
+    app.service.metrics().answered(counted, response.status().as_u16());
     response
 }
 
@@ -118,10 +209,15 @@ fn request_id(headers: &HeaderMap) -> Result<Option<HeaderValue>, Problem> {
     }
 }
 
-fn route(path: &str) -> Route {
+async fn evaluate(app: &Arc<App>, request: Request<Body>) -> Result<Response, Problem> {
+    let caller = access::caller(app, request.headers(), access::DECIDE).await?;
+    authzen::evaluation(State(app.clone()), caller, request).await
+}
+
+fn counted(path: &str) -> Counted {
     match path {
-        authzen::EVALUATION => Route::Evaluation,
-        authzen::EVALUATIONS => Route::Evaluations,
-        _ => Route::Other,
+        authzen::EVALUATION => Counted::Evaluation,
+        authzen::EVALUATIONS => Counted::Evaluations,
+        _ => Counted::Other,
     }
 }

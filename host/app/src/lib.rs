@@ -3,14 +3,17 @@
 //! Commands and configuration are at the edge; `service` decides; `http` translates. What a policy
 //! is, how one runs and how a decision is kept is in the crates below: core, engine, store.
 
+pub mod auth;
 pub mod breaker;
 pub mod builtin;
 pub mod cli;
+pub mod clock;
 pub mod config;
 pub mod data_directory;
 pub mod http;
 pub mod lifecycle;
 pub mod memory;
+pub mod outbound;
 pub mod policy_set;
 pub mod server;
 pub mod service;

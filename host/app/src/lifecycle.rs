@@ -1,9 +1,9 @@
 //! Where a server is between its start and its end.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use tokio::sync::watch;
 
 /// A stage of a server's life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
     /// It takes no requests yet: who connects waits. Followed by `Serving`.
     Starting,
@@ -14,22 +14,35 @@ pub enum Stage {
 }
 
 /// The stage that a server is in. Stages follow each other and never go back.
-#[derive(Debug, Default)]
-pub struct Lifecycle(AtomicU8);
+#[derive(Debug)]
+pub struct Lifecycle(watch::Sender<Stage>);
+
+impl Default for Lifecycle {
+    fn default() -> Self {
+        Self(watch::Sender::new(Stage::Starting))
+    }
+}
 
 impl Lifecycle {
     /// The present stage.
     pub fn stage(&self) -> Stage {
-        match self.0.load(Ordering::Acquire) {
-            0 => Stage::Starting,
-            1 => Stage::Serving,
-            _ => Stage::Draining,
-        }
+        *self.0.borrow()
     }
 
     /// Goes on to a stage; going back changes nothing.
     pub fn advance(&self, stage: Stage) {
-        self.0.fetch_max(stage as u8, Ordering::AcqRel);
+        self.0.send_if_modified(|present| {
+            let advances = *present < stage;
+            *present = (*present).max(stage);
+            advances
+        });
+    }
+
+    /// Done when the server begins to drain: for answers that would otherwise never end.
+    pub async fn draining(&self) {
+        let mut stages = self.0.subscribe();
+        // It cannot fail while `self` holds the sender.
+        let _ = stages.wait_for(|stage| *stage == Stage::Draining).await;
     }
 }
 
@@ -37,12 +50,13 @@ impl Lifecycle {
 mod tests {
     use super::*;
 
-    #[test]
-    fn stages_never_go_back() {
+    #[tokio::test]
+    async fn stages_never_go_back() {
         let lifecycle = Lifecycle::default();
         assert_eq!(lifecycle.stage(), Stage::Starting);
         lifecycle.advance(Stage::Draining);
         lifecycle.advance(Stage::Serving);
         assert_eq!(lifecycle.stage(), Stage::Draining);
+        lifecycle.draining().await;
     }
 }

@@ -23,6 +23,7 @@ use tokio::task::JoinSet;
 use crate::http::{self, App};
 use crate::lifecycle::Stage;
 use crate::service::Records;
+use crate::service::executions::Clock;
 
 /// How many connections are served at the same time; more wait to be accepted.
 const CONNECTIONS_MAX: usize = 4_096;
@@ -59,6 +60,7 @@ pub async fn run(
         connections: JoinSet::new(),
         stopped,
     };
+    let clock = Clock::start(app.executions.clone());
     app.lifecycle.advance(Stage::Serving);
     let mut shutdown = pin!(shutdown);
     loop {
@@ -71,6 +73,7 @@ pub async fn run(
     drop(listener);
     drop(stop);
     let ended = server.drain(drain_timeout).await;
+    clock.stop().await;
     if let Records::Durable(store) = app.service.records() {
         store.clone().close().await?;
     }

@@ -9,6 +9,8 @@ pub mod answer;
 mod contention;
 mod decide;
 pub mod ephemeral;
+pub mod executions;
+mod keep;
 pub mod records;
 mod round;
 
@@ -17,7 +19,7 @@ use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use writ_core::Tenant;
-use writ_core::ports::StorageReader;
+use writ_core::ports::{ApprovalReader, StorageReader};
 
 use crate::breaker::BreakerConfig;
 use crate::policy_set::Snapshot;
@@ -25,6 +27,7 @@ use crate::telemetry::Metrics;
 pub use active::Active;
 pub use answer::{Answer, Undecided};
 pub use decide::Meta;
+pub use executions::Executions;
 pub use records::Records;
 
 /// What decides: a policy set, behind a pointer that a reload swaps, and where decisions go.
@@ -32,6 +35,7 @@ pub struct Service {
     active: ArcSwap<Active>,
     records: Records,
     reader: Arc<dyn StorageReader>,
+    approvals: Arc<dyn ApprovalReader>,
     metrics: Arc<Metrics>,
     contention: contention::Contention,
     started: Instant,
@@ -49,6 +53,7 @@ impl Service {
         Self {
             active: ArcSwap::from_pointee(active),
             reader: records.reader(),
+            approvals: records.approval_reader(),
             records,
             metrics,
             contention: contention::Contention::default(),

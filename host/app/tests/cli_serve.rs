@@ -36,10 +36,16 @@ impl Serving {
         Self { child, greeting }
     }
 
-    /// What the server answers to each `curl` line that it printed.
-    fn answers(&self) -> Vec<serde_json::Value> {
-        let lines = self.greeting.lines().filter_map(|line| line.trim().strip_prefix("curl -s "));
-        lines.map(answer).collect()
+    /// The `curl` lines that it printed, without `curl -s`.
+    fn lines(&self) -> Vec<&str> {
+        let lines = self.greeting.lines();
+        lines.filter_map(|line| line.trim().strip_prefix("curl -s ")).collect()
+    }
+
+    /// The key in the first line.
+    fn key(&self) -> String {
+        let (_, rest) = self.lines()[0].split_once("Bearer ").unwrap();
+        rest.split_once('\'').unwrap().0.to_owned()
     }
 }
 
@@ -51,23 +57,90 @@ impl Drop for Serving {
     }
 }
 
-/// Does what `curl` would do with the rest of its command line.
-fn answer(arguments: &str) -> serde_json::Value {
-    let (url, rest) = arguments.split_once(' ').unwrap();
-    let (header, body) = rest.split_once(" -d ").unwrap();
-    assert_eq!(header, "-H 'Content-Type: application/json'");
+/// Does what a shell and `curl` would do with the rest of a line: whether the action goes on.
+fn decision(arguments: &str, key_variable: &str) -> bool {
+    let (url, rest) = arguments.split_once(" -H ").unwrap();
+    let (header, rest) = rest.split_once(" -H 'Content-Type: application/json' -d ").unwrap();
+    let (name, token) = header[1..header.len() - 1].split_once(": Bearer ").unwrap();
+    assert_eq!(name, "Authorization");
+    let token = match (header.as_bytes()[0], token) {
+        (b'"', "$WRIT_KEY") => key_variable,
+        (b'\'', token) => token,
+        _ => panic!("{header}"),
+    };
     let (address, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
-    let mut client = Client::connect(address.parse().unwrap()).unwrap();
-    client.post(&format!("/{path}"), body.trim_matches('\'')).unwrap().json()
+    let mut client = Client::connect(address.parse().unwrap()).unwrap().with_key(token);
+    let reply = client.post(&format!("/{path}"), rest.trim_matches('\'')).unwrap();
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    reply.json()["decision"].as_bool().unwrap()
 }
 
 #[test]
-fn the_lines_that_it_prints_work_as_printed() {
+fn the_lines_that_it_prints_work_as_printed_and_show_the_key_once() {
     let directory = tempfile::tempdir().unwrap();
     let serving = Serving::start(directory.path());
-    let decisions: Vec<_> =
-        serving.answers().iter().map(|answer| answer["decision"].as_bool()).collect();
-    assert_eq!(decisions, [Some(true), Some(false)], "{}", serving.greeting);
+    let greeting = &serving.greeting;
+    let [line] = serving.lines()[..] else { panic!("{greeting}") };
+    assert!(decision(line, ""), "{greeting}");
+    assert!(!decision(&line.replace("search_web", "delete_database"), ""), "{greeting}");
+    let key = serving.key();
+    assert_eq!(greeting.matches(key.as_str()).count(), 1, "{greeting}");
+    assert_eq!(greeting.matches("writ_").count(), 1, "{greeting}");
+
+    drop(serving);
+    let again = Serving::start(directory.path());
+    let decisions: Vec<_> = again.lines().iter().map(|line| decision(line, &key)).collect();
+    assert_eq!(decisions, [true, false], "{}", again.greeting);
+    assert!(!again.greeting.contains("writ_"), "{}", again.greeting);
+    assert!(again.greeting.contains("\nkeys: 1 in use; `writ keys create"), "{}", again.greeting);
+}
+
+#[test]
+fn the_key_is_kept_nowhere() {
+    let directory = tempfile::tempdir().unwrap();
+    let serving = Serving::start(directory.path());
+    let key = serving.key();
+    drop(serving);
+    let (id, secret) = (&key.as_bytes()[5..17], &key.as_bytes()[18..]);
+    let data = directory.path().join("writ-data");
+    let (mut with_id, mut with_secret) = (0, 0);
+    for entry in std::fs::read_dir(data).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            let bytes = std::fs::read(&path).unwrap();
+            let holds = |text: &[u8]| bytes.windows(text.len()).any(|window| window == text);
+            with_id += usize::from(holds(id));
+            with_secret += usize::from(holds(secret));
+        }
+    }
+    // The id shows that the key was looked for where it would be.
+    assert!(with_id > 0);
+    assert_eq!(with_secret, 0);
+}
+
+#[test]
+fn where_other_machines_can_call_there_must_be_a_key() {
+    let directory = tempfile::tempdir().unwrap();
+    let writ = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_writ"));
+        command.args(arguments).current_dir(directory.path()).env_clear();
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    };
+    let refused = writ(&["serve", "--listen", "0.0.0.0:0"]).output().unwrap();
+    let told = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(78), "{told}");
+    assert!(told.contains("`0.0.0.0:0` can be reached from other machines"), "{told}");
+    assert!(told.contains("hint: make one with `writ keys create"), "{told}");
+    let made = writ(&["keys", "create", "--name", "ann", "--role", "operator"]).output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let mut child = writ(&["serve", "--listen", "0.0.0.0:0"]).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let keys = lines.find(|line| line.starts_with("keys: "));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // Nobody is given a key by whoever happens to start the host.
+    assert!(keys.is_some_and(|line| line.starts_with("keys: 1 in use")));
 }
 
 #[test]

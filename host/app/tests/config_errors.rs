@@ -225,15 +225,6 @@ fn a_breaker_that_never_closes_again_is_refused() {
 }
 
 #[test]
-fn listening_to_other_machines_is_refused() {
-    let text = refused("[server]\nlisten = \"0.0.0.0:8181\"\n");
-    insta::assert_snapshot!(text, @r#"
-    writ.toml:2:10: `0.0.0.0:8181` can be reached from other machines, and callers have no keys yet: Writ listens on loopback only
-    hint: use `127.0.0.1:8181`, and let a proxy on this machine admit others
-    "#);
-}
-
-#[test]
 fn listening_on_a_name_is_refused() {
     let text = refused("[server]\nlisten = \"localhost:8181\"\n");
     insta::assert_snapshot!(text, @r#"
@@ -249,6 +240,95 @@ fn an_origin_with_a_path_is_refused() {
     writ.toml:2:32: `https://b.example/` is no origin
     hint: write scheme, host and port as browsers send them, such as `https://console.example`
     "#);
+}
+
+const JWT: &str = "[auth.jwt]\nissuer = \"https://i.example\"\naudience = \"writ\"\n";
+
+#[test]
+fn a_shared_secret_signs_no_token() {
+    let text = refused(&format!("{JWT}jwks-file = \"k\"\nalgorithms = [\"HS256\"]\n"));
+    insta::assert_snapshot!(text, @r#"
+    writ.toml:5:15: unknown value `HS256` in `auth.jwt.algorithms[0]`
+    hint: did you mean `RS256`?
+    "#);
+}
+
+#[test]
+fn tokens_without_a_signature_cannot_be_allowed() {
+    let text = refused(&format!("{JWT}jwks-file = \"k\"\nalgorithms = [\"none\"]\n"));
+    insta::assert_snapshot!(text, @r#"
+    writ.toml:5:15: unknown value `none` in `auth.jwt.algorithms[0]`
+    hint: known here: RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA
+    "#);
+}
+
+#[test]
+fn a_list_of_no_algorithms_is_refused() {
+    let text = refused(&format!("{JWT}jwks-file = \"k\"\nalgorithms = []\n"));
+    insta::assert_snapshot!(text, @r#"
+    writ.toml:5:1: an empty list of algorithms lets no token in
+    hint: leave the key out for RS256, ES256 and EdDSA
+    "#);
+}
+
+#[test]
+fn an_issuer_has_its_keys_somewhere() {
+    let text = refused(&format!("{JWT}\n"));
+    insta::assert_snapshot!(text, @r#"
+    writ.toml:1:7: it is not said where the issuer's keys are
+    hint: give `jwks-url`, which is `jwks_uri` in the issuer's `/.well-known/openid-configuration`, or `jwks-file`
+    "#);
+}
+
+#[test]
+fn an_issuer_has_its_keys_in_one_place() {
+    let text = refused(&format!("{JWT}jwks-file = \"k\"\njwks-url = \"https://i.example/k\"\n"));
+    insta::assert_snapshot!(text, @r#"
+    writ.toml:4:13: the issuer's keys are named twice, by a URL and by a file
+    hint: keep one of `jwks-url` and `jwks-file`
+    "#);
+}
+
+#[test]
+fn keys_are_not_fetched_where_others_can_change_them() {
+    let text = refused(&format!("{JWT}jwks-url = \"http://i.example/k\"\n"));
+    insta::assert_snapshot!(text, @r#"
+    writ.toml:4:12: whoever is between could answer `http://i.example/k` with keys of their own
+    hint: use `https`
+    "#);
+}
+
+#[test]
+fn keys_are_fetched_from_a_url() {
+    let text = refused(&format!("{JWT}jwks-url = \"keys\"\n"));
+    insta::assert_snapshot!(text, @"writ.toml:4:12: `keys` is no URL: relative URL without a base");
+}
+
+#[test]
+fn an_unknown_key_of_tokens_is_refused() {
+    let text = refused(&format!("{JWT}jwks_url = \"https://i.example/k\"\n"));
+    insta::assert_snapshot!(text, @r#"
+    writ.toml:4:1: unknown key `jwks_url` in `auth.jwt`
+    hint: did you mean `jwks-url`?
+    "#);
+}
+
+#[test]
+fn a_claim_has_a_name() {
+    let text = refused(&format!("{JWT}jwks-file = \"k\"\nroles-claim = \"\"\n"));
+    insta::assert_snapshot!(text, @"writ.toml:5:15: `auth.jwt.roles-claim` must not be empty");
+}
+
+#[test]
+fn an_issuer_is_left_in_peace_for_a_while() {
+    let text = refused(&format!("{JWT}jwks-file = \"k\"\nrefresh-min-ms = 0\n"));
+    insta::assert_snapshot!(text, @"writ.toml:5:18: `auth.jwt.refresh-min-ms` is 0, must be 1 to 3600000");
+}
+
+#[test]
+fn tokens_are_for_an_audience() {
+    let text = refused("[auth.jwt]\nissuer = \"https://i.example\"\njwks-file = \"k\"\n");
+    insta::assert_snapshot!(text, @"writ.toml:1:1: key `audience` is missing in `auth.jwt`");
 }
 
 #[test]

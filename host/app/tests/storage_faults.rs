@@ -10,13 +10,15 @@ use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use writ::auth::{Authenticator, Draft, Keyring, Secret};
 use writ::config::document::Document;
 use writ::config::root::Root;
 use writ::config::{Config, Overrides};
 use writ::http::{self, App, Guard};
 use writ::lifecycle::Stage;
 use writ::policy_set;
-use writ::service::{Records, Service};
+use writ::service::ephemeral::Ephemeral;
+use writ::service::{Executions, Records, Service};
 use writ::telemetry::Metrics;
 use writ_core::ports::{Namespace, Page};
 use writ_core::{DecisionRecord, Digest, Ledger, Limits, Tenant};
@@ -35,6 +37,7 @@ settings = { limit = 1000, window-seconds = 3600, on-within = "allow" }
 struct Host {
     app: Arc<App>,
     router: Router,
+    key: Secret,
     store: Store,
     _directory: TempDir,
 }
@@ -58,9 +61,10 @@ impl Host {
         let root = Root::open(directory.path()).unwrap();
         let document = Document::new("writ.toml", toml);
         let config = Config::parse(document, root, &Overrides::default()).unwrap();
-        let app = Arc::new(app(&config, store.clone()).await);
+        let (app, key) = app(&config, store.clone()).await;
+        let app = Arc::new(app);
         app.lifecycle.advance(Stage::Serving);
-        Self { router: http::router(app.clone()), app, store, _directory: directory }
+        Self { router: http::router(app.clone()), app, key, store, _directory: directory }
     }
 
     async fn send(&self, request: Request<Body>) -> (u16, Value) {
@@ -78,6 +82,7 @@ impl Host {
         });
         let request = Request::post("/access/v1/evaluation")
             .header("Host", "localhost")
+            .header("Authorization", format!("Bearer {}", self.key.expose()))
             .header("Content-Type", "application/json");
         self.send(request.body(question.to_string().into()).unwrap()).await
     }
@@ -88,16 +93,25 @@ impl Host {
     }
 }
 
-async fn app(config: &Config, store: Store) -> App {
+/// An app, and the key of its first caller.
+async fn app(config: &Config, store: Store) -> (App, Secret) {
     let program = env!("CARGO_BIN_EXE_writ").into();
     let compiler = CompilerCommand { program, args: vec!["__compile".into()] };
     let engine = EngineConfig { instances_max: 4, ..EngineConfig::new(compiler) };
     let engine = Engine::new(engine).unwrap();
     let bytes_max = config.engine.load.component_bytes_max;
     let snapshot = policy_set::load(&engine, &config.policies, bytes_max).await.unwrap();
-    let records = Records::Durable(store);
+    let records = Records::Durable(store.clone());
+    // Keys are kept elsewhere: what fails here is the storage of policies.
+    let elsewhere = Records::Ephemeral(Ephemeral::default());
+    let keys = Keyring::open(elsewhere, Tenant::default()).await.unwrap();
+    let key = keys.create(Draft::of_first_key(), 0).await.unwrap().text;
+    let auth = Authenticator::new(keys, None);
     let service = Service::new(snapshot, config.breaker, records, Arc::new(Metrics::new()));
-    App::new(service, engine, Guard::new(config.server.listen, &[], &[]), 1 << 20)
+    let service = Arc::new(service);
+    let executions = Executions::new(service.clone(), store);
+    let guard = Guard::new(config.server.listen, &[], &[]);
+    (App::new(service, executions, engine, guard, auth, 1 << 20), key)
 }
 
 /// Another writer of what one binding stores.

@@ -12,6 +12,8 @@
 
 mod vote;
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::binding::BindingName;
@@ -99,6 +101,11 @@ impl Approval {
             | ApprovalState::Expired
             | ApprovalState::Cancelled => &[],
         }
+    }
+
+    /// Whether any of its stages names a person, or one of their groups.
+    pub fn names(&self, person: &Person, groups: &BTreeSet<Person>) -> bool {
+        self.requirement.stages.iter().any(|stage| vote::names(stage, person, groups))
     }
 
     /// Counts a ballot. `themselves` are those who ask: the request's subject and who sent it.

@@ -31,6 +31,11 @@ impl Digest {
         Self(hash.finalize().into())
     }
 
+    /// A digest that was kept as its 32 bytes.
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// The 32 bytes.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0

@@ -78,6 +78,18 @@ pub struct Transition {
     pub facts: Vec<Fact>,
 }
 
+impl Transition {
+    /// This transition and the next event's, as one.
+    ///
+    /// # Errors
+    /// Why the event changes nothing.
+    pub fn and(mut self, event: Event) -> Result<Self, Refused> {
+        let Self { next, facts } = self.next.apply(event)?;
+        self.facts.extend(facts);
+        Ok(Self { next, facts: self.facts })
+    }
+}
+
 /// Names an action: the digest of tenant, subject, action and resource in canonical JSON. What the
 /// caller says besides (`context`) is not part of what is carried out.
 pub fn action_digest(tenant: &Tenant, request: &Request) -> Digest {

@@ -3,8 +3,14 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use crate::approval::Approval;
 use crate::binding::{BindingName, Tenant};
+use crate::decision::DecisionRecord;
 use crate::ledger::{Listing, Stored, Usage};
+use crate::request::Request;
+
+/// How many approvals `approval-history` tells at most.
+pub const APPROVALS_RECENT_MAX: usize = 100;
 
 /// A future that a port returns.
 pub type PortFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, Unavailable>> + Send + 'a>>;
@@ -51,4 +57,47 @@ pub struct Page<'a> {
     pub limit: usize,
     /// The time at which a key must not have expired, in milliseconds since the Unix epoch.
     pub now_ms: u64,
+}
+
+/// Reads what people were asked before. Called from the host call `approval-history`, once each
+/// time that a policy makes it, any number of times in an evaluation and from any thread; it must
+/// not block the thread.
+///
+/// What is read is what is durable: an approval shows once the execution that asks for it has been
+/// answered, and as the last vote that was answered has left it. It is no part of a ledger: a vote
+/// that comes later is in conflict with nothing.
+pub trait ApprovalReader: Send + Sync {
+    /// Approvals about the same, those within the window, newest first.
+    fn recent<'a>(&'a self, about: &'a About, window: Window) -> PortFuture<'a, Vec<Approval>>;
+}
+
+/// What an approval is about, as far as policies tell one question from another: arguments, other
+/// properties and context do not count.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct About {
+    /// For whom it was decided.
+    pub tenant: Tenant,
+    /// Type and id of the subject.
+    pub subject: (String, String),
+    /// The action's name.
+    pub action: String,
+    /// Type and id of the resource.
+    pub resource: (String, String),
+}
+
+impl About {
+    /// What a tenant's request is about.
+    pub fn of(tenant: &Tenant, request: &Request) -> Self {
+        let (subject, action, resource) = DecisionRecord::parties(request);
+        Self { tenant: tenant.clone(), subject, action, resource }
+    }
+}
+
+/// Which approvals are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// No approval that was first asked before this, in milliseconds since the Unix epoch.
+    pub since_ms: u64,
+    /// How many at most.
+    pub limit: usize,
 }

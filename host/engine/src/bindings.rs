@@ -5,6 +5,7 @@ wasmtime::component::bindgen!({
     path: "../../wit",
     world: "policy-guest",
     imports: {
+        "writ:host/approval-history": async | trappable,
         "writ:host/storage": async | trappable,
         default: trappable,
     },

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use wasmtime::Store;
-use writ_core::ports::{Namespace, StorageReader};
+use writ_core::ports::{ApprovalReader, Namespace, StorageReader};
 use writ_core::{Digest, Fault, FaultCode, Json, Ledger, Limits, PolicyDecision, Request, Tenant};
 
 use crate::answer;
@@ -44,6 +44,8 @@ pub struct Call<'a> {
     pub namespace: &'a Arc<Namespace>,
     /// Where it is read from.
     pub storage: &'a Arc<dyn StorageReader>,
+    /// Where earlier approvals are read from.
+    pub approvals: &'a Arc<dyn ApprovalReader>,
 }
 
 /// What `execution` tells a policy.
@@ -96,7 +98,7 @@ impl Image {
             engine: engine.clone(),
             number: NUMBER.fetch_add(1, Ordering::Relaxed),
             digest: Digest::of_parts(parts),
-            imports: if compiled.calls_host() { Imports::Some } else { Imports::None },
+            imports: Imports::of(&compiled.imports),
             compiled,
             pre,
             settings: settings.clone(),
@@ -202,7 +204,7 @@ impl Image {
     ) -> Result<PolicyDecision, Fault> {
         let result = match self.imports {
             Imports::None => Ok(self.enter(store, request).await),
-            Imports::Some => {
+            Imports::Some | Imports::Approvals => {
                 let timeout = Duration::from_millis(self.limits.timeout_ms);
                 tokio::time::timeout(timeout, self.enter(store, request)).await
             }

@@ -3,8 +3,8 @@
 //! Loading (`scan`, `compiler`, `cache`, `load`) turns untrusted bytes into an [`Image`]: checked,
 //! configured, compiled. Evaluating (`image`, `call`, `capability`) runs an image on a fresh
 //! instance under every limit and gives a verdict or a [`Fault`](writ_core::Fault). There is no
-//! HTTP, no SQL and no configuration file here; storage comes in through
-//! [`StorageReader`](writ_core::ports::StorageReader).
+//! HTTP, no SQL and no configuration file here; what policies stored and what people were asked
+//! comes in through core's [`ports`](writ_core::ports).
 
 mod answer;
 mod bindings;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use wasmtime::{CallHook, Store, StoreContextMut, Trap, UpdateDeadline};
 use writ_core::Limits;
 
+use crate::capability::approval_history::ApprovalHistory;
 use crate::capability::log::Log;
 use crate::capability::storage::Storage;
 use crate::capability::wasi::Wasi;
@@ -20,6 +21,8 @@ pub(crate) struct State {
     pub(crate) meter: Meter,
     pub(crate) execution: Arc<Execution>,
     pub(crate) storage: Storage,
+    /// None where the component does not import it.
+    pub(crate) approvals: Option<ApprovalHistory>,
     pub(crate) log: Log,
     pub(crate) wasi: Wasi,
     deadline: Instant,
@@ -28,11 +31,30 @@ pub(crate) struct State {
     left_guest_at: Instant,
 }
 
-/// Whether a component imports anything, and so whether its host calls must be watched.
+/// What a component imports, as far as an evaluation of it is made ready for that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Imports {
+    /// No function: there are no host calls to watch.
     None,
+    /// Functions, but not those of `approval-history`.
     Some,
+    /// `approval-history` too: what the request is about is copied for it.
+    Approvals,
+}
+
+impl Imports {
+    /// Of these interfaces, which have their versions. Types alone offer no function.
+    pub(crate) fn of(interfaces: &[String]) -> Self {
+        let imports = |name: &str| interfaces.iter().any(|interface| interface.starts_with(name));
+        let is_types = |interface: &String| interface.starts_with("writ:host/types@");
+        if imports("writ:host/approval-history") {
+            Self::Approvals
+        } else if interfaces.iter().all(is_types) {
+            Self::None
+        } else {
+            Self::Some
+        }
+    }
 }
 
 /// A store with every limit set: the only way to make one.
@@ -48,6 +70,7 @@ pub(crate) fn store(
         meter: Meter::new(limits),
         execution: call.execution.clone(),
         storage: Storage::new(call, limits),
+        approvals: (imports == Imports::Approvals).then(|| ApprovalHistory::new(call)),
         log: Log::new(call.namespace.clone(), limits),
         wasi: Wasi::new(call, limits),
         deadline: now + Duration::from_millis(limits.deadline_ms),
@@ -60,7 +83,7 @@ pub(crate) fn store(
     store.epoch_deadline_callback(at_each_tick);
     store.set_hostcall_fuel(limits.result_bytes_max.max(limits.host_call_bytes_max));
     store.set_max_component_handles(limits.handles_max);
-    if imports == Imports::Some {
+    if imports != Imports::None {
         store.call_hook(around_host_calls);
     }
     Ok(store)

@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 use crate::error::Failure;
 use crate::locks::Held;
 use crate::sqlite::decisions::DecisionRow;
+use crate::sqlite::keys::KeyChange;
 use crate::sqlite::rows::ROWS_MAX;
 use crate::sqlite::storage::StorageRow;
 use crate::step::{Step, Versions};
@@ -27,6 +28,8 @@ pub(crate) struct Job {
     pub(crate) decision: Option<Box<DecisionRow>>,
     pub(crate) writes: Vec<StorageRow>,
     pub(crate) step: Option<Box<Step>>,
+    /// A key that is made or ended.
+    pub(crate) key: Option<Box<KeyChange>>,
     /// The table's sequence; 0 where the table was not asked.
     pub(crate) sequence: u64,
     /// Whether to write something that only tells whether writing works.
@@ -49,6 +52,7 @@ pub(crate) struct Batch {
     pub(crate) decisions: Vec<DecisionRow>,
     pub(crate) writes: Vec<StorageRow>,
     pub(crate) steps: Vec<Step>,
+    pub(crate) keys: Vec<KeyChange>,
     pub(crate) sequence: u64,
     pub(crate) is_probe: bool,
 }
@@ -64,7 +68,11 @@ pub(crate) struct Refusals {
 
 impl Job {
     pub(crate) fn is_empty(&self) -> bool {
-        self.decision.is_none() && self.writes.is_empty() && self.step.is_none() && !self.is_probe
+        self.decision.is_none() && self.decides_at_most()
+    }
+
+    fn decides_at_most(&self) -> bool {
+        self.writes.is_empty() && self.step.is_none() && self.key.is_none() && !self.is_probe
     }
 }
 
@@ -106,6 +114,7 @@ impl Batch {
         self.decisions.extend(job.decision.map(|decision| *decision));
         self.writes.extend(job.writes);
         self.steps.extend(job.step.map(|step| *step));
+        self.keys.extend(job.key.map(|key| *key));
         self.sequence = self.sequence.max(job.sequence);
         self.is_probe |= job.is_probe;
     }
@@ -113,9 +122,8 @@ impl Batch {
 
 /// Whether one statement writes it all: then that is the transaction.
 pub(crate) fn is_one_statement(jobs: &[Job]) -> bool {
-    let decides_only = |job: &Job| job.writes.is_empty() && job.step.is_none() && !job.is_probe;
     let decisions = jobs.iter().filter(|job| job.decision.is_some()).count();
-    decisions <= ROWS_MAX && jobs.iter().all(decides_only)
+    decisions <= ROWS_MAX && jobs.iter().all(Job::decides_at_most)
 }
 
 /// The last write of each key.

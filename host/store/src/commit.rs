@@ -157,7 +157,7 @@ fn send(permit: mpsc::Permit<'_, Message>, draft: Draft, sequence: u64) -> Answe
     let Draft { decision, claims, step, held } = draft;
     let (waiter, answer) = Waiter::new(held);
     let writes = claims.into_iter().flat_map(|claim| claim.writes).collect();
-    let job = Job { decision, writes, step, sequence, is_probe: false };
+    let job = Job { decision, writes, step, sequence, ..Job::default() };
     permit.send(Message::Write(job, waiter));
     answer
 }

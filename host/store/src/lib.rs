@@ -17,10 +17,15 @@
 //! - `approvals`: a row for each question to people, which leads to its execution. The approval
 //!   itself is in the execution's body. `asked`: a row for each approver whom a pending approval
 //!   asks now, so that what asks somebody is found without looking at what does not.
+//! - `approval_history`: a row for each approval, appended, never changed, by what it is about:
+//!   subject, action name and resource. It is what policies ask for with `approval-history`, and
+//!   holds what finds the approval; how that stands is in the execution's body.
 //! - `events`: a row for each fact about an execution, appended, never changed: one chain a tenant.
 //!   The body is all of the event but its hash, as canonical JSON, so that whoever can hash text
 //!   can check it. See [`writ_core::chain`].
 //! - `idempotency`: a row for each key that a caller gave to a request.
+//! - `api_keys`: a row for each key that names who calls, with the digest of its secret. A key that
+//!   has ended keeps its row.
 //! - `probes`: always empty, written and emptied in one transaction to see whether writing works.
 //!
 //! # From a commit to the disk
@@ -84,6 +89,7 @@
 //! - The last event of an execution tells the digest of its row's body, and its version. Every event
 //!   tells of an execution that is there. [`Store::verify`] looks whether that is so, and whether
 //!   each chain is whole.
+//! - `approval_history` has one row for each row of `approvals`.
 //! - `asked` has a row for an approver exactly where a pending approval's present stage names them.
 //!
 //! # What a crash leaves
@@ -114,6 +120,7 @@ mod commit;
 mod config;
 mod error;
 mod execution;
+mod keys;
 mod locks;
 mod reader;
 mod shared;

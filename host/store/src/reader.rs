@@ -1,16 +1,19 @@
-//! What evaluations read, as the port that core defines.
+//! What evaluations read, as the ports that core defines.
 
 use std::sync::Arc;
 
+use writ_core::Approval;
 use writ_core::ledger::{Listing, Stored, Usage};
-use writ_core::ports::{Namespace, Page, PortFuture, StorageReader, Unavailable};
+use writ_core::ports::{
+    About, ApprovalReader, Namespace, Page, PortFuture, StorageReader, Unavailable, Window,
+};
 
 use crate::error::Failure;
-use crate::sqlite::storage;
+use crate::sqlite::{history, storage};
 use crate::store::Inner;
 use crate::table::Account;
 
-/// Answers from memory where it can: then the returned future is ready at once.
+/// Answers about storage from memory where it can: then the returned future is ready at once.
 pub(crate) struct Reader(pub(crate) Arc<Inner>);
 
 impl StorageReader for Reader {
@@ -24,6 +27,15 @@ impl StorageReader for Reader {
 
     fn list<'a>(&'a self, namespace: &'a Namespace, page: Page<'a>) -> PortFuture<'a, Listing> {
         Box::pin(async move { self.0.list(namespace, page).await.map_err(told) })
+    }
+}
+
+/// Always reads the database: what is not durable has been asked of nobody.
+impl ApprovalReader for Reader {
+    fn recent<'a>(&'a self, about: &'a About, window: Window) -> PortFuture<'a, Vec<Approval>> {
+        Box::pin(async move {
+            history::recent(&self.0.shared.readers, about, window).await.map_err(told)
+        })
     }
 }
 
@@ -65,6 +77,6 @@ impl Inner {
 }
 
 fn told(failure: Failure) -> Unavailable {
-    tracing::warn!(error = failure.inside(), "storage cannot be read");
+    tracing::warn!(error = failure.inside(), "an evaluation cannot read");
     failure.into()
 }

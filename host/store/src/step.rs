@@ -11,6 +11,7 @@ use crate::error::Failure;
 use crate::execution::{Created, IdempotencyKey};
 use crate::sqlite::approvals::{ApprovalRow, AskedRow};
 use crate::sqlite::executions::ExecutionRow;
+use crate::sqlite::history::HistoryRow;
 use crate::sqlite::idempotency::IdempotencyRow;
 
 /// At which version executions are; one that is not there has none.
@@ -24,6 +25,8 @@ pub(crate) struct Step {
     pub(crate) execution: ExecutionRow,
     /// Approvals that are new or in another state.
     pub(crate) approvals: Vec<ApprovalRow>,
+    /// What new approvals are about.
+    pub(crate) history: Vec<HistoryRow>,
     /// Who is asked from now on.
     pub(crate) asked: Vec<AskedRow>,
     /// Who is asked no more.
@@ -57,6 +60,7 @@ impl Step {
         Self {
             follows: before.map(|before| before.version),
             approvals: ApprovalRow::of_changed(before, next),
+            history: HistoryRow::of_new(before, next),
             asked: is_asked.difference(&was_asked).cloned().collect(),
             unasked: was_asked.difference(&is_asked).cloned().collect(),
             evidence: facts.into_iter().map(evidence).collect(),

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use writ_core::Tenant;
-use writ_core::ports::StorageReader;
+use writ_core::ports::{ApprovalReader, StorageReader};
 
 use crate::batch::{Job, Message, Waiter};
 use crate::config::StoreConfig;
@@ -70,6 +70,11 @@ impl Store {
 
     /// Reads what policies stored.
     pub fn reader(&self) -> Arc<dyn StorageReader> {
+        Arc::new(Reader(self.inner.clone()))
+    }
+
+    /// Reads what people were asked before: only what is durable.
+    pub fn approval_reader(&self) -> Arc<dyn ApprovalReader> {
         Arc::new(Reader(self.inner.clone()))
     }
 
@@ -160,8 +165,12 @@ impl Inner {
     }
 
     async fn ask(&self, is_probe: bool) -> Result<(), Failure> {
+        self.write(Job { is_probe, ..Job::default() }).await
+    }
+
+    /// Makes a job durable that is built on nothing.
+    pub(crate) async fn write(&self, job: Job) -> Result<(), Failure> {
         let (waiter, answered) = Waiter::new(Vec::new());
-        let job = Job { is_probe, ..Job::default() };
         self.messages.send(Message::Write(job, waiter)).await.map_err(|_| Failure::closed())?;
         answered.await.unwrap_or_else(|_| Err(Failure::closed()))
     }

@@ -2,7 +2,7 @@
 //! the last event of each tells.
 //!
 //! What only finds things, and holds nothing itself, is not looked at: which approval belongs to
-//! which execution, whom it asks, and callers' keys.
+//! which execution, what it is about, whom it asks, and callers' keys.
 
 use sqlx::sqlite::SqliteConnection;
 use writ_core::chain::{Breach, Break, Head};

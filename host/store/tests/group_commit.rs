@@ -124,5 +124,5 @@ async fn executions_and_decisions_that_come_at_once_share_one_fsync() {
     tasks.join_all().await;
     assert_eq!((opened.store.stats().decisions, opened.store.stats().batches), (100, 1));
     let verified = opened.store.verify(&"default".parse().unwrap()).await.unwrap();
-    assert_eq!((verified.executions, verified.head.sequence), (100, 200));
+    assert_eq!((verified.executions, verified.head.sequence), (100, 300));
 }

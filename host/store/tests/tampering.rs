@@ -7,15 +7,18 @@ mod opened;
 use std::path::PathBuf;
 
 use conformance::evaluation::{NOW_MS, get, set};
-use conformance::flow::{asking, cancel, claim, grounds, happen, permitted, report, tenant, vote};
+use conformance::flow::{
+    asking, cancel, claim, grounds, happen, permitted, report, request, tenant, vote,
+};
 use opened::Opened;
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 use tokio::runtime::Runtime;
 use writ_core::chain::{Breach, Break};
+use writ_core::ports::{About, Window};
 use writ_core::{Execution, Tenant};
 use writ_store::{Broken, ChangeError, CommitError, Verified, VerifyError};
 
-/// Some executions, of which each has moved. Their events: 1 to 4, 5 to 10, 11 and 12.
+/// Some executions, of which each has moved. Their events: 1 to 5, 6 to 12, 13 to 15.
 async fn moved() -> (Opened, Vec<Execution>) {
     let opened = Opened::new(|_| {}).await;
     let store = &opened.store;
@@ -78,11 +81,11 @@ async fn check_execution(index: usize, sql: &str, broken: impl FnOnce(String) ->
 async fn what_nobody_touched_is_whole() {
     let (opened, executions) = moved().await;
     let verified = verify(&opened).await.unwrap();
-    assert_eq!((verified.head.sequence, verified.executions), (12, executions.len() as u64));
+    assert_eq!((verified.head.sequence, verified.executions), (15, executions.len() as u64));
     let opened = opened.again().await;
     assert_eq!(verify(&opened).await.unwrap(), verified);
     permitted().create(&opened.store).await;
-    assert_eq!(verify(&opened).await.unwrap().head.sequence, 14);
+    assert_eq!(verify(&opened).await.unwrap().head.sequence, 18);
     let nothing = opened.store.verify(&tenant("nobody")).await.unwrap();
     assert_eq!((nothing.head.sequence, nothing.executions), (0, 0));
 }
@@ -90,46 +93,46 @@ async fn what_nobody_touched_is_whole() {
 #[tokio::test]
 async fn a_changed_event_is_found() {
     let event = |sequence| format!("tenant = 'default' AND sequence = {sequence}");
-    let (fifth, first, last) = (event(5), event(1), event(12));
+    let (sixth, first, last) = (event(6), event(1), event(15));
     for (sql, sequence, execution) in [
         // Another fact, another time, a space that changes nothing, another hash, another column.
-        (format!("UPDATE events SET body = replace(body, 'App', 'Ann') WHERE {fifth}"), 5, 1),
+        (format!("UPDATE events SET body = replace(body, 'App', 'Ann') WHERE {sixth}"), 6, 1),
         (
             format!(
                 "UPDATE events SET body = replace(body, '\"at_ms\":4', '\"at_ms\":5') WHERE {last}"
             ),
-            12,
+            15,
             2,
         ),
         (format!("UPDATE events SET body = body || ' ' WHERE {first}"), 1, 0),
-        (format!("UPDATE events SET hash = zeroblob(32) WHERE {last}"), 12, 2),
-        (format!("UPDATE events SET execution = 'x' WHERE {fifth}"), 5, 1),
+        (format!("UPDATE events SET hash = zeroblob(32) WHERE {last}"), 15, 2),
+        (format!("UPDATE events SET execution = 'x' WHERE {sixth}"), 6, 1),
         (format!("UPDATE events SET at_ms = at_ms + 1 WHERE {first}"), 1, 0),
     ] {
         check(&sql, sequence, Breach::Changed, Some(execution)).await;
     }
     for sql in [
-        format!("UPDATE events SET body = '{{}}' WHERE {fifth}"),
-        format!("UPDATE events SET hash = x'00' WHERE {fifth}"),
+        format!("UPDATE events SET body = '{{}}' WHERE {sixth}"),
+        format!("UPDATE events SET hash = x'00' WHERE {sixth}"),
     ] {
-        check(&sql, 5, Breach::Changed, None).await;
+        check(&sql, 6, Breach::Changed, None).await;
     }
 }
 
 #[tokio::test]
 async fn a_removed_event_is_found() {
-    for sequence in [1, 5, 11] {
+    for sequence in [1, 6, 13] {
         let sql = format!("DELETE FROM events WHERE tenant = 'default' AND sequence = {sequence}");
         check(&sql, sequence, Breach::Missing, None).await;
     }
     // The last one leaves no gap, but an execution of which nothing tells how it became so.
-    check_execution(2, "DELETE FROM events WHERE sequence >= 11", |execution| Broken::Untold {
+    check_execution(2, "DELETE FROM events WHERE sequence >= 13", |execution| Broken::Untold {
         execution,
     })
     .await;
-    check_execution(1, "DELETE FROM events WHERE sequence >= 8", |execution| Broken::Changed {
+    check_execution(1, "DELETE FROM events WHERE sequence >= 10", |execution| Broken::Changed {
         execution,
-        sequence: 7,
+        sequence: 9,
     })
     .await;
 }
@@ -137,12 +140,12 @@ async fn a_removed_event_is_found() {
 #[tokio::test]
 async fn events_in_another_order_are_found() {
     let swap = "UPDATE events SET sequence = 100 WHERE tenant = 'default' AND sequence = 2;
-                UPDATE events SET sequence = 2 WHERE tenant = 'default' AND sequence = 5;
-                UPDATE events SET sequence = 5 WHERE tenant = 'default' AND sequence = 100";
+                UPDATE events SET sequence = 2 WHERE tenant = 'default' AND sequence = 6;
+                UPDATE events SET sequence = 6 WHERE tenant = 'default' AND sequence = 100";
     check(swap, 2, Breach::OutOfOrder, Some(1)).await;
-    let again = "INSERT INTO events SELECT tenant, 13, execution, at_ms, body, hash FROM events
-                 WHERE tenant = 'default' AND sequence = 12";
-    check(again, 13, Breach::OutOfOrder, Some(2)).await;
+    let again = "INSERT INTO events SELECT tenant, 16, execution, at_ms, body, hash FROM events
+                 WHERE tenant = 'default' AND sequence = 15";
+    check(again, 16, Breach::OutOfOrder, Some(2)).await;
 }
 
 #[tokio::test]
@@ -156,13 +159,13 @@ async fn a_changed_execution_is_found() {
         "due_at_ms = 1",
     ] {
         check_execution(0, &format!("UPDATE executions SET {column} WHERE {{id}}"), |execution| {
-            Broken::Changed { execution, sequence: 4 }
+            Broken::Changed { execution, sequence: 5 }
         })
         .await;
     }
     check_execution(1, "DELETE FROM executions WHERE {id}", |execution| Broken::Removed {
         execution,
-        sequence: 5,
+        sequence: 6,
     })
     .await;
     let copy = "INSERT INTO executions SELECT tenant, 'new', status, requester, version, due_at_ms,
@@ -197,4 +200,23 @@ async fn a_damaged_execution_is_not_changed_and_others_are() {
     set(&opened.store, "n", "1").await;
     permitted().create(&opened.store).await;
     assert!(!opened.store.stats().is_failing);
+}
+
+#[tokio::test]
+async fn a_history_does_not_leave_out_what_is_damaged() {
+    for sql in [
+        "UPDATE executions SET body = replace(body, '\"approvals\":', '\"others\":')",
+        "UPDATE executions SET body = replace(body, '\"votes\":', '\"others\":')",
+        "UPDATE executions SET body = 'x' || body",
+        "DELETE FROM executions",
+    ] {
+        let (opened, _) = moved().await;
+        let about = About::of(&Tenant::default(), &request());
+        let window = Window { since_ms: 0, limit: 100 };
+        let reader = opened.store.approval_reader();
+        assert_eq!(reader.recent(&about, window).await.unwrap().len(), 1);
+        tamper(&opened, sql).await;
+        let refused = reader.recent(&about, window).await;
+        assert!(refused.is_err(), "{sql}: {refused:?}");
+    }
 }

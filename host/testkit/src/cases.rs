@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use writ_core::ports::{Namespace, StorageReader};
+use writ_core::ports::{ApprovalReader, Namespace, StorageReader};
 use writ_core::{
     Action, DecisionRecord, Digest, Entity, Fault, Json, Limits, PolicyDecision, Request, Tenant,
     Verdict,
@@ -41,6 +41,7 @@ pub async fn check(engine: &Engine, component: &[u8], folder: &Path) {
 struct Run<'a> {
     store: &'a Store,
     reader: Arc<dyn StorageReader>,
+    approvals: Arc<dyn ApprovalReader>,
     namespace: Arc<Namespace>,
 }
 
@@ -48,7 +49,7 @@ impl<'a> Run<'a> {
     fn new(store: &'a Store, number: usize) -> Self {
         let binding = format!("case-{number}").parse().expect("letters and digits are a name");
         let namespace = Arc::new(Namespace { tenant: Tenant::default(), binding });
-        Self { store, reader: store.reader(), namespace }
+        Self { store, reader: store.reader(), approvals: store.approval_reader(), namespace }
     }
 
     async fn case(&self, engine: &Engine, component: &[u8], case: &Case) -> Result<(), String> {
@@ -89,6 +90,7 @@ impl<'a> Run<'a> {
             execution,
             namespace: &self.namespace,
             storage: &self.reader,
+            approvals: &self.approvals,
         };
         let evaluation = image.evaluate(call).await;
         step.expect.check(&told(&evaluation.result))?;

@@ -16,6 +16,7 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 pub struct Client {
     stream: BufReader<TcpStream>,
     address: SocketAddr,
+    key: Option<String>,
 }
 
 /// An answer.
@@ -38,7 +39,19 @@ impl Client {
         let stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
         stream.set_read_timeout(Some(TIMEOUT))?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream: BufReader::new(stream), address })
+        Ok(Self { stream: BufReader::new(stream), address, key: None })
+    }
+
+    /// Sends a key, or another bearer token, with each request from now on.
+    #[must_use]
+    pub fn with_key(self, key: &str) -> Self {
+        Self { key: Some(key.to_owned()), ..self }
+    }
+
+    /// Sends no key from now on.
+    #[must_use]
+    pub fn without_key(self) -> Self {
+        Self { key: None, ..self }
     }
 
     /// `GET`.
@@ -54,15 +67,39 @@ impl Client {
     /// # Errors
     /// Where the connection breaks.
     pub fn post(&mut self, path: &str, body: &str) -> io::Result<Reply> {
-        let head = self.head("POST", path);
+        self.post_with(path, &[], body)
+    }
+
+    /// `POST` of JSON text, with further headers.
+    ///
+    /// # Errors
+    /// Where the connection breaks.
+    pub fn post_with(
+        &mut self,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> io::Result<Reply> {
+        let mut head = self.head("POST", path);
         let length = body.len();
-        let head = format!("{head}Content-Type: application/json\r\nContent-Length: {length}\r\n");
+        head += &format!("Content-Type: application/json\r\nContent-Length: {length}\r\n");
+        head.extend(headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")));
         self.send(&head, body.as_bytes())
     }
 
-    /// The first lines of a request: method, path and `Host`.
+    /// `DELETE`.
+    ///
+    /// # Errors
+    /// Where the connection breaks.
+    pub fn delete(&mut self, path: &str) -> io::Result<Reply> {
+        self.send(&self.head("DELETE", path), b"")
+    }
+
+    /// The first lines of a request: method, path, `Host`, and the key where there is one.
     pub fn head(&self, method: &str, path: &str) -> String {
-        format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n", self.address)
+        let key = self.key.iter().map(|key| format!("Authorization: Bearer {key}\r\n"));
+        let key: String = key.collect();
+        format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n{key}", self.address)
     }
 
     /// Sends a head (without its empty line) and a body, and reads the answer.

@@ -18,6 +18,8 @@ pub struct Writ {
     directory: TempDir,
     child: Child,
     address: SocketAddr,
+    /// The first key, which the server printed when it was first started.
+    key: String,
 }
 
 impl Writ {
@@ -33,8 +35,9 @@ impl Writ {
         }
         std::fs::write(directory.path().join("writ.toml"), config).expect("a file can be written");
         let program = program.as_ref().to_owned();
-        let (child, address) = spawn(&program, directory.path());
-        Self { program, directory, child, address }
+        let Started { child, address, key } = spawn(&program, directory.path());
+        let key = key.unwrap_or_default();
+        Self { program, directory, child, address, key }
     }
 
     /// Where it listens.
@@ -52,12 +55,18 @@ impl Writ {
         self.directory.path()
     }
 
-    /// A new connection to it.
+    /// Its first key, which may do everything; empty where tokens of an issuer are taken instead.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// A new connection to it, which sends its first key.
     ///
     /// # Panics
     /// If it does not listen.
     pub fn client(&self) -> Client {
-        Client::connect(self.address).expect("the server listens")
+        let client = Client::connect(self.address).expect("the server listens");
+        if self.key.is_empty() { client } else { client.with_key(&self.key) }
     }
 
     /// Kills it, as `kill -9` does, and waits until it is gone.
@@ -90,7 +99,8 @@ impl Writ {
     /// # Panics
     /// If it does not start.
     pub fn restart(&mut self) {
-        (self.child, self.address) = spawn(&self.program, self.directory.path());
+        let started = spawn(&self.program, self.directory.path());
+        (self.child, self.address) = (started.child, started.address);
     }
 }
 
@@ -102,7 +112,14 @@ impl Drop for Writ {
     }
 }
 
-fn spawn(program: &Path, directory: &Path) -> (Child, SocketAddr) {
+/// A server that says where it listens.
+struct Started {
+    child: Child,
+    address: SocketAddr,
+    key: Option<String>,
+}
+
+fn spawn(program: &Path, directory: &Path) -> Started {
     let mut child = Command::new(program)
         .args(["serve", "--config", "writ.toml", "--listen", "127.0.0.1:0"])
         .current_dir(directory)
@@ -112,16 +129,19 @@ fn spawn(program: &Path, directory: &Path) -> (Child, SocketAddr) {
         .spawn()
         .expect("the program can be run");
     let told = told(child.stderr.take().expect("it is piped"));
-    let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
-    let address = lines.by_ref().map_while(Result::ok).find_map(|line| address_in(&line));
-    let Some(address) = address else {
+    let lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
+    let mut lines = lines.map_while(Result::ok);
+    let address = lines.find_map(|line| address_in(&line));
+    // The line on keys comes next but one.
+    let key = lines.find_map(|line| line.strip_prefix("keys: ").map(key_in));
+    let Some((address, key)) = address.zip(key) else {
         let status = child.wait().expect("it has ended");
         let told = told.join().expect("reading does not panic");
         panic!("the server did not start: {status}\n{told}");
     };
     // What it prints later is read away, so that it never waits for a reader.
-    thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
-    (child, address)
+    thread::spawn(move || lines.for_each(drop));
+    Started { child, address, key }
 }
 
 /// How much of what a server writes on its standard error is kept, in bytes.
@@ -143,6 +163,12 @@ fn told(stderr: impl Read + Send + 'static) -> JoinHandle<String> {
     })
 }
 
+/// The key in a line, where one is shown.
+fn key_in(line: &str) -> Option<String> {
+    let words = line.split_whitespace();
+    words.into_iter().find(|word| word.starts_with("writ_")).map(str::to_owned)
+}
+
 /// The address in the line that says where the server listens.
 fn address_in(line: &str) -> Option<SocketAddr> {
     let (_, rest) = line.split_once("http://")?;
@@ -160,5 +186,11 @@ mod tests {
         assert_eq!(address_in("listening on http://127.0.0.1:8181"), address);
         assert_eq!(address_in("curl http://127.0.0.1:8181/access/v1/evaluation"), address);
         assert_eq!(address_in("nothing"), None);
+    }
+
+    #[test]
+    fn a_key_is_found_where_one_is_shown() {
+        assert_eq!(key_in("shown here: writ_abc_def"), Some("writ_abc_def".to_owned()));
+        assert_eq!(key_in("2 in use; `writ keys create` makes another"), None);
     }
 }

@@ -14,16 +14,20 @@ use super::question::{Question, Template};
 
 /// The argument that makes the bench a client.
 pub(crate) const ARGUMENT: &str = "__load";
+/// The variable that holds the server's key.
+const KEY: &str = "WRIT_KEY";
 /// What is asked before anything counts.
 const WARM_UP: Duration = Duration::from_millis(200);
 
 /// What is to be asked.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Load {
+pub(crate) struct Load<'a> {
     pub(crate) address: SocketAddr,
     pub(crate) connections: usize,
     pub(crate) question: Question,
     pub(crate) action: &'static str,
+    /// The server's key; empty where it wants none.
+    pub(crate) key: &'a str,
 }
 
 /// What a client saw.
@@ -43,7 +47,7 @@ pub(crate) struct Seen {
 /// A client that runs.
 pub(crate) struct Running(Child);
 
-impl Load {
+impl Load<'_> {
     /// Asks for so long and tells what it saw.
     pub(crate) fn run(self, duration: Duration) -> Seen {
         let mut child = self.start(duration).0;
@@ -61,6 +65,8 @@ impl Load {
         let mut command = Command::new(program);
         command.arg(ARGUMENT).arg(self.address.to_string()).arg(self.connections.to_string());
         command.args([duration.as_millis().to_string(), question, self.action.to_owned()]);
+        // Not as an argument, where every process could read it.
+        command.env(KEY, self.key);
         Running(command.stdout(Stdio::piped()).spawn().expect("a client can be started"))
     }
 }
@@ -126,8 +132,10 @@ struct Asker {
 impl Asker {
     fn new(address: SocketAddr, number: u64, question: Question, action: &str) -> Self {
         let template = Template::new(number, action);
+        let key = std::env::var(KEY).unwrap_or_default();
         let head = format!(
             "POST /access/v1/evaluation HTTP/1.1\r\nHost: {address}\r\n\
+             Authorization: Bearer {key}\r\n\
              Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
             template.as_bytes().len()
         );

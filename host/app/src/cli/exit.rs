@@ -44,7 +44,8 @@ Exit codes:
 Environment (an option goes before its variable):
   WRIT_CONFIG    --config
   WRIT_DATA_DIR  --data-dir
-  WRIT_LISTEN    --listen";
+  WRIT_LISTEN    --listen
+  WRIT_KEY       the key with which commands call a server that `--server` names";
 
 impl Exit {
     /// How `writ eval` ends.

@@ -7,18 +7,23 @@ use std::time::Instant;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use writ_core::Tenant;
 use writ_store::{Store, StoreConfig};
 
 use super::engine;
 use super::exit::{Exit, Failure};
+use super::greeting::Greeting;
 use super::input::ConfigArgs;
 use super::text;
+use crate::auth::{Authenticator, Draft, Issued, Jwt, Keyring};
+use crate::clock::now_ms;
+use crate::config::server::is_local;
 use crate::config::{Config, Environment};
 use crate::http::{App, Guard};
 use crate::memory;
 use crate::policy_set;
 use crate::server::{self, Ended};
-use crate::service::{Records, Service};
+use crate::service::{Executions, Records, Service};
 use crate::telemetry::{Metrics, log};
 
 /// Answer requests over HTTP until the process is told to stop
@@ -26,7 +31,7 @@ use crate::telemetry::{Metrics, log};
 pub(super) struct Args {
     #[command(flatten)]
     config: ConfigArgs,
-    /// Where to listen, on this machine: an IP address and a port; port 0 is any that is free
+    /// Where to listen: an IP address and a port; port 0 is any that is free
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
     /// Print the configuration that would be used, and stop
@@ -50,8 +55,10 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
         () = &mut stop => return Ok(Exit::Permitted),
     };
     let address = listener.local_addr().map_err(Failure::internal)?;
+    let first_key = first_key(&app, address).await?;
     let built_in = args.config.is_built_in(&environment);
-    text::to_stdout(&greeting(address, &config, &app, built_in))?;
+    let greeting = Greeting { address, config: &config, app: &app, first_key, built_in };
+    text::to_stdout(&greeting.text())?;
     memory::give_back();
     let ended = server::run(listener, app, config.server.drain_timeout, stop).await;
     match ended.map_err(|error| Failure::internal(format!("{error:#}")))? {
@@ -77,11 +84,44 @@ async fn open(config: &Config) -> Result<App, Failure> {
     if snapshot.bindings.is_empty() {
         tracing::warn!("no policy is bound: every request is denied, and `/ready` says so");
     }
-    let records = Records::Durable(store);
+    let records = Records::Durable(store.clone());
+    let auth = authenticator(config, &records).await?;
     let service = Service::new(snapshot, config.breaker, records, Arc::new(Metrics::new()));
+    let service = Arc::new(service);
+    let executions = Executions::new(service.clone(), store);
     let server = &config.server;
     let guard = Guard::new(server.listen, &server.allowed_hosts, &server.allowed_origins);
-    Ok(App::new(service, engine, guard, server.body_bytes_max))
+    Ok(App::new(service, executions, engine, guard, auth, server.body_bytes_max))
+}
+
+/// Whoever may call is known by then, or nobody but this machine can.
+async fn authenticator(config: &Config, records: &Records) -> Result<Authenticator, Failure> {
+    let tenant = Tenant::default();
+    let keys = Keyring::open(records.clone(), tenant.clone()).await;
+    let keys = keys.map_err(Failure::internal)?;
+    let listen = config.server.listen;
+    if !is_local(listen) && keys.valid(now_ms()) == 0 && config.jwt.is_none() {
+        return Err(Failure::configuration(format!(
+            "`{listen}` can be reached from other machines, and no caller has a key\n\
+             hint: make one with `writ keys create --name operator --role operator`, or listen on `127.0.0.1:{}`",
+            listen.port()
+        )));
+    }
+    let jwt = match &config.jwt {
+        Some(jwt) => Some(Jwt::open(jwt.clone(), tenant).await.map_err(Failure::configuration)?),
+        None => None,
+    };
+    Ok(Authenticator::new(keys, jwt))
+}
+
+/// The key of whoever starts a host for the first time, on this machine: nobody else could have
+/// one. Made once somebody can be told; not where an issuer says who the operator is.
+async fn first_key(app: &App, address: SocketAddr) -> Result<Option<Issued>, Failure> {
+    let keys = app.auth.keys();
+    if !keys.is_empty() || !is_local(address) || app.auth.issuer().is_some() {
+        return Ok(None);
+    }
+    keys.create(Draft::of_first_key(), now_ms()).await.map(Some).map_err(Failure::internal)
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
@@ -106,34 +146,4 @@ fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
             _ = terminate.recv() => {}
         }
     })
-}
-
-fn greeting(address: SocketAddr, config: &Config, app: &App, built_in: bool) -> String {
-    let bindings: Vec<_> =
-        config.policies.bindings.iter().map(|binding| binding.binding.name.as_str()).collect();
-    let mut text = format!(
-        "writ listens on http://{address}\npolicy set {}: {}\n",
-        app.service.active().digest,
-        text::lines([bindings.join(", ")])
-    );
-    if built_in {
-        text.push_str("\nAn action that goes on:\n");
-        text.push_str(&curl(address, "search_web", r#"{"query":"weather"}"#));
-        text.push_str("\nOne that is denied:\n");
-        text.push_str(&curl(address, "delete_database", "{}"));
-        text.push_str(
-            "\n`writ serve --print-config` prints this policy set, to start your own from.\n",
-        );
-    }
-    text
-}
-
-/// A question, as a line for a shell.
-fn curl(address: SocketAddr, action: &str, properties: &str) -> String {
-    format!(
-        "  curl -s http://{address}/access/v1/evaluation -H 'Content-Type: application/json' -d \
-         '{{\"subject\":{{\"type\":\"agent\",\"id\":\"demo\"}},\
-         \"action\":{{\"name\":\"{action}\",\"properties\":{properties}}},\
-         \"resource\":{{\"type\":\"tool\",\"id\":\"{action}\"}}}}'\n"
-    )
 }

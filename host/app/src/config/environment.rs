@@ -7,6 +7,8 @@ use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 
+use crate::auth::Secret;
+
 /// What the environment says. An option on the command line goes before its variable.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Environment {
@@ -16,16 +18,20 @@ pub struct Environment {
     pub data_directory: Option<PathBuf>,
     /// `WRIT_LISTEN`: where the server listens.
     pub listen: Option<String>,
+    /// `WRIT_KEY`: the key, or token, with which commands call a server.
+    pub key: Option<Secret>,
 }
 
 impl Environment {
     /// Reads it. A variable that is empty counts as absent.
     pub fn read() -> Self {
         let path = |name| variable(name).map(PathBuf::from);
+        let text = |name| variable(name).map(|text| text.to_string_lossy().into_owned());
         Self {
             config: path("WRIT_CONFIG"),
             data_directory: path("WRIT_DATA_DIR"),
-            listen: variable("WRIT_LISTEN").map(|text| text.to_string_lossy().into_owned()),
+            listen: text("WRIT_LISTEN"),
+            key: text("WRIT_KEY").map(Secret::new),
         }
     }
 }

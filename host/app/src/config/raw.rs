@@ -8,6 +8,7 @@ use writ_core::LoadLimits;
 
 use super::EngineBounds;
 use super::document::{Step, at};
+use crate::auth::SigningAlgorithm;
 use crate::breaker::BreakerConfig;
 use crate::policy_set::raw::RawBinding;
 use crate::telemetry::LogConfig;
@@ -20,6 +21,7 @@ pub(super) type Refusal = (Vec<Step>, String);
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(super) struct Config {
     pub(super) server: Server,
+    pub(super) auth: Auth,
     pub(super) store: Store,
     pub(super) cache: Cache,
     pub(super) engine: Engine,
@@ -38,6 +40,34 @@ pub(super) struct Server {
     pub(super) allowed_origins: Vec<String>,
     pub(super) drain_timeout_ms: u64,
     pub(super) body_bytes_max: usize,
+}
+
+/// `[auth]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(super) struct Auth {
+    pub(super) jwt: Option<Jwt>,
+}
+
+/// `[auth.jwt]`
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Jwt {
+    pub(super) issuer: String,
+    pub(super) audience: String,
+    #[serde(default = "Jwt::algorithms")]
+    pub(super) algorithms: Vec<SigningAlgorithm>,
+    pub(super) jwks_url: Option<String>,
+    pub(super) jwks_file: Option<String>,
+    #[serde(default = "Jwt::person_claim")]
+    pub(super) person_claim: String,
+    #[serde(default = "Jwt::roles_claim")]
+    pub(super) roles_claim: String,
+    #[serde(default = "Jwt::groups_claim")]
+    pub(super) groups_claim: String,
+    pub(super) tenant_claim: Option<String>,
+    #[serde(default = "Jwt::refresh_min_ms")]
+    pub(super) refresh_min_ms: u64,
 }
 
 /// `[store]`
@@ -83,6 +113,28 @@ impl Default for Server {
             drain_timeout_ms: 10_000,
             body_bytes_max: 1 << 20,
         }
+    }
+}
+
+impl Jwt {
+    fn algorithms() -> Vec<SigningAlgorithm> {
+        SigningAlgorithm::DEFAULT.into()
+    }
+
+    fn person_claim() -> String {
+        "sub".into()
+    }
+
+    fn roles_claim() -> String {
+        "writ_roles".into()
+    }
+
+    fn groups_claim() -> String {
+        "groups".into()
+    }
+
+    fn refresh_min_ms() -> u64 {
+        10_000
     }
 }
 

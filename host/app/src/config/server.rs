@@ -10,7 +10,8 @@ use super::raw;
 /// `[server]`, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerConfig {
-    /// Where it listens: an address of this machine alone.
+    /// Where it listens. Where other machines can reach that, callers must be able to have a key
+    /// or a token.
     pub listen: SocketAddr,
     /// Values of `Host` that are answered beside the address itself and `localhost`.
     pub allowed_hosts: Vec<String>,
@@ -61,42 +62,47 @@ fn is_origin(text: &str) -> bool {
     host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '@', '?', '#', ' ', '*']))
 }
 
-/// An address to listen on. Until callers can be told apart by keys, only this machine may call.
+/// An address to listen on.
 ///
 /// # Errors
-/// Where the text is no address, or no loopback address.
+/// Where the text is none.
 pub fn address(text: &str) -> Result<SocketAddr, InvalidAddress> {
-    let address: SocketAddr = text.parse().map_err(|_| InvalidAddress::Syntax(text.to_owned()))?;
-    match address.ip().to_canonical().is_loopback() {
-        true => Ok(address),
-        false => Err(InvalidAddress::NotLoopback(address)),
-    }
+    text.parse().map_err(|_| InvalidAddress(text.to_owned()))
 }
 
-/// The server does not listen there.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidAddress {
-    /// Not an address and a port.
-    #[error(
-        "`{0}` is no address to listen on\nhint: write an IP address and a port, such as `127.0.0.1:8181` or `[::1]:8181`"
-    )]
-    Syntax(String),
-    /// Other machines could reach it.
-    #[error("`{0}` can be reached from other machines, and callers have no keys yet: Writ listens on loopback only\nhint: use `127.0.0.1:{port}`, and let a proxy on this machine admit others", port = .0.port())]
-    NotLoopback(SocketAddr),
+/// Whether only this machine can reach an address.
+pub fn is_local(address: SocketAddr) -> bool {
+    address.ip().to_canonical().is_loopback()
 }
+
+/// Not an address and a port.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is no address to listen on\nhint: write an IP address and a port, such as `127.0.0.1:8181` or `[::1]:8181`"
+)]
+pub struct InvalidAddress(String);
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn only_loopback_is_listened_on() {
-        for text in ["127.0.0.1:0", "127.8.8.8:1", "[::1]:8181", "[::ffff:127.0.0.1]:1"] {
+    fn an_address_is_an_ip_and_a_port() {
+        for text in ["127.0.0.1:0", "[::1]:8181", "0.0.0.0:8181", "10.0.0.1:80"] {
             assert!(address(text).is_ok(), "{text}");
         }
-        for text in ["0.0.0.0:8181", "[::]:1", "10.0.0.1:80", "localhost:8181", "127.0.0.1"] {
+        for text in ["localhost:8181", "127.0.0.1", "", ":80"] {
             assert!(address(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_loopback_is_local() {
+        for text in ["127.0.0.1:0", "127.8.8.8:1", "[::1]:8181", "[::ffff:127.0.0.1]:1"] {
+            assert!(is_local(address(text).unwrap()), "{text}");
+        }
+        for text in ["0.0.0.0:8181", "[::]:1", "10.0.0.1:80", "[::ffff:10.0.0.1]:1"] {
+            assert!(!is_local(address(text).unwrap()), "{text}");
         }
     }
 }

@@ -17,6 +17,7 @@ use super::problem::{Problem, ProblemCode};
 use super::reply::{DecisionReply, DecisionsReply, ok};
 use super::wire::{EvaluationBody, EvaluationsBody, ItemBody, Semantic};
 use super::{App, REQUEST_ID, body};
+use crate::auth::Caller;
 use crate::service::{Active, Answer, Meta, Undecided};
 use crate::telemetry::TraceContext;
 
@@ -29,7 +30,7 @@ pub const ITEMS_MAX: usize = 256;
 
 /// Decides one question.
 #[utoipa::path(
-    post, path = EVALUATION, tag = "authzen", operation_id = "evaluate",
+    post, path = EVALUATION, tag = "authzen", operation_id = "evaluate", security(("bearer" = [])),
     params(("X-Request-ID" = Option<String>, Header, description = "Echoed; at most 256 bytes.")),
     request_body = EvaluationBody,
     responses(
@@ -39,19 +40,20 @@ pub const ITEMS_MAX: usize = 256;
 )]
 pub async fn evaluation(
     State(app): State<Arc<App>>,
+    caller: Caller,
     request: HttpRequest<Body>,
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     let body = body::read(&parts.headers, body, app.body_bytes_max).await?;
     let question = json::read::<EvaluationBody>(&body)?.into_request();
     let active = app.service.active();
-    let answer = app.service.decide(&active, question, meta(&parts.headers)).await?;
+    let answer = app.service.decide(&active, question, meta(&caller, &parts.headers)).await?;
     Ok(ok(&DecisionReply::decided(&answer)))
 }
 
 /// Decides several questions.
 #[utoipa::path(
-    post, path = EVALUATIONS, tag = "authzen", operation_id = "evaluateSeveral",
+    post, path = EVALUATIONS, tag = "authzen", operation_id = "evaluateSeveral", security(("bearer" = [])),
     params(("X-Request-ID" = Option<String>, Header, description = "Echoed; at most 256 bytes.")),
     request_body = EvaluationsBody,
     responses(
@@ -61,13 +63,14 @@ pub async fn evaluation(
 )]
 pub async fn evaluations(
     State(app): State<Arc<App>>,
+    caller: Caller,
     request: HttpRequest<Body>,
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     let body = body::read(&parts.headers, body, app.body_bytes_max).await?;
     let mut several = json::read::<EvaluationsBody>(&body)?;
     let defaults = several.take_defaults();
-    let meta = meta(&parts.headers);
+    let meta = meta(&caller, &parts.headers);
     let active = app.service.active();
     if several.evaluations.is_empty() {
         let question = defaults.into_request(&ItemBody::default(), "").map_err(Problem::field)?;
@@ -132,9 +135,10 @@ impl Batch<'_> {
     }
 }
 
-fn meta(headers: &HeaderMap) -> Meta {
+pub(super) fn meta(caller: &Caller, headers: &HeaderMap) -> Meta {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     Meta {
+        caller: Some(caller.principal().clone()),
         request_id: text(REQUEST_ID.as_str()).map(str::to_owned),
         trace: headers.get("traceparent").and_then(|value| TraceContext::parse(value.as_bytes())),
     }

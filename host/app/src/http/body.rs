@@ -1,17 +1,42 @@
 //! Reading a request's body: announced as plain JSON in UTF-8, whole, and not too large.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
 
 use super::problem::{Problem, ProblemCode};
+use super::{App, json};
 
 /// How long a client may take to send a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A body as it was sent and read, and its headers.
+pub struct Sent<T> {
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The text.
+    pub text: Bytes,
+    /// What it says.
+    pub body: T,
+}
+
+impl<T: DeserializeOwned> FromRequest<Arc<App>> for Sent<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        let text = read(&parts.headers, body, app.body_bytes_max).await?;
+        let body = json::read(&text)?;
+        Ok(Self { headers: parts.headers, text, body })
+    }
+}
 
 /// The body's bytes.
 ///

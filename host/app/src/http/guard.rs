@@ -1,8 +1,8 @@
-//! Who may call: checks of `Host` and `Origin` against lists of names.
+//! By which name and from where this host may be called: `Host` and `Origin` against lists.
 //!
 //! A page that a browser on this machine shows could otherwise reach a server on loopback, under
-//! its own name by DNS rebinding or from another origin (security.md, rule 20). This does not tell
-//! callers apart: there are no keys yet.
+//! its own name by DNS rebinding or from another origin (security.md, rule 20). Who calls is
+//! told elsewhere: see [`crate::auth`].
 //!
 //! A header that is there twice could mean one thing to a proxy in front and another here, so it
 //! means nothing.

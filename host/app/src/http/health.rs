@@ -133,29 +133,37 @@ impl IntoResponse for Health {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::{Authenticator, Keyring};
     use crate::breaker::BreakerConfig;
     use crate::http::{Guard, router};
     use crate::policy_set::Snapshot;
-    use crate::service::Service;
+    use crate::service::{Executions, Service};
     use axum::body::Body;
     use axum::http::Request;
     use http_body_util::BodyExt;
+    use tempfile::TempDir;
     use tower::ServiceExt;
     use writ_engine::{CompilerCommand, Engine, EngineConfig};
+    use writ_store::{Store, StoreConfig};
 
     /// An app without policies, so that one check fails whatever the stage.
-    fn app() -> Arc<App> {
+    async fn app(directory: &TempDir) -> Arc<App> {
         let compiler = CompilerCommand { program: "unused".into(), args: Vec::new() };
         let engine = Engine::new(EngineConfig::new(compiler)).unwrap();
         let records = Records::Ephemeral(Default::default());
+        let keys = Keyring::open(records.clone(), Default::default()).await.unwrap();
         let service = Service::new(
             Snapshot::new(vec![]),
             BreakerConfig::default(),
             records,
             Default::default(),
         );
+        let service = Arc::new(service);
+        let store = Store::open(StoreConfig::new(directory.path())).await.unwrap();
+        let executions = Executions::new(service.clone(), store);
         let guard = Guard::new("127.0.0.1:1".parse().unwrap(), &[], &[]);
-        Arc::new(App::new(service, engine, guard, 1_024))
+        let auth = Authenticator::new(keys, None);
+        Arc::new(App::new(service, executions, engine, guard, auth, 1_024))
     }
 
     async fn check(app: &Arc<App>, path: &str, status: u16, failing: &[&str]) {
@@ -175,7 +183,8 @@ mod tests {
 
     #[tokio::test]
     async fn each_stage_is_told_with_the_check_that_fails() {
-        let app = app();
+        let directory = tempfile::tempdir().unwrap();
+        let app = app(&directory).await;
         check(&app, "/health", 200, &[]).await;
         check(&app, "/health/startup", 503, &["server"]).await;
         check(&app, "/ready", 503, &["server", "policies"]).await;

@@ -14,10 +14,10 @@ use writ_store::StoreStats;
 
 /// Every metric, as Prometheus reads it.
 #[utoipa::path(
-    get, path = "/metrics", tag = "telemetry", operation_id = "metrics",
+    get, path = "/metrics", tag = "telemetry", operation_id = "metrics", security(("bearer" = [])),
     responses(
         (status = 200, body = String, content_type = "text/plain", description = "Prometheus text format 0.0.4."),
-        super::openapi::NameErrors,
+        super::openapi::CallerErrors,
     ),
 )]
 pub async fn page(State(app): State<Arc<App>>) -> Response {

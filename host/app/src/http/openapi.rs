@@ -7,13 +7,14 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use serde::Serialize;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
-use utoipa::{IntoResponses, OpenApi, ToSchema};
+use utoipa::{IntoResponses, Modify, OpenApi, ToSchema};
 
 use super::App;
 use super::problem::{ProblemBody, ProblemCode};
 use super::reply::{DecisionReply, DecisionsReply};
-use super::{authzen, discovery, health, metrics, wire};
+use super::{approvals, authzen, discovery, events, executions, health, keys, metrics, wire};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -26,21 +27,58 @@ use super::{authzen, discovery, health, metrics, wire};
         authzen::evaluation,
         authzen::evaluations,
         discovery::configuration,
+        executions::create::create,
+        executions::read::list,
+        executions::read::one,
+        executions::read::events,
+        executions::carry::claim,
+        executions::carry::report,
+        executions::carry::cancel,
+        executions::carry::resolve,
+        approvals::list,
+        approvals::one,
+        approvals::decide,
+        events::stream,
+        events::verification,
         health::live,
         health::ready,
         health::ready_below_health,
         health::startup,
+        keys::create,
+        keys::list,
+        keys::revoke,
         metrics::page,
         page,
     ),
     components(schemas(ProblemBody<'static>, wire::ItemBody)),
     tags(
         (name = "authzen", description = "OpenID AuthZEN Authorization API 1.0"),
+        (name = "executions", description = "Actions that are decided, agreed to by people, and carried out once"),
+        (name = "approvals", description = "What people are asked"),
+        (name = "events", description = "What happens, as evidence"),
         (name = "health", description = "For orchestrators"),
+        (name = "keys", description = "For operators: who may call"),
         (name = "telemetry", description = "For operators"),
     ),
+    modifiers(&Bearer),
 )]
 struct Document;
+
+/// How callers say who they are.
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some(
+                "A key of this host (`writ_…`), or a token of an issuer that it trusts.",
+            ))
+            .build();
+        let components = openapi.components.get_or_insert_default();
+        components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
+    }
+}
 
 /// The whole description.
 pub fn document() -> utoipa::openapi::OpenApi {
@@ -72,8 +110,23 @@ pub enum OneOrSeveral<'a> {
 /// Problems of a caller: headers that cannot be used, a name or an origin that is not known.
 pub struct NameErrors;
 
+/// Problems of a caller that is not known, or may not.
+pub struct CallerErrors;
+
+/// Problems of a change to keys.
+pub struct KeyErrors;
+
 /// Problems of a question.
 pub struct DecisionErrors;
+
+/// Problems of reading executions and approvals.
+pub struct SeenErrors;
+
+/// Problems of a change to an execution.
+pub struct ExecutionErrors;
+
+/// Problems of an answer to an approval.
+pub struct AnswerErrors;
 
 impl IntoResponses for NameErrors {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
@@ -85,22 +138,85 @@ impl IntoResponses for NameErrors {
     }
 }
 
-impl IntoResponses for DecisionErrors {
+impl IntoResponses for CallerErrors {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        problems(&[
-            ProblemCode::MalformedJson,
-            ProblemCode::InvalidRequest,
-            ProblemCode::HeaderInvalid,
-            ProblemCode::ContentType,
-            ProblemCode::BodyUnreadable,
-            ProblemCode::BodyTimeout,
-            ProblemCode::BodyTooLarge,
-            ProblemCode::OriginNotAllowed,
-            ProblemCode::HostNotAllowed,
-            ProblemCode::StorageUnavailable,
-        ])
+        problems(&CALLER)
     }
 }
+
+impl IntoResponses for KeyErrors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let mut responses = DecisionErrors::responses();
+        responses.extend(problems(&[ProblemCode::NotFound, ProblemCode::TooManyKeys]));
+        responses
+    }
+}
+
+impl IntoResponses for DecisionErrors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        problems(&[&CALLER[..], &BODY].concat())
+    }
+}
+
+impl IntoResponses for SeenErrors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let own = [
+            ProblemCode::InvalidRequest,
+            ProblemCode::NoSuchExecution,
+            ProblemCode::StorageUnavailable,
+        ];
+        problems(&[&CALLER[..], &own].concat())
+    }
+}
+
+impl IntoResponses for ExecutionErrors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let own = [
+            ProblemCode::NoSuchExecution,
+            ProblemCode::NotNow,
+            ProblemCode::TooLate,
+            ProblemCode::ActionChanged,
+            ProblemCode::DecidedOtherwise,
+            ProblemCode::WrongPermit,
+            ProblemCode::KeyReused,
+        ];
+        problems(&[&CALLER[..], &BODY, &own].concat())
+    }
+}
+
+impl IntoResponses for AnswerErrors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let own = [
+            ProblemCode::NoSuchExecution,
+            ProblemCode::ApprovalEnded,
+            ProblemCode::NotAnApprover,
+            ProblemCode::SelfApproval,
+            ProblemCode::ReasonRequired,
+            ProblemCode::Changed,
+        ];
+        problems(&[&CALLER[..], &BODY, &own].concat())
+    }
+}
+
+/// What any caller of a route that is not public may be told.
+const CALLER: [ProblemCode; 5] = [
+    ProblemCode::HeaderInvalid,
+    ProblemCode::Unauthenticated,
+    ProblemCode::Forbidden,
+    ProblemCode::OriginNotAllowed,
+    ProblemCode::HostNotAllowed,
+];
+
+/// What whoever sends a body may be told besides.
+const BODY: [ProblemCode; 7] = [
+    ProblemCode::MalformedJson,
+    ProblemCode::InvalidRequest,
+    ProblemCode::ContentType,
+    ProblemCode::BodyUnreadable,
+    ProblemCode::BodyTimeout,
+    ProblemCode::BodyTooLarge,
+    ProblemCode::StorageUnavailable,
+];
 
 /// Declares problems, one response a status.
 fn problems(codes: &[ProblemCode]) -> BTreeMap<String, RefOr<Response>> {

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::access::CHALLENGE;
 use super::json::{BodyError, FieldError};
 
 /// The media type of problem details.
@@ -55,16 +56,46 @@ problem_codes! {
     BodyTimeout = "body-timeout", REQUEST_TIMEOUT, "the body took too long to arrive";
     /// The body is larger than the host takes.
     BodyTooLarge = "body-too-large", PAYLOAD_TOO_LARGE, "the body is larger than this host takes";
+    /// No token came, or one that names nobody.
+    Unauthenticated = "unauthenticated", UNAUTHORIZED, "it is not known who calls";
+    /// The caller has none of the roles that may.
+    Forbidden = "forbidden", FORBIDDEN, "the caller may not do this";
     /// The `Origin` is not one of those that may call.
     OriginNotAllowed = "origin-not-allowed", FORBIDDEN, "this origin may not call this host";
+    /// There is none, or none that the caller may see.
+    NoSuchExecution = "no-such-execution", NOT_FOUND, "there is no execution or approval of this id";
+    /// Its state does not let it happen.
+    NotNow = "not-now", CONFLICT, "the execution's state does not let this happen";
+    /// Nobody began in time.
+    TooLate = "too-late", CONFLICT, "the permission to begin has run out";
+    /// What is to begin is not what was allowed.
+    ActionChanged = "action-changed", CONFLICT, "what is to begin is not what was allowed";
+    /// Policies were asked again before it began, and do not let it.
+    DecidedOtherwise = "decided-otherwise", CONFLICT, "policies were asked again, and do not let it begin";
+    /// The approval has ended.
+    ApprovalEnded = "approval-ended", CONFLICT, "the approval has ended";
+    /// The permit is another claim's.
+    WrongPermit = "wrong-permit", FORBIDDEN, "the permit is not the one of this execution";
+    /// They are not asked.
+    NotAnApprover = "not-an-approver", FORBIDDEN, "the caller is not asked";
+    /// They ask themselves.
+    SelfApproval = "self-approval", FORBIDDEN, "nobody decides about their own action";
+    /// The approval asks for a reason.
+    ReasonRequired = "reason-required", UNPROCESSABLE_ENTITY, "the answer must give a reason";
+    /// The key was used for another request.
+    KeyReused = "idempotency-key-reused", UNPROCESSABLE_ENTITY, "the idempotency key was used for another request";
+    /// The caller has seen an earlier version.
+    Changed = "changed", PRECONDITION_FAILED, "it has changed since the caller read it";
     /// No such resource.
     NotFound = "not-found", NOT_FOUND, "there is nothing at this path";
     /// Another method is wanted.
     MethodNotAllowed = "method-not-allowed", METHOD_NOT_ALLOWED, "this path takes another method";
+    /// There are as many keys as the host keeps.
+    TooManyKeys = "too-many-keys", CONFLICT, "this host keeps no more keys";
     /// The `Host` is not one of this host's names.
     HostNotAllowed = "host-not-allowed", MISDIRECTED_REQUEST, "this host does not answer to this name";
-    /// The decision could not be stored, so it is not given.
-    StorageUnavailable = "storage-unavailable", SERVICE_UNAVAILABLE, "the decision could not be stored";
+    /// Something could not be stored, so it did not happen.
+    StorageUnavailable = "storage-unavailable", SERVICE_UNAVAILABLE, "the store cannot keep this now";
     /// The host itself failed.
     Internal = "internal", INTERNAL_SERVER_ERROR, "the host failed";
 }
@@ -161,7 +192,12 @@ impl From<BodyError> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let body = serde_json::to_vec(&self.body()).expect("strings and a number are always JSON");
-        (self.code.status(), [(header::CONTENT_TYPE, CONTENT_TYPE)], body).into_response()
+        let mut response =
+            (self.code.status(), [(header::CONTENT_TYPE, CONTENT_TYPE)], body).into_response();
+        if self.code == ProblemCode::Unauthenticated {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, CHALLENGE);
+        }
+        response
     }
 }
 

@@ -1,5 +1,6 @@
 //! What callers are answered: an AuthZEN decision, and in its `context` who decided and why.
 
+use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -105,7 +106,7 @@ struct PolicyReply<'a> {
 /// What people must agree to.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Requirement)]
-struct RequirementReply<'a> {
+pub struct RequirementReply<'a> {
     /// The binding whose policy asks for it.
     #[schema(value_type = String)]
     binding: &'a BindingName,
@@ -137,7 +138,7 @@ struct StageReply<'a> {
 /// The action that may go on.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AmendedAction)]
-struct ActionReply<'a> {
+pub struct ActionReply<'a> {
     name: &'a str,
     #[schema(value_type = Object)]
     properties: &'a RawValue,
@@ -156,7 +157,10 @@ impl<'a> DecisionReply<'a> {
             code: answer.outcome.code(),
             reason: answer.reason(),
             policies: answer.policies.iter().map(PolicyReply::new).collect(),
-            requirements: requirements.iter().map(RequirementReply::new).collect(),
+            requirements: requirements
+                .iter()
+                .map(|(binding, requirement)| RequirementReply::new(binding, requirement))
+                .collect(),
             action: answer.amended.as_ref().map(ActionReply::new),
         };
         Self { decision: answer.permits(), context: ContextReply::Decided(context) }
@@ -193,7 +197,8 @@ impl<'a> PolicyReply<'a> {
 }
 
 impl<'a> RequirementReply<'a> {
-    fn new((binding, requirement): &'a (BindingName, Requirement)) -> Self {
+    /// What people must agree to, as a binding's policy asks for it.
+    pub fn new(binding: &'a BindingName, requirement: &'a Requirement) -> Self {
         Self {
             binding,
             title: &requirement.title,
@@ -217,20 +222,26 @@ impl<'a> StageReply<'a> {
 }
 
 impl<'a> ActionReply<'a> {
-    fn new(action: &'a Action) -> Self {
+    /// An action.
+    pub fn new(action: &'a Action) -> Self {
         Self { name: &action.name, properties: raw(&action.properties) }
     }
 }
 
 /// The text as it is, without building its value.
-fn raw(json: &Json) -> &RawValue {
+pub(super) fn raw(json: &Json) -> &RawValue {
     serde_json::from_str(json.as_str()).expect("canonical text is JSON")
 }
 
 /// Answers 200 with a JSON body.
 pub fn ok(body: &impl Serialize) -> Response {
+    json(StatusCode::OK, body)
+}
+
+/// Answers with a JSON body.
+pub fn json(status: StatusCode, body: &impl Serialize) -> Response {
     let mut bytes = Vec::with_capacity(1_024);
     serde_json::to_writer(&mut bytes, body).expect("replies are always JSON");
     const JSON: HeaderValue = HeaderValue::from_static("application/json");
-    ([(CONTENT_TYPE, JSON)], bytes).into_response()
+    (status, [(CONTENT_TYPE, JSON)], bytes).into_response()
 }

@@ -198,7 +198,8 @@ impl EntityBody {
 }
 
 impl ActionBody {
-    fn into_action(self) -> Action {
+    /// The action, as core knows it.
+    pub fn into_action(self) -> Action {
         Action { name: self.name.0, properties: self.properties.0 }
     }
 }

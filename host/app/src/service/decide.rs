@@ -2,19 +2,19 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use uuid::Uuid;
 use writ_core::combine::Denial;
 use writ_core::ports::Namespace;
-use writ_core::{DecisionRecord, Fault, FaultCode, Ledger, Outcome, PolicyRecord, Request};
+use writ_core::{DecisionRecord, Fault, FaultCode, Outcome, PolicyRecord, Principal, Request};
 use writ_engine::Execution;
-use writ_store::{CommitError, Failure};
 
 use super::contention::Held;
-use super::records::Keeping;
+use super::keep::{Attempt, Keep};
 use super::round::{Asked, Round};
 use super::{Active, Answer, Service, Undecided};
+use crate::clock::now_ms;
 use crate::telemetry::TraceContext;
 
 /// How often a decision is evaluated before it is given up.
@@ -25,6 +25,8 @@ const OPTIMISTIC_ROUNDS: usize = 2;
 /// What belongs to a request and is not decided upon.
 #[derive(Clone, Debug, Default)]
 pub struct Meta {
+    /// Who asks; nobody where a command decides.
+    pub caller: Option<Arc<Principal>>,
     /// The caller's `X-Request-ID`.
     pub request_id: Option<String>,
     /// The trace that the request is part of.
@@ -32,21 +34,13 @@ pub struct Meta {
 }
 
 /// One request on its way to a decision.
-struct Deciding<'a> {
+pub(super) struct Deciding<'a> {
     service: &'a Service,
     asked: Asked<'a>,
+    /// The decision's id.
+    id: String,
     meta: Meta,
     start: Instant,
-}
-
-type Ledgers = Vec<(Arc<Namespace>, Ledger)>;
-
-/// What became of a round.
-enum Submitted {
-    /// It waits for the disk.
-    Accepted(Keeping),
-    /// What was read in these namespaces has changed.
-    Conflict(Vec<Arc<Namespace>>),
 }
 
 impl Service {
@@ -63,19 +57,41 @@ impl Service {
         request: Request,
         meta: Meta,
     ) -> Result<Answer, Undecided> {
-        let start = Instant::now();
+        let id = Uuid::now_v7().to_string();
         let execution = Arc::new(Execution {
-            id: Uuid::now_v7().to_string(),
+            id: id.clone(),
             tenant: active.tenant.clone(),
             received_at_ms: now_ms(),
         });
-        let asked = Asked { active, execution: &execution, digest: request.digest() };
-        Deciding { service: self, asked, meta, start }.run(request).await
+        let deciding = Deciding::new(self, active, &execution, id, &request, meta);
+        let (round, keeping) = deciding.until_kept(request, &self.records).await?;
+        match Attempt::of(&deciding.id, keeping.kept().await)? {
+            Attempt::Kept(()) => Ok(deciding.decided(round)),
+            Attempt::Conflict(_) => Err(deciding.impossible()),
+        }
     }
 }
 
-impl Deciding<'_> {
-    async fn run(self, mut request: Request) -> Result<Answer, Undecided> {
+impl<'a> Deciding<'a> {
+    /// A request that is asked for the first time, or again for the same execution.
+    pub(super) fn new(
+        service: &'a Service,
+        active: &'a Active,
+        execution: &'a Arc<Execution>,
+        id: String,
+        request: &Request,
+        meta: Meta,
+    ) -> Self {
+        let asked = Asked { active, execution, digest: request.digest() };
+        Self { service, asked, id, meta, start: Instant::now() }
+    }
+
+    /// Evaluates until what was decided is kept: at most [`ROUNDS_MAX`] times, then denies.
+    pub(super) async fn until_kept<K: Keep>(
+        &self,
+        mut request: Request,
+        keeper: &K,
+    ) -> Result<(Round, K::Kept), K::Error> {
         let properties = request.action.properties.clone();
         let mut contended = BTreeSet::new();
         let mut policies = Vec::new();
@@ -85,13 +101,13 @@ impl Deciding<'_> {
                 _ => self.service.contention.hold(&contended).await,
             };
             let mut round = self.service.round(self.asked, request).await;
-            let ledgers = std::mem::take(&mut round.ledgers);
-            let submitted = self.submit(&round, ledgers).await?;
+            let record = self.record(&round);
+            let attempt = keeper.keep(&mut round, record).await?;
             // Others read what was accepted: they need not wait for the disk.
             drop(turns);
-            match submitted {
-                Submitted::Accepted(keeping) => return self.answer(round, keeping).await,
-                Submitted::Conflict(namespaces) => contended.extend(namespaces),
+            match attempt {
+                Attempt::Kept(kept) => return Ok((round, kept)),
+                Attempt::Conflict(namespaces) => contended.extend(namespaces),
             }
             self.service.metrics.storage_conflicts.inc();
             policies = round.policies;
@@ -99,29 +115,14 @@ impl Deciding<'_> {
             request = round.request;
             request.action.properties = properties.clone();
         }
-        self.give_up(request, policies, &contended).await
-    }
-
-    async fn submit(&self, round: &Round, ledgers: Ledgers) -> Result<Submitted, Undecided> {
-        match self.service.records.accept(self.record(round), ledgers).await {
-            Ok(keeping) => Ok(Submitted::Accepted(keeping)),
-            Err(CommitError::Conflict(namespaces)) => Ok(Submitted::Conflict(namespaces)),
-            Err(CommitError::Unavailable(failure)) => Err(self.not_kept(&failure)),
-        }
-    }
-
-    fn not_kept(&self, failure: &Failure) -> Undecided {
-        let decision = self.asked.execution.id.as_str();
-        let detail = failure.inside();
-        tracing::error!(decision, detail, "a decision is not given, because {failure}");
-        Undecided::StorageUnavailable
+        self.give_up(request, policies, &contended, keeper).await
     }
 
     fn record(&self, round: &Round) -> DecisionRecord {
         let (subject, action, resource) = DecisionRecord::parties(&round.request);
         let Asked { active, execution, digest } = self.asked;
         DecisionRecord {
-            id: execution.id.clone(),
+            id: self.id.clone(),
             tenant: execution.tenant.clone(),
             received_at_ms: execution.received_at_ms,
             request_id: self.meta.request_id.clone(),
@@ -136,28 +137,21 @@ impl Deciding<'_> {
         }
     }
 
-    /// The answer, once the decision is durable.
-    async fn answer(&self, round: Round, keeping: Keeping) -> Result<Answer, Undecided> {
-        match keeping.kept().await {
-            Ok(()) => Ok(self.decided(round)),
-            Err(CommitError::Unavailable(failure)) => Err(self.not_kept(&failure)),
-            Err(CommitError::Conflict(_)) => Err(self.impossible()),
-        }
-    }
-
-    fn decided(&self, round: Round) -> Answer {
+    /// Counts and tells what was decided, once it is durable.
+    pub(super) fn decided(&self, round: Round) -> Answer {
         let Round { outcome, request, policies, .. } = round;
         let action = request.action;
         self.service.metrics.decided(&action.name, &outcome, self.start.elapsed());
         tracing::debug!(
-            decision = self.asked.execution.id.as_str(),
+            decision = self.id,
+            caller = self.meta.caller.as_ref().map(|caller| caller.person.as_str()),
             request = self.meta.request_id.as_deref(),
             trace = self.meta.trace.as_ref().map(TraceContext::trace_id),
             outcome = outcome.code(),
             "decided"
         );
         Answer {
-            id: self.asked.execution.id.clone(),
+            id: self.id.clone(),
             policy_set: self.asked.active.digest,
             amended: matches!(outcome, Outcome::Amended).then_some(action),
             outcome,
@@ -166,16 +160,17 @@ impl Deciding<'_> {
     }
 
     /// Denies what could not be decided, because others kept changing what its policies read.
-    async fn give_up(
+    async fn give_up<K: Keep>(
         &self,
         request: Request,
         mut policies: Vec<PolicyRecord>,
         contended: &BTreeSet<Arc<Namespace>>,
-    ) -> Result<Answer, Undecided> {
+        keeper: &K,
+    ) -> Result<(Round, K::Kept), K::Error> {
         let text = "other requests kept changing what the policy had read";
         let fault = Fault::new(FaultCode::StorageConflict, text);
         self.service.metrics.faulted(&fault);
-        let decision = self.asked.execution.id.as_str();
+        let decision = self.id.as_str();
         tracing::warn!(decision, "denied: others changed the same storage {ROUNDS_MAX} times");
         let is_contended = |record: &PolicyRecord| {
             contended.iter().any(|namespace| namespace.binding == record.binding)
@@ -186,22 +181,17 @@ impl Deciding<'_> {
             record.fault = Some(fault.code);
         }
         let faults = contended.iter().map(|namespace| (namespace.binding.clone(), fault.code));
-        let outcome = Outcome::Denied(Denial::ByFault(faults.collect()));
-        let round = Round { outcome, request, policies, ledgers: Vec::new() };
-        match self.submit(&round, Vec::new()).await? {
-            Submitted::Accepted(keeping) => self.answer(round, keeping).await,
-            Submitted::Conflict(_) => Err(self.impossible()),
+        let mut round = Round::denied(Denial::ByFault(faults.collect()), request, policies);
+        let record = self.record(&round);
+        match keeper.keep(&mut round, record).await? {
+            Attempt::Kept(kept) => Ok((round, kept)),
+            Attempt::Conflict(_) => Err(self.impossible().into()),
         }
     }
 
     fn impossible(&self) -> Undecided {
-        let decision = self.asked.execution.id.as_str();
+        let decision = self.id.as_str();
         tracing::error!(decision, "the store found a conflict where there can be none");
         Undecided::StorageUnavailable
     }
-}
-
-fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.expect("the clock is set to a time after 1970").as_millis() as u64
 }

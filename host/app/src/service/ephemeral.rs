@@ -5,9 +5,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use writ_core::Ledger;
 use writ_core::ledger::{Listing, Stored, Usage};
-use writ_core::ports::{Namespace, Page, PortFuture, StorageReader};
+use writ_core::ports::{About, ApprovalReader, Namespace, Page, PortFuture, StorageReader, Window};
+use writ_core::{Approval, Ledger};
 
 /// Storage in memory. Clones share it.
 #[derive(Clone, Debug, Default)]
@@ -110,6 +110,13 @@ impl StorageReader for Ephemeral {
     fn list<'a>(&'a self, namespace: &'a Namespace, page: Page<'a>) -> PortFuture<'a, Listing> {
         let listing = self.with(namespace, |space| space.list(page));
         Box::pin(async move { Ok(listing) })
+    }
+}
+
+/// Nobody is asked where nothing lasts until they answer.
+impl ApprovalReader for Ephemeral {
+    fn recent<'a>(&'a self, _: &'a About, _: Window) -> PortFuture<'a, Vec<Approval>> {
+        Box::pin(async { Ok(Vec::new()) })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use writ_core::ports::{Namespace, StorageReader};
+use writ_core::ports::{ApprovalReader, Namespace, StorageReader};
 use writ_core::{DecisionRecord, Ledger};
 use writ_store::{Accepted, CommitError, Store};
 
@@ -22,6 +22,14 @@ impl Records {
     pub fn reader(&self) -> Arc<dyn StorageReader> {
         match self {
             Self::Durable(store) => store.reader(),
+            Self::Ephemeral(memory) => Arc::new(memory.clone()),
+        }
+    }
+
+    /// Reads what people were asked before.
+    pub fn approval_reader(&self) -> Arc<dyn ApprovalReader> {
+        match self {
+            Self::Durable(store) => store.approval_reader(),
             Self::Ephemeral(memory) => Arc::new(memory.clone()),
         }
     }
@@ -64,5 +72,75 @@ impl Keeping {
             Self::Disk(accepted) => accepted.durable().await,
             Self::Done => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use writ_core::execution::{Asking, Event, Ruling};
+    use writ_core::ports::{About, Window};
+    use writ_core::{
+        Action, Approval, Disposition, Entity, Execution, Json, Request, Requirement, Stage, Tenant,
+    };
+    use writ_store::{Created, StoreConfig};
+
+    use super::*;
+
+    fn request() -> Request {
+        let entity = |kind: &str| Entity {
+            kind: kind.into(),
+            id: "1".into(),
+            properties: Json::empty_object(),
+        };
+        Request {
+            subject: entity("agent"),
+            action: Action { name: "pay".into(), properties: Json::empty_object() },
+            resource: entity("account"),
+            context: Json::empty_object(),
+        }
+    }
+
+    /// An execution that waits for Ann.
+    fn asking() -> Created {
+        let stage = Stage {
+            approvers: vec!["user:ann".into()],
+            quorum: 1,
+            expires_after_seconds: 60,
+            on_expiry: Disposition::Deny,
+        };
+        let requirement = Requirement {
+            title: "Pay".into(),
+            reason: String::new(),
+            stages: vec![stage],
+            allow_self_approval: false,
+            reason_required: false,
+        };
+        let binding = "review".parse().unwrap();
+        let asking = Asking { approval: "a1".into(), binding, requirement };
+        let (tenant, requester) = (Tenant::default(), "app".parse().unwrap());
+        let received =
+            Execution::received("e1".into(), tenant, requester, request(), 60_000, 1_000);
+        let (ruling, at_ms) = (Ruling::Asked(vec![asking]), 1_000);
+        let decided = Event::Decided { decision: "d1".into(), ruling, request: request(), at_ms };
+        let transition = received.apply(decided).unwrap();
+        let (execution, facts) = (transition.next, transition.facts);
+        Created { execution, facts, at_ms, idempotency: None }
+    }
+
+    async fn recent(records: &Records) -> Vec<Approval> {
+        let about = About::of(&Tenant::default(), &request());
+        let window = Window { since_ms: 0, limit: 100 };
+        records.approval_reader().recent(&about, window).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_people_were_asked_is_read_where_decisions_are_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(StoreConfig::new(directory.path().join("data"))).await.unwrap();
+        let created = asking();
+        let approvals = created.execution.approvals.clone();
+        store.create(created, None).await.unwrap();
+        assert_eq!(recent(&Records::Durable(store)).await, approvals);
+        assert_eq!(recent(&Records::Ephemeral(Ephemeral::default())).await, []);
     }
 }

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use writ_core::combine::Denial;
 use writ_core::ports::Namespace;
 use writ_core::{
     Commit, Digest, Fault, FaultCode, Json, Ledger, Mode, Outcome, PolicyDecision, PolicyRecord,
@@ -16,6 +17,9 @@ use super::Service;
 use super::active::{Active, ActiveBinding, end_of};
 use crate::breaker::End;
 
+/// What was read and is to be written, by namespace.
+pub(super) type Ledgers = Vec<(Arc<Namespace>, Ledger)>;
+
 /// What one round gave.
 pub(super) struct Round {
     /// What was decided.
@@ -24,8 +28,7 @@ pub(super) struct Round {
     pub request: Request,
     /// What each policy said.
     pub policies: Vec<PolicyRecord>,
-    /// What must still be so when the decision is kept, and what is then to be written.
-    pub ledgers: Vec<(Arc<Namespace>, Ledger)>,
+    staged: Vec<Staged>,
 }
 
 /// What stays the same from round to round.
@@ -74,8 +77,7 @@ impl Service {
             }
         }
         let (outcome, request) = verdicts.combine();
-        let ledgers = staged.into_iter().filter_map(|staged| staged.settle(&outcome)).collect();
-        Round { outcome, request, policies, ledgers }
+        Round { outcome, request, policies, staged }
     }
 
     async fn evaluate(
@@ -102,6 +104,7 @@ impl Service {
             execution: asked.execution,
             namespace: &binding.namespace,
             storage: &self.reader,
+            approvals: &self.approvals,
         };
         let evaluation = binding.bound.image.evaluate(call).await;
         let end = match &evaluation.result {
@@ -138,12 +141,26 @@ impl Service {
     }
 }
 
+impl Round {
+    /// Nobody could be asked to any end: what is denied in place of a decision.
+    pub(super) fn denied(denial: Denial, request: Request, policies: Vec<PolicyRecord>) -> Self {
+        Self { outcome: Outcome::Denied(denial), request, policies, staged: Vec::new() }
+    }
+
+    /// What must still be so when the decision is kept, and what is then to be written. `goes_on`
+    /// tells whether the action may.
+    pub(super) fn take_ledgers(&mut self, goes_on: bool) -> Ledgers {
+        let staged = std::mem::take(&mut self.staged);
+        staged.into_iter().filter_map(|staged| staged.settle(goes_on)).collect()
+    }
+}
+
 impl Staged {
     /// The ledger as it is to be committed: reads always count, writes only where they are kept.
-    fn settle(mut self, outcome: &Outcome) -> Option<(Arc<Namespace>, Ledger)> {
+    fn settle(mut self, goes_on: bool) -> Option<(Arc<Namespace>, Ledger)> {
         let kept = match self.commit {
             Commit::Always => true,
-            Commit::OnPermit => outcome.permits(),
+            Commit::OnPermit => goes_on,
         };
         if !kept || self.faulted {
             self.ledger.discard_writes();

@@ -28,8 +28,6 @@ fn ballot(voter: &str, choice: Choice, at_ms: u64) -> Ballot {
     Ballot { voter: person(voter), groups: BTreeSet::new(), choice, reason: None, at_ms }
 }
 
-use std::collections::BTreeSet;
-
 fn two_of_three() -> Approval {
     opened(requirement(vec![stage(&["user:ann", "user:bob", "user:cid"], 2, Disposition::Deny)]))
 }

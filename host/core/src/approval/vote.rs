@@ -143,6 +143,11 @@ impl Vote {
     }
 }
 
+/// Whether a stage names a person, or one of their groups.
+pub(super) fn names(stage: &Stage, person: &Person, groups: &BTreeSet<Person>) -> bool {
+    Named::by(&stage.approvers, person, groups).is_named()
+}
+
 /// How a list of approvers names somebody.
 struct Named {
     as_user: bool,

@@ -8,8 +8,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use writ_core::ledger::{Listing, Stored, Usage};
-use writ_core::ports::{Namespace, Page, PortFuture, StorageReader};
-use writ_core::{Action, Digest, Entity, Fault, Json, Limits, Request};
+use writ_core::ports::{About, ApprovalReader, Namespace, Page, PortFuture, StorageReader, Window};
+use writ_core::{Action, Approval, Digest, Entity, Fault, Json, Limits, Request};
 use writ_engine::{Call, CompilerCommand, Engine, EngineConfig, Evaluation, Execution, Image};
 use writ_testkit::guests;
 
@@ -35,6 +35,7 @@ pub(crate) struct Bench {
     execution: Arc<Execution>,
     namespace: Arc<Namespace>,
     storage: Arc<dyn StorageReader>,
+    approvals: Arc<dyn ApprovalReader>,
 }
 
 impl Bench {
@@ -70,6 +71,7 @@ impl Bench {
                 binding: "bench".parse().expect("a name"),
             }),
             storage: Arc::new(storage),
+            approvals: Arc::new(Memory::default()),
         }
     }
 
@@ -105,6 +107,7 @@ impl Bench {
             execution: &self.execution,
             namespace: &self.namespace,
             storage: &self.storage,
+            approvals: &self.approvals,
         };
         self.runtime.block_on(image.evaluate(call))
     }
@@ -170,5 +173,11 @@ impl StorageReader for Memory {
 
     fn list<'a>(&'a self, _: &'a Namespace, _: Page<'a>) -> PortFuture<'a, Listing> {
         Box::pin(async { Ok(Listing::default()) })
+    }
+}
+
+impl ApprovalReader for Memory {
+    fn recent<'a>(&'a self, _: &'a About, _: Window) -> PortFuture<'a, Vec<Approval>> {
+        Box::pin(async { Ok(Vec::new()) })
     }
 }

@@ -36,11 +36,6 @@ impl Compiled {
             code_bytes: code.len(),
         })
     }
-
-    /// Whether the component could call anything: types alone offer no function.
-    pub(crate) fn calls_host(&self) -> bool {
-        self.imports.iter().any(|import| !import.starts_with("writ:host/types@"))
-    }
 }
 
 /// Turns bytes into code that this process runs.

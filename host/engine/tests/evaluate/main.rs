@@ -2,6 +2,7 @@
 //! remembering only what asked the host nothing. Guests are the starter policies as committed.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod approvals;
 mod faults;
 #[path = "../load/guests.rs"]
 #[allow(dead_code, reason = "shared with the tests of loading, which need more of it")]
@@ -12,8 +13,10 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use writ_core::ledger::{Listing, Stored, Usage};
-use writ_core::ports::{Namespace, Page, PortFuture, StorageReader, Unavailable};
-use writ_core::{Action, Entity, FaultCode, Json, Limits, Request, Tenant};
+use writ_core::ports::{
+    About, ApprovalReader, Namespace, Page, PortFuture, StorageReader, Unavailable, Window,
+};
+use writ_core::{Action, Approval, Entity, FaultCode, Json, Limits, Request, Tenant};
 use writ_engine::{Call, CompilerCommand, Engine, EngineConfig, Evaluation, Execution, Image};
 
 /// A store in which nothing is, or that does not answer.
@@ -38,6 +41,12 @@ impl StorageReader for Nothing {
     }
 
     fn list<'a>(&'a self, _: &'a Namespace, _: Page<'a>) -> PortFuture<'a, Listing> {
+        self.answer()
+    }
+}
+
+impl ApprovalReader for Nothing {
+    fn recent<'a>(&'a self, _: &'a About, _: Window) -> PortFuture<'a, Vec<Approval>> {
         self.answer()
     }
 }
@@ -88,21 +97,34 @@ async fn evaluate(
     request: &Request,
     store: impl StorageReader + 'static,
 ) -> Evaluation {
+    evaluate_with(image, request, store, ANSWERS).await
+}
+
+async fn evaluate_with(
+    image: &Image,
+    request: &Request,
+    store: impl StorageReader + 'static,
+    history: impl ApprovalReader + 'static,
+) -> Evaluation {
     let tenant = Tenant::default();
     let namespace = Namespace { tenant: tenant.clone(), binding: "b".parse().unwrap() };
-    let execution = Execution { id: "e1".into(), tenant, received_at_ms: 1_000 };
+    let execution = Execution { id: "e1".into(), tenant, received_at_ms: NOW_MS };
     let storage: Arc<dyn StorageReader> = Arc::new(store);
+    let approvals: Arc<dyn ApprovalReader> = Arc::new(history);
     let call = Call {
         request,
         request_digest: &request.digest(),
         execution: &Arc::new(execution),
         namespace: &Arc::new(namespace),
         storage: &storage,
+        approvals: &approvals,
     };
     image.evaluate(call).await
 }
 
 const ANSWERS: Nothing = Nothing { answers: true };
+/// When requests are received.
+const NOW_MS: u64 = 10_000;
 
 #[tokio::test]
 async fn the_same_request_burns_the_same_fuel_on_any_engine() {

@@ -103,6 +103,16 @@ impl Store {
         events::page(&self.inner.shared.readers, tenant, execution, after, limit).await
     }
 
+    /// The place of a tenant's last event in its chain; 0 where there is none.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn last_sequence(&self, tenant: &Tenant) -> Result<u64, StoreError> {
+        let mut reader = self.inner.shared.readers.acquire().await.map_err(Failure::from)?;
+        let head = events::head(&mut reader, tenant).await.map_err(Failure::from)?;
+        Ok(head.sequence)
+    }
+
     /// A count of durable events of all tenants, since the store was opened. It grows once they can
     /// be read: wait for it to change, then ask for what is new.
     pub fn changes(&self) -> watch::Receiver<u64> {

@@ -3,7 +3,7 @@
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Row as _};
 
-use super::{approvals, audit, events, executions, idempotency};
+use super::{approvals, audit, events, executions, history, idempotency};
 
 async fn tables() -> SqliteConnection {
     let mut connection = SqliteConnectOptions::new().in_memory(true).connect().await.unwrap();
@@ -60,6 +60,17 @@ async fn each_query_uses_its_index() {
         (
             approvals::ASKING,
             &["SEARCH asked USING PRIMARY KEY (tenant=? AND approver=? AND approval<?)"],
+        ),
+        (
+            history::RECENT,
+            &[
+                "SEARCH approval_history USING PRIMARY KEY (tenant=? AND subject_type=? \
+                 AND subject_id=? AND action=? AND resource_type=? AND resource_id=? \
+                 AND opened_at_ms>?)",
+                "CORRELATED SCALAR SUBQUERY 1",
+                "SEARCH {by_id} (tenant=? AND id=?)",
+                "SCAN asked VIRTUAL TABLE INDEX 3:",
+            ],
         ),
         (events::HEAD, &["SEARCH events USING INDEX sqlite_autoindex_events_1 (tenant=?)"]),
         (

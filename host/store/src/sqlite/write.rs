@@ -4,7 +4,9 @@ use sqlx::sqlite::SqliteConnection;
 use writ_core::ChainedEvent;
 
 use crate::batch::{Batch, Job, newest};
-use crate::sqlite::{approvals, decisions, events, executions, health, idempotency, storage};
+use crate::sqlite::{
+    approvals, decisions, events, executions, health, history, idempotency, keys, storage,
+};
 use crate::step::{Step, Versions};
 
 /// Every statement that writes.
@@ -14,6 +16,7 @@ pub(crate) struct Statements {
     storage: storage::Apply,
     executions: executions::Apply,
     approvals: approvals::Apply,
+    history: history::Insert,
     events: events::Insert,
     idempotency: idempotency::Insert,
 }
@@ -25,6 +28,7 @@ impl Statements {
             storage: storage::Apply::new(),
             executions: executions::Apply::new(),
             approvals: approvals::Apply::new(),
+            history: history::Insert::new(),
             events: events::Insert::new(),
             idempotency: idempotency::Insert::new(),
         }
@@ -63,6 +67,7 @@ impl Statements {
             self.write_steps(connection, batch.steps).await?;
         }
         self.events.execute(connection, events).await?;
+        keys::apply(connection, batch.keys).await?;
         if batch.is_probe {
             health::probe(connection).await?;
         }
@@ -76,16 +81,18 @@ impl Statements {
     ) -> Result<(), sqlx::Error> {
         let mut executions = Vec::with_capacity(steps.len());
         let (mut approvals, mut asked, mut unasked) = (Vec::new(), Vec::new(), Vec::new());
-        let mut keys = Vec::new();
+        let (mut history, mut keys) = (Vec::new(), Vec::new());
         for step in steps {
             executions.push(step.execution);
             approvals.extend(step.approvals);
+            history.extend(step.history);
             asked.extend(step.asked);
             unasked.extend(step.unasked);
             keys.extend(step.idempotency);
         }
         self.executions.execute(connection, executions).await?;
         self.approvals.execute(connection, approvals, asked, unasked).await?;
+        self.history.execute(connection, history).await?;
         self.idempotency.execute(connection, keys).await
     }
 }

@@ -17,14 +17,19 @@ pub async fn events_tell_what_has_happened(store: &Store) {
     let asked = asking(&[&["user:ann"]]).create(store).await;
     let other = permitted().create(store).await;
     let allowed = happen(store, &asked, vote(&asked, "ann")).await.unwrap();
-    let first = ["execution.received", "execution.awaiting-approval", "approval.asked"];
-    let second = ["execution.received", "execution.allowed"];
+    let first = [
+        "execution.received",
+        "execution.decided",
+        "execution.awaiting-approval",
+        "approval.asked",
+    ];
+    let second = ["execution.received", "execution.decided", "execution.allowed"];
     let third = ["approval.voted", "approval.ended", "execution.allowed"];
     assert_eq!(facts(store, None).await, [&first[..], &second, &third].concat());
     assert_eq!(facts(store, Some(&asked.id)).await, [&first[..], &third].concat());
     assert_eq!(facts(store, Some(&other.id)).await, second);
-    let last = store.events_page(&Tenant::default(), None, 7, 10).await.unwrap().remove(0);
-    assert_eq!((last.sequence, last.version, &last.execution), (8, 2, &allowed.id));
+    let last = store.events_page(&Tenant::default(), None, 9, 10).await.unwrap().remove(0);
+    assert_eq!((last.sequence, last.version, &last.execution), (10, 2, &allowed.id));
     assert_eq!(last.state, Digest::of(allowed.canonical()));
     let page = store.events_page(&Tenant::default(), None, 2, 3).await.unwrap();
     assert_eq!(page.iter().map(|event| event.sequence).collect::<Vec<_>>(), [3, 4, 5]);
@@ -46,9 +51,9 @@ pub async fn each_tenant_has_a_chain_without_a_gap(store: &Store) {
         let mut verifier = Verifier::new(tenant(name));
         let events = store.events_page(&tenant(name), None, 0, 1_000).await.unwrap();
         events.iter().for_each(|event| verifier.take(event).unwrap());
-        assert_eq!(events.len(), 16 * 4);
+        assert_eq!(events.len(), 16 * 5);
         let Head { sequence, hash, .. } = verifier.head();
-        assert_eq!((*sequence, *hash), (64, events.last().unwrap().hash));
+        assert_eq!((*sequence, *hash), (80, events.last().unwrap().hash));
     }
 }
 
@@ -59,7 +64,7 @@ pub async fn whoever_watches_is_told_of_events_that_can_be_read(store: &Store) {
         let store = store.clone();
         async move {
             let mut last = 0;
-            while last < 8 {
+            while last < 12 {
                 changes.changed().await.unwrap();
                 let told = *changes.borrow_and_update() - seen;
                 let page = store.events_page(&Tenant::default(), None, last, 10).await.unwrap();

@@ -38,6 +38,8 @@ pub fn request() -> Request {
 pub struct Flow {
     pub tenant: Tenant,
     pub requester: Person,
+    pub request: Request,
+    pub at_ms: u64,
     pub ruling: Ruling,
     pub key: Option<IdempotencyKey>,
 }
@@ -47,6 +49,8 @@ pub fn permitted() -> Flow {
     Flow {
         tenant: Tenant::default(),
         requester: person("App"),
+        request: request(),
+        at_ms: NOW_MS,
         ruling: Ruling::Permitted,
         key: None,
     }
@@ -54,27 +58,39 @@ pub fn permitted() -> Flow {
 
 /// Waits for the approval of these, one stage after the other.
 pub fn asking(stages: &[&[&str]]) -> Flow {
+    let binding = "review".parse().unwrap();
+    let asking = Asking { approval: next_id(), binding, requirement: requirement(stages) };
+    Flow { ruling: Ruling::Asked(vec![asking]), ..permitted() }
+}
+
+/// One approval in each stage, within a minute.
+pub fn requirement(stages: &[&[&str]]) -> Requirement {
     let stage = |approvers: &&[&str]| Stage {
         approvers: approvers.iter().map(|approver| (*approver).to_owned()).collect(),
         quorum: 1,
         expires_after_seconds: 60,
         on_expiry: Disposition::Escalate,
     };
-    let requirement = Requirement {
+    Requirement {
         title: "Pay to X".into(),
         reason: String::new(),
         stages: stages.iter().map(stage).collect(),
         allow_self_approval: false,
         reason_required: false,
-    };
-    let binding = "review".parse().unwrap();
-    let ruling = Ruling::Asked(vec![Asking { approval: next_id(), binding, requirement }]);
-    Flow { ruling, ..permitted() }
+    }
 }
 
 impl Flow {
     pub fn of(self, tenant: &str, requester: &str) -> Self {
         Self { tenant: tenant.parse().unwrap(), requester: person(requester), ..self }
+    }
+
+    pub fn about(self, request: Request) -> Self {
+        Self { request, ..self }
+    }
+
+    pub fn at(self, at_ms: u64) -> Self {
+        Self { at_ms, ..self }
     }
 
     pub fn with_key(self, key: &str, body: &str) -> Self {
@@ -84,13 +100,13 @@ impl Flow {
     }
 
     pub fn created(self) -> Created {
-        let Self { tenant, requester, ruling, key } = self;
+        let Self { tenant, requester, request, at_ms, ruling, key } = self;
         let received =
-            Execution::received(next_id(), tenant, requester, request(), 300_000, NOW_MS);
-        let decided = Event::Decided { ruling, request: request(), at_ms: NOW_MS };
+            Execution::received(next_id(), tenant, requester, request.clone(), 300_000, at_ms);
+        let decided = Event::Decided { decision: next_id(), ruling, request, at_ms };
         let transition = received.apply(decided).unwrap();
         let (execution, facts) = (transition.next, transition.facts);
-        Created { execution, facts, at_ms: NOW_MS, idempotency: key }
+        Created { execution, facts, at_ms, idempotency: key }
     }
 
     /// Creates it, without grounds, and returns it as it was kept.

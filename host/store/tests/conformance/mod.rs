@@ -12,6 +12,7 @@ pub mod events;
 pub mod executions;
 pub mod expiry;
 pub mod flow;
+pub mod history;
 pub mod listing;
 pub mod quotas;
 
@@ -60,6 +61,12 @@ macro_rules! conformance_tests {
             expiry: what_was_swept_is_as_if_it_never_was,
             expiry: sweeping_spares_what_an_evaluation_may_still_have_seen,
             expiry: sweeping_frees_the_quota,
+            history: a_history_is_of_what_was_asked_newest_first,
+            history: a_history_has_a_beginning_and_a_length,
+            history: a_history_is_about_one_thing,
+            history: a_history_does_not_look_at_arguments,
+            history: a_history_tells_how_approvals_stand,
+            history: a_history_has_each_approval_of_an_execution,
             listing: a_listing_has_what_was_committed_in_byte_order,
             listing: a_listing_pages_through_a_prefix,
             listing: a_listing_is_in_conflict_with_a_new_key,

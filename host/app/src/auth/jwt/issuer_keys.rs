@@ -1,0 +1,277 @@
+//! The public keys of an issuer: read when the host starts, and again when they may have changed.
+//!
+//! They are read again when a token names a key that is not known, so that an issuer can change its
+//! keys at any time, and when they are old, so that a key that it withdrew is forgotten. However
+//! many tokens come, the issuer is asked at most once within a time that the operator sets.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, PublicKeyUse};
+use jsonwebtoken::{Algorithm, DecodingKey};
+use reqwest::{Client, Url};
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::Instant;
+
+use super::{JwtConfig, JwtError, KeySource};
+use crate::config::root::Root;
+use crate::outbound;
+
+/// How long keys are used without asking whether they have changed.
+const FRESH: Duration = Duration::from_secs(600);
+/// How long keys are used where the issuer cannot be asked.
+const USED_MAX: Duration = Duration::from_secs(86_400);
+/// How long the issuer may take to answer.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// How large a set of keys may be, in bytes. A key has less than a kilobyte, but may bring the
+/// certificates that it comes with.
+const BYTES_MAX: u64 = 1 << 20;
+/// How many keys of a set are used: issuers have two or three.
+const KEYS_MAX: usize = 100;
+
+/// The keys of an issuer.
+pub(super) struct IssuerKeys {
+    source: Source,
+    refresh_min: Duration,
+    known: ArcSwap<Known>,
+    // The turn to ask the issuer, and when it was last asked. Held while it answers: whoever
+    // needs a key that is not known waits for the same answer.
+    asked: Mutex<Option<Instant>>,
+}
+
+enum Source {
+    Url(Client, Url),
+    File(Arc<Root>, String),
+}
+
+/// What the issuer last published.
+#[derive(Default)]
+struct Known {
+    keys: Vec<IssuerKey>,
+    /// None where it never answered.
+    since: Option<Instant>,
+}
+
+struct IssuerKey {
+    id: Option<String>,
+    /// What it may be used with.
+    algorithms: Vec<Algorithm>,
+    key: Arc<DecodingKey>,
+}
+
+/// A JWK Set, whose keys are read one by one: one of a kind that is not known spoils no other.
+#[derive(Deserialize)]
+struct Set {
+    keys: Vec<Value>,
+}
+
+impl IssuerKeys {
+    pub(super) async fn open(config: &JwtConfig) -> Result<Self, JwtError> {
+        let source = match &config.keys {
+            KeySource::Url(url) => Source::Url(outbound::client(url, TIMEOUT)?, url.clone()),
+            KeySource::File(root, name) => Source::File(root.clone(), name.clone()),
+        };
+        let known = match (source.read().await, &source) {
+            (Ok(known), _) => known,
+            (Err(error), Source::File(..)) => return Err(error),
+            (Err(error), Source::Url(..)) => {
+                told(&error);
+                Known::default()
+            }
+        };
+        Ok(Self {
+            source,
+            refresh_min: config.refresh_min,
+            known: ArcSwap::from_pointee(known),
+            asked: Mutex::new(Some(Instant::now())),
+        })
+    }
+
+    /// The key of an id that may be used with an algorithm. Without an id, the only such key.
+    pub(super) async fn find(
+        &self,
+        id: Option<&str>,
+        algorithm: Algorithm,
+    ) -> Option<Arc<DecodingKey>> {
+        let known = self.known.load_full();
+        match known.find(id, algorithm) {
+            Some(key) if known.is_younger_than(FRESH) => return Some(key),
+            // Whoever can do without an answer does not wait for another's.
+            Some(_) => {
+                if let Ok(turn) = self.asked.try_lock() {
+                    self.refresh(turn).await;
+                }
+            }
+            None => self.refresh(self.asked.lock().await).await,
+        }
+        let known = self.known.load_full();
+        known.find(id, algorithm).filter(|_| known.is_younger_than(USED_MAX))
+    }
+
+    async fn refresh(&self, mut asked: MutexGuard<'_, Option<Instant>>) {
+        if asked.is_some_and(|last| last.elapsed() < self.refresh_min) {
+            return;
+        }
+        *asked = Some(Instant::now());
+        match self.source.read().await {
+            Ok(known) => self.known.store(Arc::new(known)),
+            Err(error) => told(&error),
+        }
+    }
+}
+
+fn told(error: &JwtError) {
+    tracing::error!(%error, "the keys of the issuer of tokens are not known");
+}
+
+impl Source {
+    async fn read(&self) -> Result<Known, JwtError> {
+        let bytes = match self {
+            Self::Url(client, url) => fetch(client, url).await?,
+            Self::File(root, name) => root.read(name, BYTES_MAX)?,
+        };
+        let set: Set = serde_json::from_slice(&bytes)?;
+        let keys = set.keys.into_iter().filter_map(IssuerKey::read).take(KEYS_MAX).collect();
+        Ok(Known { keys, since: Some(Instant::now()) })
+    }
+}
+
+async fn fetch(client: &Client, url: &Url) -> Result<Vec<u8>, JwtError> {
+    let mut response = client.get(url.clone()).send().await?;
+    if !response.status().is_success() {
+        return Err(JwtError::Status(response.status()));
+    }
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        bytes.extend_from_slice(&chunk);
+        if bytes.len() as u64 > BYTES_MAX {
+            return Err(JwtError::TooLarge(BYTES_MAX));
+        }
+    }
+    Ok(bytes)
+}
+
+impl Known {
+    fn find(&self, id: Option<&str>, algorithm: Algorithm) -> Option<Arc<DecodingKey>> {
+        let named = |key: &&IssuerKey| id.is_none() || key.id.as_deref() == id;
+        let fitting = |key: &&IssuerKey| key.algorithms.contains(&algorithm);
+        let mut found = self.keys.iter().filter(named).filter(fitting);
+        let first = found.next()?;
+        found.next().is_none().then(|| first.key.clone())
+    }
+
+    fn is_younger_than(&self, age: Duration) -> bool {
+        self.since.is_some_and(|since| since.elapsed() < age)
+    }
+}
+
+impl IssuerKey {
+    /// None where it is no public key for signatures.
+    fn read(value: Value) -> Option<Self> {
+        let jwk: Jwk = serde_json::from_value(value).ok()?;
+        if !matches!(jwk.common.public_key_use, None | Some(PublicKeyUse::Signature)) {
+            return None;
+        }
+        let mut algorithms = algorithms(&jwk.algorithm);
+        if let Some(only) = jwk.common.key_algorithm {
+            let only = Algorithm::try_from(only).ok()?;
+            algorithms.retain(|algorithm| *algorithm == only);
+        }
+        let key = Arc::new(DecodingKey::from_jwk(&jwk).ok()?);
+        Some(Self { id: jwk.common.key_id, algorithms, key })
+    }
+}
+
+/// What a key may be used with. A shared secret is no key of an issuer's set.
+fn algorithms(key: &AlgorithmParameters) -> Vec<Algorithm> {
+    use Algorithm::{ES256, ES384, EdDSA, PS256, PS384, PS512, RS256, RS384, RS512};
+    match key {
+        AlgorithmParameters::RSA(_) => vec![RS256, RS384, RS512, PS256, PS384, PS512],
+        AlgorithmParameters::EllipticCurve(key) => match key.curve {
+            EllipticCurve::P256 => vec![ES256],
+            EllipticCurve::P384 => vec![ES384],
+            _ => Vec::new(),
+        },
+        AlgorithmParameters::OctetKeyPair(key) => match key.curve {
+            EllipticCurve::Ed25519 => vec![EdDSA],
+            _ => Vec::new(),
+        },
+        // The type may get others.
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::{ClaimNames, SigningAlgorithm};
+    use serde_json::json;
+    use std::path::Path;
+    use tokio::time::advance;
+
+    /// Publishes a key (of RFC 8037, appendix A.2) under an id.
+    fn publish(directory: &Path, id: &str) {
+        let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+        let key = json!({"kty": "OKP", "crv": "Ed25519", "kid": id, "x": x});
+        std::fs::write(directory.join("keys"), json!({"keys": [key]}).to_string()).unwrap();
+    }
+
+    async fn open(directory: &Path) -> IssuerKeys {
+        let root = Arc::new(Root::open(directory).unwrap());
+        let name = String::new;
+        let claims = ClaimNames { person: name(), roles: name(), groups: name(), tenant: None };
+        let config = JwtConfig {
+            issuer: name(),
+            audience: name(),
+            algorithms: SigningAlgorithm::DEFAULT.into(),
+            keys: KeySource::File(root, "keys".into()),
+            claims,
+            refresh_min: Duration::from_secs(10),
+        };
+        IssuerKeys::open(&config).await.unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_that_was_withdrawn_is_forgotten_in_time() {
+        let directory = tempfile::tempdir().unwrap();
+        publish(directory.path(), "old");
+        let keys = open(directory.path()).await;
+        let knows = async |id| keys.find(Some(id), Algorithm::EdDSA).await.is_some();
+        publish(directory.path(), "new");
+        advance(FRESH - Duration::from_secs(1)).await;
+        assert!(knows("old").await);
+        advance(Duration::from_secs(2)).await;
+        assert!(!knows("old").await);
+        assert!(knows("new").await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn keys_outlive_their_issuer_by_a_day_at_most() {
+        let directory = tempfile::tempdir().unwrap();
+        publish(directory.path(), "a");
+        let keys = open(directory.path()).await;
+        let knows = async |id| keys.find(Some(id), Algorithm::EdDSA).await.is_some();
+        std::fs::remove_file(directory.path().join("keys")).unwrap();
+        advance(USED_MAX - Duration::from_secs(1)).await;
+        assert!(knows("a").await);
+        advance(Duration::from_secs(2)).await;
+        assert!(!knows("a").await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_that_is_not_known_is_looked_for_once_in_a_while() {
+        let directory = tempfile::tempdir().unwrap();
+        publish(directory.path(), "a");
+        let keys = open(directory.path()).await;
+        let knows = async |id| keys.find(Some(id), Algorithm::EdDSA).await.is_some();
+        publish(directory.path(), "b");
+        advance(Duration::from_secs(9)).await;
+        assert!(!knows("b").await);
+        advance(Duration::from_secs(2)).await;
+        assert!(knows("b").await);
+        assert!(keys.find(Some("b"), Algorithm::ES256).await.is_none());
+    }
+}

@@ -1,0 +1,127 @@
+//! `writ approvals`: what people are asked on a server, and their answers.
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use super::executions;
+use super::exit::{Exit, Failure};
+use super::remote::{Remote, ServerArgs, text_of};
+use super::text;
+use crate::config::Environment;
+use crate::http::approvals::PATH;
+
+/// See and decide what people are asked by a running server
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List what asks you now, newest first
+    List(List),
+    /// Show one, with what waits for it
+    Show(Show),
+    /// Let the action go on
+    Approve(Decide),
+    /// Do not let the action go on
+    Reject(Decide),
+}
+
+#[derive(Debug, clap::Args)]
+struct List {
+    /// `mine`, or for operators and auditors `pending` and `history`
+    #[arg(long, default_value = "mine")]
+    view: String,
+    /// How many at most
+    #[arg(long, default_value_t = 50)]
+    limit: u32,
+}
+
+#[derive(Debug, clap::Args)]
+struct Show {
+    /// The approval's id
+    id: String,
+}
+
+#[derive(Debug, clap::Args)]
+struct Decide {
+    /// The approval's id
+    id: String,
+    /// Why; some approvals require it
+    #[arg(long)]
+    reason: Option<String>,
+}
+
+pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Failure> {
+    let Args { command, server } = args;
+    let remote = Remote::open(&server, &environment)?;
+    let told = match &command {
+        Command::List(List { view, limit }) => {
+            let limit = limit.to_string();
+            remote.get(&[PATH], &[("view", view), ("limit", &limit)]).await?
+        }
+        Command::Show(Show { id }) => remote.get(&[PATH, id], &[]).await?,
+        Command::Approve(decide) => answer(&remote, "approve", decide).await?,
+        Command::Reject(decide) => answer(&remote, "reject", decide).await?,
+    };
+    if server.json {
+        text::json_to_stdout(&told)?;
+    } else {
+        text::to_stdout(&match &command {
+            Command::List(_) => list(&told),
+            Command::Show(_) | Command::Approve(_) | Command::Reject(_) => both(&told),
+        })?;
+    }
+    Ok(Exit::Permitted)
+}
+
+async fn answer(remote: &Remote, decision: &str, decide: &Decide) -> Result<Value, Failure> {
+    let mut body = json!({ "decision": decision });
+    if let Some(reason) = &decide.reason {
+        body["reason"] = json!(reason);
+    }
+    remote.post(&[PATH, &decide.id, "decision"], &body).await
+}
+
+fn list(page: &Value) -> String {
+    let items = page["items"].as_array().map_or(&[][..], Vec::as_slice);
+    if items.is_empty() {
+        return "Nobody is asked.\n".to_owned();
+    }
+    items.iter().map(both).collect()
+}
+
+fn both(approval: &Value) -> String {
+    format!("{}\n  for {}\n", line(approval), executions::line(&approval["execution"]))
+}
+
+/// An approval on one line, and each vote on a line of its own.
+pub(super) fn line(approval: &Value) -> String {
+    let requirement = &approval["requirement"];
+    let mut told = format!(
+        "{}  {}  {}",
+        text_of(&approval["id"]),
+        text_of(&approval["state"]),
+        text_of(&requirement["title"])
+    );
+    let stage = approval["stage"].as_u64().and_then(|stage| usize::try_from(stage - 1).ok());
+    if let Some(stage) = stage.and_then(|stage| requirement["stages"].get(stage)) {
+        let asked = stage["approvers"].as_array().into_iter().flatten().map(text_of);
+        let asked: Vec<_> = asked.collect();
+        told.push_str(&format!("; {} of {}", stage["quorum"], asked.join(", ")));
+    }
+    for vote in approval["votes"].as_array().into_iter().flatten() {
+        let reason = vote.get("reason").map(|reason| format!(": {}", text_of(reason)));
+        told.push_str(&format!(
+            "\n  {} by {}{}",
+            text_of(&vote["decision"]),
+            text_of(&vote["approver"]),
+            reason.unwrap_or_default()
+        ));
+    }
+    told
+}

@@ -1,0 +1,57 @@
+//! `writ audit`: whether what happened is still what was written down.
+
+use clap::Subcommand;
+use writ_core::Tenant;
+
+use super::exit::{Exit, Failure};
+use super::place::PlaceArgs;
+use super::remote::Remote;
+use super::text;
+use crate::config::Environment;
+use crate::http::events::{VERIFICATION, VerificationReply};
+
+/// Check the evidence: that no event and no execution was changed, removed or put elsewhere
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Follow the chain of events from its start, and name the first that does not hold
+    Verify(PlaceArgs),
+}
+
+pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Failure> {
+    super::log_warnings()?;
+    let Command::Verify(place) = args.command;
+    let found = match &place.server {
+        Some(url) => Remote::new(url, environment.key.clone())?.get(&[VERIFICATION], &[]).await?,
+        None => here(&place, &environment).await?,
+    };
+    if place.json {
+        text::json_to_stdout(&found)?;
+    } else if found.broken.is_none() {
+        text::to_stdout(&told(&found))?;
+    }
+    match found.broken {
+        None => Ok(Exit::Permitted),
+        Some(broken) => Err(Failure::refused(format!("the evidence is broken: {broken}"))),
+    }
+}
+
+async fn here(place: &PlaceArgs, environment: &Environment) -> Result<VerificationReply, Failure> {
+    let store = place.store(environment).await?;
+    let found = VerificationReply::of(&store, &Tenant::default()).await;
+    store.close().await.map_err(Failure::internal)?;
+    found.map_err(Failure::internal)
+}
+
+fn told(found: &VerificationReply) -> String {
+    let VerificationReply { events, executions, head, .. } = found;
+    format!(
+        "{events} events of {executions} executions are whole; the chain ends with {head}\n\
+         Keep that elsewhere: it tells later whether the end was cut off.\n"
+    )
+}

@@ -1,0 +1,88 @@
+//! Where the keys are: in a data directory that no server has open, or on a running server.
+
+use writ_core::{KeyId, Tenant};
+use writ_store::Store;
+
+use crate::auth::{KeyError, Keyring};
+use crate::cli::exit::Failure;
+use crate::cli::place::PlaceArgs;
+use crate::cli::remote::Remote;
+use crate::clock::now_ms;
+use crate::config::Environment;
+use crate::http::keys::{IssuedReply, KEYS, KeyBody, KeysReply};
+use crate::service::Records;
+
+/// Who keeps the keys.
+pub(super) enum Host {
+    /// This process, for as long as the command runs.
+    Here(Here),
+    /// A running server.
+    There(Remote),
+}
+
+/// An open data directory.
+pub(super) struct Here {
+    store: Store,
+    keys: Keyring,
+}
+
+impl Host {
+    pub(super) async fn open(
+        place: &PlaceArgs,
+        environment: &Environment,
+    ) -> Result<Self, Failure> {
+        match &place.server {
+            Some(url) => Remote::new(url, environment.key.clone()).map(Self::There),
+            None => Here::open(place, environment).await.map(Self::Here),
+        }
+    }
+
+    pub(super) async fn create(&self, body: KeyBody) -> Result<IssuedReply, Failure> {
+        match self {
+            Self::There(remote) => remote.post(&[KEYS], &body).await,
+            Self::Here(here) => {
+                let draft = body.into_draft().map_err(|error| Failure::usage(error.message))?;
+                let issued = here.keys.create(draft, now_ms()).await.map_err(told)?;
+                Ok(IssuedReply::new(&issued, now_ms()))
+            }
+        }
+    }
+
+    pub(super) async fn list(&self) -> Result<KeysReply, Failure> {
+        match self {
+            Self::There(remote) => remote.get(&[KEYS], &[]).await,
+            Self::Here(here) => Ok(KeysReply::new(&here.keys.list(), now_ms())),
+        }
+    }
+
+    pub(super) async fn revoke(&self, id: KeyId) -> Result<(), Failure> {
+        match self {
+            Self::There(remote) => remote.delete(&[KEYS, id.as_str()]).await,
+            Self::Here(here) => here.keys.revoke(id, now_ms()).await.map_err(told),
+        }
+    }
+
+    /// Lets others have the data directory.
+    pub(super) async fn close(self) -> Result<(), Failure> {
+        match self {
+            Self::There(_) => Ok(()),
+            Self::Here(here) => here.store.close().await.map_err(Failure::internal),
+        }
+    }
+}
+
+impl Here {
+    async fn open(place: &PlaceArgs, environment: &Environment) -> Result<Self, Failure> {
+        let store = place.store(environment).await?;
+        let records = Records::Durable(store.clone());
+        let keys = Keyring::open(records, Tenant::default()).await.map_err(Failure::internal)?;
+        Ok(Self { store, keys })
+    }
+}
+
+fn told(error: KeyError) -> Failure {
+    match error {
+        KeyError::Unknown(_) | KeyError::Full => Failure::refused(error),
+        KeyError::Random(_) | KeyError::Store(_) => Failure::internal(error),
+    }
+}

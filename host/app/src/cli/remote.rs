@@ -1,0 +1,144 @@
+//! A running server, called over HTTP with the key in `WRIT_KEY`.
+
+use std::time::Duration;
+
+use reqwest::{Client, Method, RequestBuilder, Response, Url};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::exit::Failure;
+use crate::auth::Secret;
+use crate::config::Environment;
+
+/// How long a server may take to answer.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Which server is called, and how its answers are told.
+#[derive(Debug, clap::Args)]
+pub(super) struct ServerArgs {
+    /// The server, called with the key in `WRIT_KEY`
+    #[arg(long, global = true, value_name = "URL", default_value = "http://127.0.0.1:8181")]
+    pub(super) server: String,
+    /// Print JSON
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+}
+
+/// A running server, and the key that it is called with.
+pub(super) struct Remote {
+    client: Client,
+    base: Url,
+    key: Secret,
+}
+
+/// What is read of problem details (RFC 9457).
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Told {
+    title: String,
+    detail: Option<String>,
+    hint: Option<String>,
+}
+
+impl Remote {
+    /// The server that the command line names.
+    pub(super) fn open(args: &ServerArgs, environment: &Environment) -> Result<Self, Failure> {
+        Self::new(&args.server, environment.key.clone())
+    }
+
+    /// A server, to be called with a key.
+    pub(super) fn new(url: &str, key: Option<Secret>) -> Result<Self, Failure> {
+        let base: Url = url.parse().map_err(|error| {
+            Failure::usage(format!(
+                "`{url}` is no URL: {error}\nhint: write `http://127.0.0.1:8181`"
+            ))
+        })?;
+        if !crate::outbound::is_private(&base) {
+            return Err(Failure::usage(format!(
+                "`{url}` would show the key to everybody on the way\nhint: use `https`"
+            )));
+        }
+        let Some(key) = key else {
+            return Err(Failure::usage(
+                "a server is called with a key, and there is none\n\
+                 hint: put a key into the environment variable WRIT_KEY",
+            ));
+        };
+        let client = crate::outbound::client(&base, TIMEOUT).map_err(Failure::internal)?;
+        Ok(Self { client, base, key })
+    }
+
+    /// Reads what is at a path; each further segment is taken as it is.
+    pub(super) async fn get<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<T, Failure> {
+        let mut url = self.url(path)?;
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        self.read(self.request(Method::GET, url)).await
+    }
+
+    /// Sends something to a path, and reads the answer.
+    pub(super) async fn post<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        body: &impl Serialize,
+    ) -> Result<T, Failure> {
+        self.read(self.request(Method::POST, self.url(path)?).json(body)).await
+    }
+
+    /// Removes what is at a path.
+    pub(super) async fn delete(&self, path: &[&str]) -> Result<(), Failure> {
+        self.send(self.request(Method::DELETE, self.url(path)?)).await.map(drop)
+    }
+
+    fn url(&self, path: &[&str]) -> Result<Url, Failure> {
+        let [first, rest @ ..] = path else { return Ok(self.base.clone()) };
+        let mut url = self.base.join(first).map_err(Failure::usage)?;
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.extend(rest);
+        }
+        Ok(url)
+    }
+
+    fn request(&self, method: Method, url: Url) -> RequestBuilder {
+        self.client.request(method, url).bearer_auth(self.key.expose())
+    }
+
+    async fn read<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Failure> {
+        let response = self.send(request).await?;
+        response.json().await.map_err(|error| self.unreadable(&error))
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Response, Failure> {
+        let response = request.send().await.map_err(|error| self.unreadable(&error))?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
+        let Told { title, detail, hint } = response.json().await.unwrap_or_default();
+        let detail = detail.map(|detail| format!(": {detail}")).unwrap_or_default();
+        let hint = hint.map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
+        let text = format!("{} answers {status}: {title}{detail}{hint}", self.base);
+        Err(if status.is_client_error() { Failure::refused(text) } else { Failure::internal(text) })
+    }
+
+    fn unreadable(&self, error: &reqwest::Error) -> Failure {
+        let mut text = format!("{} gives no answer that can be read: {error}", self.base);
+        let mut cause = std::error::Error::source(error);
+        while let Some(error) = cause {
+            text.push_str(&format!(": {error}"));
+            cause = error.source();
+        }
+        Failure::internal(text)
+    }
+}
+
+/// A JSON text without its quotes; anything else as JSON.
+pub(super) fn text_of(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}

@@ -1,0 +1,176 @@
+//! `GET /v1/events`: everything that happens in a tenant, as server-sent events.
+//!
+//! An event's id is its place in the tenant's chain, so that a reader who was cut off goes on with
+//! `Last-Event-ID` and misses nothing.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream::{self, Stream};
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+use utoipa::ToSchema;
+use writ_core::ChainedEvent;
+use writ_core::Tenant;
+
+use super::App;
+use super::executions::reply::EventReply;
+use super::problem::{Problem, ProblemCode};
+use super::reply::ok;
+use crate::auth::Caller;
+use crate::service::executions::ExecutionError;
+use writ_store::{Store, StoreError, Verified, VerifyError};
+
+/// Where events are.
+pub const PATH: &str = "/v1/events";
+/// Where they are checked.
+pub const VERIFICATION: &str = "/v1/events/verification";
+/// How many events are read at once.
+const PAGE: u32 = 256;
+/// How often a silent stream says that it is alive.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// Streams events from the one after `Last-Event-ID`, or from now on.
+#[utoipa::path(
+    get, path = PATH, tag = "events", operation_id = "streamEvents", security(("bearer" = [])),
+    params(("Last-Event-ID" = Option<u64>, Header, description = "The last event that the reader has; 0 for all there are. Without it, the stream begins with what happens next.")),
+    responses(
+        (status = 200, body = String, content_type = "text/event-stream", description = "Events, as they become durable."),
+        super::openapi::SeenErrors,
+    ),
+)]
+pub async fn stream(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let by = caller.principal();
+    let store = app.executions.store();
+    let changes = store.changes();
+    let after = match headers.get("last-event-id") {
+        Some(id) => id.to_str().ok().and_then(|id| id.parse().ok()).ok_or_else(|| {
+            Problem::new(ProblemCode::InvalidRequest)
+                .with_detail("`Last-Event-ID` is no sequence number")
+                .with_hint("send the `id` of the last event that was read, or 0")
+        })?,
+        None => {
+            let last = store.last_sequence(&by.tenant).await;
+            last.map_err(ExecutionError::from)?
+        }
+    };
+    let tenant = by.tenant.clone();
+    let reader = Reader { app: app.clone(), tenant, after, page: VecDeque::new(), changes };
+    let sse = Sse::new(reader.into_stream()).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
+    Ok(sse.into_response())
+}
+
+/// Whether a tenant's evidence is whole.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Verification)]
+pub struct VerificationReply {
+    /// The first thing that is not whole; absent where everything is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broken: Option<String>,
+    /// How many events there are, where they are whole.
+    pub events: u64,
+    /// How many executions they tell of, where they are whole.
+    pub executions: u64,
+    /// The last event's hash: kept elsewhere, it tells later whether the end was cut off.
+    pub head: String,
+}
+
+impl VerificationReply {
+    /// Follows a tenant's chain from its start.
+    ///
+    /// # Errors
+    /// Where the store cannot answer.
+    pub async fn of(store: &Store, tenant: &Tenant) -> Result<Self, StoreError> {
+        match store.verify(tenant).await {
+            Ok(Verified { head, executions }) => Ok(Self {
+                broken: None,
+                events: head.sequence,
+                executions,
+                head: head.hash.to_string(),
+            }),
+            Err(VerifyError::Broken(broken)) => Ok(Self {
+                broken: Some(broken.to_string()),
+                events: 0,
+                executions: 0,
+                head: String::new(),
+            }),
+            Err(VerifyError::Store(error)) => Err(error),
+        }
+    }
+}
+
+/// Checks that no event and no execution was changed, removed or put elsewhere.
+#[utoipa::path(
+    get, path = VERIFICATION, tag = "events", operation_id = "verifyEvents", security(("bearer" = [])),
+    responses(
+        (status = 200, body = VerificationReply, description = "`broken` names the first thing that is not whole, and is absent where everything is."),
+        super::openapi::SeenErrors,
+    ),
+)]
+pub async fn verification(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+) -> Result<Response, Problem> {
+    let tenant = &caller.principal().tenant;
+    let found = VerificationReply::of(app.executions.store(), tenant).await;
+    Ok(ok(&found.map_err(ExecutionError::from)?))
+}
+
+/// Where a reader is in its tenant's chain.
+struct Reader {
+    app: Arc<App>,
+    tenant: Tenant,
+    after: u64,
+    page: VecDeque<ChainedEvent>,
+    changes: watch::Receiver<u64>,
+}
+
+impl Reader {
+    fn into_stream(self) -> impl Stream<Item = Result<Event, Infallible>> {
+        stream::unfold(self, |mut reader| async move {
+            let event = reader.next().await?;
+            Some((Ok(event), reader))
+        })
+    }
+
+    /// The next event; none where the host stops or cannot read: the reader comes again.
+    async fn next(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = self.page.pop_front() {
+                self.after = event.sequence;
+                return Some(write(&event));
+            }
+            self.changes.borrow_and_update();
+            let store = self.app.executions.store();
+            let page = store.events_page(&self.tenant, None, self.after, PAGE).await;
+            self.page = match page {
+                Ok(page) => page.into(),
+                Err(error) => {
+                    tracing::error!(%error, "a stream of events ends: they cannot be read");
+                    return None;
+                }
+            };
+            if self.page.is_empty() {
+                tokio::select! {
+                    changed = self.changes.changed() => changed.ok()?,
+                    () = self.app.lifecycle.draining() => return None,
+                }
+            }
+        }
+    }
+}
+
+fn write(event: &ChainedEvent) -> Event {
+    let text = serde_json::to_string(&EventReply::new(event)).expect("a fact is JSON");
+    Event::default().id(event.sequence.to_string()).data(text)
+}

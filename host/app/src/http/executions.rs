@@ -1,0 +1,99 @@
+//! Executions over HTTP: asking for an action, following it, carrying it out.
+
+pub mod carry;
+pub mod create;
+mod prefer;
+pub mod read;
+pub mod reply;
+
+use axum::http::StatusCode;
+use axum::http::header::{ETAG, HeaderValue, LOCATION, RETRY_AFTER};
+use axum::response::{IntoResponse, Response};
+use writ_core::Execution;
+use writ_core::approval::VoteRefused;
+use writ_core::execution::{Refused, Status};
+
+use super::problem::{Problem, ProblemCode};
+use super::reply::json;
+use crate::service::executions::ExecutionError;
+use reply::ExecutionReply;
+
+/// Where executions are.
+pub const PATH: &str = "/v1/executions";
+/// Where one is.
+pub const ONE: &str = "/v1/executions/{id}";
+/// Where what happened to it is.
+pub const EVENTS: &str = "/v1/executions/{id}/events";
+/// Where it is claimed.
+pub const CLAIM: &str = "/v1/executions/{id}/claim";
+/// Where it is told how it ended.
+pub const REPORT: &str = "/v1/executions/{id}/report";
+/// Where it is called off.
+pub const CANCEL: &str = "/v1/executions/{id}/cancel";
+/// Where an operator says what became of it.
+pub const RESOLVE: &str = "/v1/executions/{id}/resolve";
+/// How long a caller should wait before it asks again about an execution that waits for people, in
+/// seconds.
+const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("5");
+
+/// An execution as an answer: 202 while people are waited for, else `status`.
+fn answer(status: StatusCode, execution: &Execution) -> Response {
+    let waits = matches!(execution.status, Status::Received | Status::AwaitingApproval);
+    let status = if waits { StatusCode::ACCEPTED } else { status };
+    let mut response = json(status, &ExecutionReply::new(execution));
+    let headers = response.headers_mut();
+    headers.insert(ETAG, header(&etag(execution)));
+    if matches!(status, StatusCode::ACCEPTED | StatusCode::CREATED) {
+        headers.insert(LOCATION, header(&format!("{PATH}/{}", execution.id)));
+    }
+    if waits {
+        headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+    }
+    response.into_response()
+}
+
+/// The entity tag of an execution's version (RFC 9110, section 8.8.3).
+pub(super) fn etag(execution: &Execution) -> String {
+    format!("\"{}\"", execution.version)
+}
+
+fn header(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).expect("ids and numbers are visible ASCII")
+}
+
+impl From<ExecutionError> for Problem {
+    fn from(error: ExecutionError) -> Self {
+        let text = error.to_string();
+        let code = match error {
+            ExecutionError::NotFound => ProblemCode::NoSuchExecution,
+            ExecutionError::Changed(_) => ProblemCode::Changed,
+            ExecutionError::KeyReused => ProblemCode::KeyReused,
+            ExecutionError::Undecided(undecided) => return undecided.into(),
+            ExecutionError::Refused(refused) => code(&refused),
+        };
+        let (detail, hint) = match text.split_once("\nhint: ") {
+            Some((detail, hint)) => (detail, Some(hint)),
+            None => (text.as_str(), None),
+        };
+        let problem = Self::new(code).with_detail(detail);
+        match hint {
+            Some(hint) => problem.with_hint(hint),
+            None => problem,
+        }
+    }
+}
+
+fn code(refused: &Refused) -> ProblemCode {
+    match refused {
+        Refused::NotNow { .. } | Refused::NotSettled | Refused::Nothing => ProblemCode::NotNow,
+        Refused::TooLate => ProblemCode::TooLate,
+        Refused::ActionChanged { .. } => ProblemCode::ActionChanged,
+        Refused::WrongPermit => ProblemCode::WrongPermit,
+        Refused::NoSuchApproval(_) => ProblemCode::NoSuchExecution,
+        Refused::Vote(VoteRefused::Ended(_)) => ProblemCode::ApprovalEnded,
+        Refused::Vote(VoteRefused::NotAnApprover { .. }) => ProblemCode::NotAnApprover,
+        Refused::Vote(VoteRefused::SelfApproval(_)) => ProblemCode::SelfApproval,
+        Refused::Vote(VoteRefused::ReasonRequired) => ProblemCode::ReasonRequired,
+        Refused::Vote(VoteRefused::ReasonTooLong(_)) => ProblemCode::InvalidRequest,
+    }
+}

@@ -1,0 +1,72 @@
+//! `POST /v1/executions`: asks for an action.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use writ_core::{Digest, Principal};
+use writ_store::IdempotencyKey;
+
+use super::reply::ExecutionReply;
+use super::{PATH, answer, prefer};
+use crate::auth::Caller;
+use crate::http::App;
+use crate::http::authzen::meta;
+use crate::http::body::Sent;
+use crate::http::problem::{Problem, ProblemCode};
+use crate::http::wire::EvaluationBody;
+use crate::service::executions::NewExecution;
+
+/// How long an idempotency key may be, in bytes.
+const KEY_BYTES_MAX: usize = 256;
+
+/// Asks for an action: decided at once, and kept until it has been carried out.
+#[utoipa::path(
+    post, path = PATH, tag = "executions", operation_id = "createExecution", security(("bearer" = [])),
+    params(
+        ("Idempotency-Key" = Option<String>, Header, description = "The same key and body give the same execution; another body is refused."),
+        ("Prefer" = Option<String>, Header, description = "`wait=N` holds the answer for up to N seconds (60 at most) until people have decided; `respond-async` does not (RFC 7240)."),
+    ),
+    request_body = EvaluationBody,
+    responses(
+        (status = 201, body = ExecutionReply<'static>, description = "Decided: `status` tells how.",
+            headers(("Location" = String), ("ETag" = String))),
+        (status = 202, body = ExecutionReply<'static>, description = "People must agree first.",
+            headers(("Location" = String), ("ETag" = String), ("Retry-After" = u64))),
+        crate::http::openapi::ExecutionErrors,
+    ),
+)]
+pub async fn create(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Sent { headers, text, body }: Sent<EvaluationBody>,
+) -> Result<Response, Problem> {
+    let by = caller.principal();
+    let idempotency = idempotency(by, &headers, &text)?;
+    let active = app.service.active();
+    let new = NewExecution { request: body.into_request(), idempotency };
+    let mut execution = app.executions.create(&active, by, new, meta(&caller, &headers)).await?;
+    let held = prefer::held(&headers);
+    if held > Duration::ZERO {
+        execution = app.executions.once_decided(by, &execution.id, held).await?;
+    }
+    Ok(answer(StatusCode::CREATED, &execution))
+}
+
+fn idempotency(
+    by: &Principal,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Option<IdempotencyKey>, Problem> {
+    let Some(key) = headers.get("idempotency-key") else { return Ok(None) };
+    let key = key.to_str().ok().filter(|key| (1..=KEY_BYTES_MAX).contains(&key.len()));
+    let key = key.ok_or_else(|| {
+        Problem::new(ProblemCode::InvalidRequest)
+            .with_detail("the header `Idempotency-Key` is empty, too long or not ASCII")
+            .with_hint(format!("send 1 to {KEY_BYTES_MAX} visible ASCII characters"))
+    })?;
+    let (requester, key, body) = (by.person.clone(), key.to_owned(), Digest::of(body));
+    Ok(Some(IdempotencyKey { requester, key, body }))
+}

@@ -1,0 +1,116 @@
+//! `GET /v1/executions`: what there is, and what happened to one.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Deserialize;
+use utoipa::IntoParams;
+use writ_core::Role;
+use writ_store::ExecutionFilter;
+
+use super::reply::{EventsReply, ExecutionReply, ExecutionsReply};
+use super::{EVENTS, ONE, PATH, answer};
+use crate::auth::Caller;
+use crate::http::App;
+use crate::http::page::{Limit, Query};
+use crate::http::problem::Problem;
+use crate::http::reply::ok;
+use crate::service::executions::ExecutionError;
+
+/// Which executions are listed.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Listing {
+    /// Only those of this status.
+    status: Option<String>,
+    /// The `next` of the page before.
+    cursor: Option<String>,
+    /// How many, 1 to 1,000.
+    #[serde(default)]
+    #[param(value_type = Option<u32>)]
+    limit: Limit,
+}
+
+/// Which events are listed.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct EventListing {
+    /// The `next` of the page before.
+    cursor: Option<u64>,
+    /// How many, 1 to 1,000.
+    #[serde(default)]
+    #[param(value_type = Option<u32>)]
+    limit: Limit,
+}
+
+/// Lists executions, newest first: the caller's own, or everybody's for operators and auditors.
+#[utoipa::path(
+    get, path = PATH, tag = "executions", operation_id = "listExecutions", security(("bearer" = [])),
+    params(Listing),
+    responses(
+        (status = 200, body = ExecutionsReply<'static>, description = "A page; `next` is absent on the last."),
+        crate::http::openapi::SeenErrors,
+    ),
+)]
+pub async fn list(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Query(listing): Query<Listing>,
+) -> Result<Response, Problem> {
+    let by = caller.principal();
+    let sees_all = by.has_any(&[Role::Operator, Role::Auditor]);
+    let requester = (!sees_all).then(|| by.person.clone());
+    let filter = ExecutionFilter { requester, status: listing.status };
+    let (cursor, limit) = (listing.cursor.as_deref(), listing.limit.get());
+    let store = app.executions.store();
+    let found = store.executions_page(&by.tenant, &filter, cursor, limit).await;
+    let found = found.map_err(ExecutionError::from)?;
+    Ok(ok(&ExecutionsReply::new(&found, limit)))
+}
+
+/// One execution.
+#[utoipa::path(
+    get, path = ONE, tag = "executions", operation_id = "showExecution", security(("bearer" = [])),
+    params(("id" = String, Path, description = "The execution's id.")),
+    responses(
+        (status = 200, body = ExecutionReply<'static>, description = "The execution.", headers(("ETag" = String))),
+        (status = 202, body = ExecutionReply<'static>, description = "People must agree first.", headers(("ETag" = String), ("Retry-After" = u64))),
+        crate::http::openapi::SeenErrors,
+    ),
+)]
+pub async fn one(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let by = caller.principal();
+    Ok(answer(StatusCode::OK, &app.executions.one(by, &id).await?))
+}
+
+/// What happened to one execution, oldest first.
+#[utoipa::path(
+    get, path = EVENTS, tag = "executions", operation_id = "listExecutionEvents", security(("bearer" = [])),
+    params(("id" = String, Path, description = "The execution's id."), EventListing),
+    responses(
+        (status = 200, body = EventsReply<'static>, description = "A page; `next` is absent on the last."),
+        crate::http::openapi::SeenErrors,
+    ),
+)]
+pub async fn events(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Query(listing): Query<EventListing>,
+) -> Result<Response, Problem> {
+    let by = caller.principal();
+    app.executions.one(by, &id).await?;
+    let (after, limit) = (listing.cursor.unwrap_or(0), listing.limit.get());
+    let store = app.executions.store();
+    let found = store.events_page(&by.tenant, Some(&id), after, limit).await;
+    let found = found.map_err(ExecutionError::from)?;
+    Ok(ok(&EventsReply::new(&found, limit)))
+}

@@ -1,0 +1,55 @@
+//! Pages of lists: how many, and from where. Read strictly, as bodies are.
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::problem::{Problem, ProblemCode};
+
+/// How many items a page has: 1 to 1,000, 50 where the caller does not say.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(try_from = "u32")]
+pub struct Limit(u32);
+
+impl Limit {
+    const MAX: u32 = 1_000;
+
+    /// The number.
+    pub fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl Default for Limit {
+    fn default() -> Self {
+        Self(50)
+    }
+}
+
+impl TryFrom<u32> for Limit {
+    type Error = String;
+
+    fn try_from(limit: u32) -> Result<Self, String> {
+        match limit {
+            1..=Self::MAX => Ok(Self(limit)),
+            _ => Err(format!("`limit` is {limit}, must be 1 to {}", Self::MAX)),
+        }
+    }
+}
+
+/// The query of a request.
+#[derive(Debug)]
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned, S: Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let query = axum::extract::Query::<T>::try_from_uri(&parts.uri);
+        query.map(|query| Self(query.0)).map_err(|error| {
+            let problem = Problem::new(ProblemCode::InvalidRequest);
+            problem.with_detail(format!("the query cannot be used: {}", error.body_text()))
+        })
+    }
+}

@@ -1,0 +1,55 @@
+//! Calls that this host makes to others: to an issuer of tokens, or to another Writ.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use reqwest::redirect::Policy;
+use reqwest::{Client, ClientBuilder, Url};
+
+/// A client for one server: no redirects, which could lead to another, no proxy that the
+/// environment names, and an end. The certificates of an `https` server are checked by what the
+/// system trusts.
+///
+/// # Errors
+/// Where the system's certificates cannot be read.
+pub fn client(url: &Url, timeout: Duration) -> Result<Client, reqwest::Error> {
+    let builder = ClientBuilder::new().redirect(Policy::none()).no_proxy().timeout(timeout);
+    match url.scheme() {
+        "https" => builder.https_only(true).build(),
+        // A system without any certificates can still call another program on it.
+        _ => builder.tls_certs_only([]).build(),
+    }
+}
+
+/// Whether what is sent to a URL cannot be read or changed on the way: by TLS, or because it does
+/// not leave this machine.
+pub fn is_private(url: &Url) -> bool {
+    let local = |host: &str| {
+        let ip = host.trim_matches(['[', ']']).parse::<IpAddr>();
+        host == "localhost" || ip.is_ok_and(|ip| ip.to_canonical().is_loopback())
+    };
+    match url.scheme() {
+        "https" => true,
+        "http" => url.host_str().is_some_and(local),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_tls_and_loopback_are_private() {
+        for url in
+            ["https://issuer.example/", "http://127.0.0.1:1/", "http://[::1]/", "http://localhost/"]
+        {
+            assert!(is_private(&url.parse().unwrap()), "{url}");
+        }
+        for url in
+            ["http://issuer.example/", "http://10.0.0.1/", "http://localhost.example/", "file:///a"]
+        {
+            assert!(!is_private(&url.parse().unwrap()), "{url}");
+        }
+    }
+}

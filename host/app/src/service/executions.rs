@@ -1,0 +1,91 @@
+//! Executions: actions that are decided, agreed to by people, and carried out once.
+//!
+//! Core's state machine says what may happen; here it is fed. Each use case loads, steps and keeps
+//! in one transaction of the store, together with the decision that it is built on. Who calls is a
+//! [`Principal`]: what it may do at all is checked by the route, what it may do with *this*
+//! execution is checked here.
+
+mod clock;
+mod create;
+mod error;
+mod people;
+mod ruling;
+mod start;
+mod wait;
+
+use std::sync::Arc;
+
+use writ_core::execution::Event;
+use writ_core::{Execution, Principal, Role};
+use writ_store::{ChangeError, Store};
+
+use super::Service;
+pub use clock::Clock;
+pub use create::NewExecution;
+pub use error::ExecutionError;
+pub use people::Answer as ApprovalAnswer;
+pub use start::{Claim, Permit};
+use wait::Waiting;
+
+/// What executes, and where executions are kept. Cheap to clone.
+#[derive(Clone)]
+pub struct Executions {
+    service: Arc<Service>,
+    store: Store,
+    waiting: Arc<Waiting>,
+}
+
+impl Executions {
+    /// Executions that `service` decides and `store` keeps.
+    pub fn new(service: Arc<Service>, store: Store) -> Self {
+        Self { service, store, waiting: Arc::default() }
+    }
+
+    /// Where executions are kept, for reading.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// An execution that a principal may see: its own, one that it is asked about, or any where it
+    /// is an operator or auditor.
+    ///
+    /// # Errors
+    /// [`ExecutionError::NotFound`], also where it may not be seen.
+    pub async fn one(&self, by: &Principal, id: &str) -> Result<Execution, ExecutionError> {
+        let found = self.store.execution(&by.tenant, id).await?;
+        found.filter(|found| may_see(by, found)).ok_or(ExecutionError::NotFound)
+    }
+
+    /// Wakes those who wait for an execution.
+    fn told(&self, changed: Execution) -> Execution {
+        self.waiting.tell(&changed.id);
+        changed
+    }
+
+    async fn step(
+        &self,
+        by: &Principal,
+        id: &str,
+        at_ms: u64,
+        event: Event,
+    ) -> Result<Execution, ExecutionError> {
+        let change = |current: &Execution| current.apply(event);
+        match self.store.change(&by.tenant, id, at_ms, None, change).await {
+            Ok(changed) => Ok(self.told(changed)),
+            Err(ChangeError::Refused(refused)) => Err(refused.into()),
+            Err(error) => Err(ExecutionError::of(error)),
+        }
+    }
+}
+
+/// Who sent an execution carries it out or calls it off, or an operator does.
+fn may_carry_out(by: &Principal, execution: &Execution) -> Result<(), ExecutionError> {
+    let may = execution.requester == by.person || by.has_any(&[Role::Operator]);
+    if may { Ok(()) } else { Err(ExecutionError::NotFound) }
+}
+
+fn may_see(by: &Principal, execution: &Execution) -> bool {
+    by.has_any(&[Role::Operator, Role::Auditor])
+        || execution.requester == by.person
+        || (by.has_any(&[Role::Approver]) && people::concerns(by, execution))
+}

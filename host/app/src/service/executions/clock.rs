@@ -1,0 +1,91 @@
+//! What time does to executions: stages, permissions and leases end.
+
+use std::time::Duration;
+
+use futures_util::future;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep_until};
+use writ_core::execution::{Event, Refused};
+use writ_core::{Execution, Tenant};
+use writ_store::ChangeError;
+
+use super::{ExecutionError, Executions};
+use crate::clock::now_ms;
+
+/// How many executions are looked at in one go.
+const PAGE: u32 = 256;
+/// How late the end of a stage, a permission or a lease may be noticed. What is past its end is
+/// refused at once in any case.
+const EVERY: Duration = Duration::from_millis(500);
+
+/// The task that tells executions the time. Dropping it stops the task.
+#[derive(Debug)]
+pub struct Clock {
+    task: JoinHandle<()>,
+    stop: watch::Sender<()>,
+}
+
+impl Clock {
+    /// Starts telling.
+    pub fn start(executions: Executions) -> Self {
+        let (stop, stopped) = watch::channel(());
+        Self { task: tokio::spawn(tell(executions, stopped)), stop }
+    }
+
+    /// Ends, after what is under way.
+    pub async fn stop(self) {
+        drop(self.stop);
+        if let Err(error) = self.task.await {
+            tracing::error!(%error, "the clock of executions ended by itself");
+        }
+    }
+}
+
+async fn tell(executions: Executions, mut stopped: watch::Receiver<()>) {
+    loop {
+        let next = Instant::now() + EVERY;
+        if let Err(error) = executions.pass(now_ms()).await {
+            tracing::warn!(%error, "executions could not be told the time; it is tried again");
+        }
+        tokio::select! {
+            () = sleep_until(next) => {}
+            // The sender is dropped: that is the sign.
+            _ = stopped.changed() => return,
+        }
+    }
+}
+
+impl Executions {
+    /// Tells every execution that is due what time it is.
+    ///
+    /// # Errors
+    /// Where the store cannot answer.
+    pub async fn pass(&self, now_ms: u64) -> Result<(), ExecutionError> {
+        loop {
+            let due = self.store.due(now_ms, PAGE).await?;
+            let is_last = due.len() < PAGE as usize;
+            // Side by side, so that they share the wait for the disk.
+            let passing = due.iter().map(|(tenant, id)| self.pass_one(tenant, id, now_ms));
+            future::try_join_all(passing).await?;
+            if is_last {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn pass_one(&self, tenant: &Tenant, id: &str, at_ms: u64) -> Result<(), ExecutionError> {
+        let pass = |current: &Execution| current.apply(Event::Passed { at_ms });
+        match self.store.change(tenant, id, at_ms, None, pass).await {
+            Ok(changed) => {
+                tracing::info!(execution = id, status = changed.status.name(), "time has passed");
+                self.told(changed);
+                Ok(())
+            }
+            // Somebody was faster.
+            Err(ChangeError::Refused(Refused::Nothing) | ChangeError::NotFound) => Ok(()),
+            Err(ChangeError::Refused(refused)) => Err(refused.into()),
+            Err(error) => Err(ExecutionError::of(error)),
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! A new execution: decided, and kept together with its decision.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+use writ_core::execution::Status;
+use writ_core::{DecisionRecord, Execution, Principal, Request};
+use writ_store::{CommitError, CreateError, Created, Grounds, IdempotencyKey, Store};
+
+use super::super::decide::Deciding;
+use super::super::keep::{Attempt, Keep};
+use super::super::round::Round;
+use super::super::{Active, Meta, Service};
+use super::{ExecutionError, Executions, ruling};
+use crate::clock::now_ms;
+
+/// How long an execution that is allowed waits to be claimed, in milliseconds: 5 minutes. What
+/// policies have seen of the world when they allowed it is then old.
+const START_WITHIN_MS: u64 = 300_000;
+
+/// What somebody asks for.
+#[derive(Clone, Debug)]
+pub struct NewExecution {
+    /// What is to be done.
+    pub request: Request,
+    /// The caller's key, where it may send the same again.
+    pub idempotency: Option<IdempotencyKey>,
+}
+
+impl Executions {
+    /// Decides and keeps a new execution; or gives the one that the same key made before.
+    ///
+    /// # Errors
+    /// [`ExecutionError::KeyReused`], [`ExecutionError::Undecided`].
+    pub async fn create(
+        &self,
+        active: &Active,
+        by: &Principal,
+        new: NewExecution,
+        meta: Meta,
+    ) -> Result<Execution, ExecutionError> {
+        if let Some(key) = &new.idempotency
+            && let Some(earlier) = self.store.repeated(&by.tenant, key).await?
+        {
+            return Ok(earlier);
+        }
+        let (id, at_ms) = (Uuid::now_v7().to_string(), now_ms());
+        let (tenant, requester) = (by.tenant.clone(), by.person.clone());
+        let request = new.request.clone();
+        let received = Execution::received(
+            id.clone(),
+            tenant.clone(),
+            requester,
+            new.request,
+            START_WITHIN_MS,
+            at_ms,
+        );
+        let execution = writ_engine::Execution { id: id.clone(), tenant, received_at_ms: at_ms };
+        let execution = Arc::new(execution);
+        let service: &Service = &self.service;
+        let deciding = Deciding::new(service, active, &execution, id, &request, meta);
+        let creation =
+            Creation { store: &self.store, received, idempotency: new.idempotency, at_ms };
+        let (round, kept) = deciding.until_kept(request, &creation).await?;
+        // Otherwise somebody else's decision counts, and has been counted.
+        if kept.id == execution.id {
+            deciding.decided(round);
+        }
+        Ok(kept)
+    }
+}
+
+/// Keeps a new execution.
+struct Creation<'a> {
+    store: &'a Store,
+    received: Execution,
+    idempotency: Option<IdempotencyKey>,
+    at_ms: u64,
+}
+
+impl Keep for Creation<'_> {
+    type Kept = Execution;
+    type Error = ExecutionError;
+
+    async fn keep(
+        &self,
+        round: &mut Round,
+        record: DecisionRecord,
+    ) -> Result<Attempt<Execution>, ExecutionError> {
+        let transition = self.received.apply(ruling::decided(round, &record, self.at_ms))?;
+        let goes_on = matches!(transition.next.status, Status::Allowed { .. });
+        let id = record.id.clone();
+        let grounds = Grounds { decision: record, ledgers: round.take_ledgers(goes_on) };
+        let created = Created {
+            execution: transition.next.clone(),
+            facts: transition.facts,
+            at_ms: self.at_ms,
+            idempotency: self.idempotency.clone(),
+        };
+        match self.store.create(created, Some(grounds)).await {
+            Ok(()) => Ok(Attempt::Kept(transition.next)),
+            // Somebody else has sent the same at the same time: theirs counts.
+            Err(CreateError::Repeated(earlier)) => Ok(Attempt::Kept(*earlier)),
+            Err(CreateError::Commit(error @ CommitError::Conflict(_))) => {
+                Ok(Attempt::of(&id, Err(error))?)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}

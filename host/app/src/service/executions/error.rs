@@ -1,0 +1,70 @@
+//! Why nothing became of what a caller wanted with an execution.
+
+use writ_core::execution::Refused;
+use writ_store::{ChangeError, CommitError, CreateError, StoreError};
+
+use super::super::Undecided;
+
+/// Why nothing became of it. Nothing has changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecutionError {
+    /// There is none of this id, or none that the caller may see.
+    #[error("there is no execution of this id")]
+    NotFound,
+    /// The state machine refuses.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// The caller saw an earlier version.
+    #[error("it has changed since: it is at version {0}")]
+    Changed(u64),
+    /// The caller's key was used for another request.
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
+    /// The store cannot answer. Why is in the log.
+    #[error(transparent)]
+    Undecided(#[from] Undecided),
+}
+
+impl ExecutionError {
+    /// Sorts what the store said of a change that refuses nothing by itself.
+    pub(super) fn of<R>(error: ChangeError<R>) -> Self {
+        match error {
+            ChangeError::NotFound => Self::NotFound,
+            ChangeError::Commit(error) => error.into(),
+            ChangeError::Store(error) => error.into(),
+            ChangeError::Refused(_) => Self::unavailable("a refusal where there can be none"),
+        }
+    }
+
+    /// The store cannot answer: why is for the log alone.
+    pub(super) fn unavailable(detail: &str) -> Self {
+        tracing::error!(detail, "the store cannot answer for an execution");
+        Undecided::StorageUnavailable.into()
+    }
+}
+
+impl From<StoreError> for ExecutionError {
+    fn from(error: StoreError) -> Self {
+        Self::unavailable(&error.to_string())
+    }
+}
+
+impl From<CommitError> for ExecutionError {
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::Unavailable(failure) => Self::unavailable(failure.inside()),
+            CommitError::Conflict(_) => Self::unavailable("a conflict where nothing was read"),
+        }
+    }
+}
+
+impl From<CreateError> for ExecutionError {
+    fn from(error: CreateError) -> Self {
+        match error {
+            CreateError::KeyReused => Self::KeyReused,
+            CreateError::Commit(error) => error.into(),
+            CreateError::Store(error) => error.into(),
+            CreateError::Repeated(_) => Self::unavailable("a repetition that nobody looked for"),
+        }
+    }
+}

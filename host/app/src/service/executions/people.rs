@@ -1,0 +1,114 @@
+//! What people do with executions: answer, call off, say what became of one.
+
+use writ_core::approval::{Ballot, Choice};
+use writ_core::execution::{Event, Refused, Report};
+use writ_core::{Execution, Principal};
+use writ_store::ChangeError;
+
+use super::{ExecutionError, Executions, may_carry_out, may_see};
+use crate::clock::now_ms;
+
+/// An approver's answer.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// Yes or no.
+    pub choice: Choice,
+    /// Why.
+    pub reason: Option<String>,
+    /// The version of the execution that the approver has seen; none where any will do.
+    pub seen: Option<u64>,
+}
+
+/// Why a vote changes nothing.
+enum Unvoted {
+    Refused(Refused),
+    Changed(u64),
+}
+
+/// Whether a principal is asked about an execution, or was.
+pub(super) fn concerns(by: &Principal, execution: &Execution) -> bool {
+    execution.approvals.iter().any(|approval| approval.names(&by.person, &by.groups))
+}
+
+impl Executions {
+    /// The execution that an approval belongs to, if the principal may see it.
+    ///
+    /// # Errors
+    /// [`ExecutionError::NotFound`].
+    pub async fn of_approval(
+        &self,
+        by: &Principal,
+        approval: &str,
+    ) -> Result<Execution, ExecutionError> {
+        let found = self.store.execution_of_approval(&by.tenant, approval).await?;
+        found.filter(|found| may_see(by, found)).ok_or(ExecutionError::NotFound)
+    }
+
+    /// Counts an approver's answer. An answer that is given twice counts once.
+    ///
+    /// # Errors
+    /// [`ExecutionError::Refused`] where it does not count, [`ExecutionError::Changed`] where the
+    /// approver has seen an earlier version.
+    pub async fn answer(
+        &self,
+        by: &Principal,
+        approval: &str,
+        answer: Answer,
+    ) -> Result<Execution, ExecutionError> {
+        let seen = self.of_approval(by, approval).await?;
+        let at_ms = now_ms();
+        let ballot = Ballot {
+            voter: by.person.clone(),
+            groups: by.groups.clone(),
+            choice: answer.choice,
+            reason: answer.reason,
+            at_ms,
+        };
+        let vote = |current: &Execution| {
+            if answer.seen.is_some_and(|seen| seen != current.version) {
+                return Err(Unvoted::Changed(current.version));
+            }
+            let event = Event::Voted { approval: approval.to_owned(), ballot };
+            current.apply(event).map_err(Unvoted::Refused)
+        };
+        match self.store.change(&by.tenant, &seen.id, at_ms, None, vote).await {
+            Ok(changed) => Ok(self.told(changed)),
+            Err(ChangeError::Refused(Unvoted::Refused(Refused::Nothing))) => Ok(seen),
+            Err(ChangeError::Refused(Unvoted::Refused(refused))) => Err(refused.into()),
+            Err(ChangeError::Refused(Unvoted::Changed(current))) => {
+                Err(ExecutionError::Changed(current))
+            }
+            Err(error) => Err(ExecutionError::of(error)),
+        }
+    }
+
+    /// Calls an execution off before it begins.
+    ///
+    /// # Errors
+    /// [`ExecutionError::Refused`] where it has begun or ended.
+    pub async fn cancel(
+        &self,
+        by: &Principal,
+        id: &str,
+        reason: Option<String>,
+    ) -> Result<Execution, ExecutionError> {
+        may_carry_out(by, &self.one(by, id).await?)?;
+        let (person, at_ms) = (by.person.clone(), now_ms());
+        self.step(by, id, at_ms, Event::Cancelled { by: person, reason, at_ms }).await
+    }
+
+    /// Says what became of an execution of which nobody knew.
+    ///
+    /// # Errors
+    /// [`ExecutionError::Refused`] where it is not unknown.
+    pub async fn resolve(
+        &self,
+        by: &Principal,
+        id: &str,
+        report: Report,
+    ) -> Result<Execution, ExecutionError> {
+        self.one(by, id).await?;
+        let (person, at_ms) = (by.person.clone(), now_ms());
+        self.step(by, id, at_ms, Event::Resolved { by: person, report, at_ms }).await
+    }
+}

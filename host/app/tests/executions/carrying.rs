@@ -1,0 +1,144 @@
+//! Carrying actions out: once, and nothing but what was allowed.
+
+use serde_json::{Value, json};
+
+use crate::stream::Stream;
+use crate::world::{World, path, problem, question, text};
+
+#[test]
+fn what_is_allowed_is_claimed_carried_out_and_reported() {
+    let world = World::new();
+    let small = world.ask("pay", 20);
+    assert_eq!(small["status"], "allowed");
+    let claimed = world.claim(&small);
+    assert_eq!(claimed.status, 200, "{}", claimed.text());
+    let body =
+        json!({"permit": claimed.json()["permit"], "outcome": "succeeded", "result": {"n": 1}});
+    let reported = world.post(&world.agent, &path(&small, "/report"), &body).json();
+    assert_eq!((&reported["status"], &reported["result"]), (&json!("succeeded"), &json!({"n": 1})));
+    let again = world.post(&world.agent, &path(&small, "/report"), &body);
+    assert_eq!(problem(&again), (409, "not-now".into()));
+}
+
+#[test]
+fn one_approval_gives_one_effect() {
+    let world = World::new();
+    let asked = world.ask("pay", 500);
+    world.approve(&asked);
+    let threads: Vec<_> = (0..16)
+        .map(|_| {
+            let mut client = world.client(&world.agent);
+            let (path, body) =
+                (path(&asked, "/claim"), json!({"digest": asked["digest"]}).to_string());
+            std::thread::spawn(move || client.post(&path, &body).unwrap())
+        })
+        .collect();
+    let replies: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
+    let granted = replies.iter().filter(|reply| reply.status == 200).count();
+    let refused = replies.iter().filter(|reply| reply.status == 409).count();
+    assert_eq!((granted, refused), (1, 15));
+}
+
+#[test]
+fn approved_500_and_carried_out_999999_is_impossible() {
+    let world = World::new();
+    let asked = world.ask("pay", 500);
+    world.approve(&asked);
+    let action = |amount: u64| json!({"action": {"name": "pay", "properties": {"amount": amount}}});
+    let other = world.post(&world.agent, &path(&asked, "/claim"), &action(999_999));
+    assert_eq!(problem(&other), (409, "action-changed".into()));
+    assert_eq!(world.status(&asked), "allowed");
+    assert_eq!(world.post(&world.agent, &path(&asked, "/claim"), &action(500)).status, 200);
+}
+
+#[test]
+fn policies_are_asked_again_when_an_approved_action_begins() {
+    let world = World::new();
+    // Each fits the budget of 50,000, both do not. Only what begins is spent.
+    let (first, second) = (world.ask("pay", 30_000), world.ask("pay", 30_000));
+    for asked in [&first, &second] {
+        assert_eq!(asked["status"], "awaiting-approval");
+        world.approve(asked);
+    }
+    assert_eq!(world.claim(&second).status, 200);
+    assert_eq!(problem(&world.claim(&first)), (409, "decided-otherwise".into()));
+    let denied = world.get(&world.agent, &path(&first, ""));
+    assert_eq!(denied["status"], "denied");
+    assert_eq!(denied["denial"]["reasons"][0]["binding"], "budget");
+}
+
+#[test]
+fn a_lease_that_runs_out_is_unknown_until_somebody_tells() {
+    let world = World::new();
+    let mut stream = Stream::open(&world);
+    let claim = |amount| -> (Value, Value) {
+        let allowed = world.ask("pay", amount);
+        let body = json!({"digest": allowed["digest"], "lease_seconds": 1});
+        let claimed = world.post(&world.agent, &path(&allowed, "/claim"), &body);
+        (allowed, claimed.json()["permit"].clone())
+    };
+    let (late, permit) = claim(10);
+    let (lost, _) = claim(11);
+    for execution in [&late, &lost] {
+        stream.until("execution.unknown", &text(&execution["id"]));
+        assert_eq!(problem(&world.claim(execution)), (409, "not-now".into()), "never begun again");
+    }
+    let body = json!({"permit": permit, "outcome": "succeeded"});
+    assert_eq!(world.post(&world.agent, &path(&late, "/report"), &body).status, 200);
+    let body = json!({"outcome": "failed", "error": "the bank has no trace of it"});
+    let by_agent = world.post(&world.agent, &path(&lost, "/resolve"), &body);
+    assert_eq!(problem(&by_agent), (403, "forbidden".into()));
+    let resolved = world.post(world.server.key(), &path(&lost, "/resolve"), &body);
+    assert_eq!(resolved.json()["status"], "failed");
+}
+
+#[test]
+fn a_key_makes_one_execution() {
+    let world = World::new();
+    let send = |key: &str, amount: u64| {
+        let body = question("pay", amount).to_string();
+        world.client(&world.agent).post_with("/v1/executions", &[("Idempotency-Key", key)], &body)
+    };
+    let (first, again) = (send("k1", 20).unwrap(), send("k1", 20).unwrap());
+    assert_eq!(first.json()["id"], again.json()["id"]);
+    assert_eq!(problem(&send("k1", 21).unwrap()), (422, "idempotency-key-reused".into()));
+    assert_ne!(first.json()["id"], send("k2", 20).unwrap().json()["id"]);
+    let threads: Vec<_> = (0..16)
+        .map(|_| {
+            let (mut client, body) = (world.client(&world.agent), question("pay", 1).to_string());
+            std::thread::spawn(move || {
+                let sent = client.post_with("/v1/executions", &[("Idempotency-Key", "k3")], &body);
+                text(&sent.unwrap().json()["id"])
+            })
+        })
+        .collect();
+    let mut ids: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
+    ids.dedup();
+    assert_eq!(ids.len(), 1);
+}
+
+#[test]
+fn what_has_not_begun_can_be_called_off() {
+    let world = World::new();
+    let asked = world.ask("pay", 500);
+    let cancel = |key: &str| world.post(key, &path(&asked, "/cancel"), &json!({"reason": "no"}));
+    assert_eq!(problem(&cancel(&world.ann)), (403, "forbidden".into()));
+    assert_eq!(cancel(&world.agent).json()["status"], "cancelled");
+    assert_eq!(problem(&cancel(&world.agent)), (409, "not-now".into()));
+    let answer = world.answer(&world.ann, &asked, json!({"decision": "approve", "reason": "seen"}));
+    assert_eq!(problem(&answer), (409, "approval-ended".into()));
+}
+
+#[test]
+fn another_agents_execution_is_not_there() {
+    let world = World::new();
+    let small = world.ask("pay", 20);
+    let body = json!({"name": "other", "roles": ["agent"]});
+    let other = text(&world.post(world.server.key(), "/v1/keys", &body).json()["key"]);
+    let seen = world.client(&other).get(&path(&small, "")).unwrap();
+    assert_eq!(problem(&seen), (404, "no-such-execution".into()));
+    let claimed = world.post(&other, &path(&small, "/claim"), &json!({"digest": small["digest"]}));
+    assert_eq!(problem(&claimed), (404, "no-such-execution".into()));
+    assert_eq!(world.get(&other, "/v1/executions")["items"], json!([]));
+    assert_eq!(world.get(world.server.key(), "/v1/executions")["items"][0]["id"], small["id"]);
+}

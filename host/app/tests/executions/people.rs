@@ -1,0 +1,131 @@
+//! Who may answer, and what their answers do.
+
+use serde_json::json;
+
+use crate::world::{World, path, problem, question, text};
+
+#[test]
+fn the_policys_own_approvers_and_time_out_are_used() {
+    let world = World::new();
+    let asked = world.ask("pay", 500);
+    assert_eq!(asked["status"], "awaiting-approval");
+    let approval = &asked["approvals"][0];
+    assert_eq!(
+        approval["requirement"]["stages"][0]["approvers"],
+        json!(["user:Ann", "group:finance"])
+    );
+    let open =
+        approval["expires_at_ms"].as_u64().unwrap() - approval["opened_at_ms"].as_u64().unwrap();
+    assert_eq!(open, 3_600_000);
+}
+
+#[test]
+fn who_is_not_asked_or_gives_no_reason_is_refused() {
+    let world = World::new();
+    let asked = world.ask("pay", 500);
+    let yes = || json!({"decision": "approve", "reason": "seen"});
+    // Eve is not asked, so she does not even learn that there is a question.
+    assert_eq!(
+        problem(&world.answer(&world.eve, &asked, yes())),
+        (404, "no-such-execution".into())
+    );
+    // The operator sees it, and is not asked.
+    let operator = world.server.key().to_owned();
+    assert_eq!(problem(&world.answer(&operator, &asked, yes())), (403, "not-an-approver".into()));
+    // Nobody answers in the name of another: the agent has no right to answer at all.
+    let forged = json!({"decision": "approve", "reason": "seen", "approver": "user:ann"});
+    assert_eq!(
+        problem(&world.answer(&world.agent, &asked, forged.clone())),
+        (403, "forbidden".into())
+    );
+    assert_eq!(
+        problem(&world.answer(&world.eve, &asked, forged)),
+        (404, "no-such-execution".into())
+    );
+    let silent = json!({"decision": "approve"});
+    assert_eq!(problem(&world.answer(&world.ann, &asked, silent)), (422, "reason-required".into()));
+    assert_eq!(world.status(&asked), "awaiting-approval");
+    // A member of the group, however it is spelled.
+    assert_eq!(world.answer(&world.bob, &asked, yes()).status, 200);
+    assert_eq!(world.status(&asked), "allowed");
+}
+
+#[test]
+fn rejected_stays_rejected() {
+    let world = World::new();
+    let asked = world.ask("pay", 500);
+    let no = json!({"decision": "reject", "reason": "no invoice"});
+    assert_eq!(world.answer(&world.ann, &asked, no).status, 200);
+    let yes = json!({"decision": "approve", "reason": "seen"});
+    assert_eq!(problem(&world.answer(&world.bob, &asked, yes)), (409, "approval-ended".into()));
+    assert_eq!(problem(&world.claim(&asked)), (409, "not-now".into()));
+    assert_eq!(world.status(&asked), "rejected");
+}
+
+#[test]
+fn an_answer_given_twice_counts_once() {
+    let world = World::new();
+    let asked = world.ask("pay", 500);
+    let threads: Vec<_> = (0..8)
+        .map(|_| {
+            let (key, id) = (world.ann.clone(), text(&asked["approvals"][0]["id"]));
+            let mut client = world.client(&key);
+            std::thread::spawn(move || {
+                let body = json!({"decision": "approve", "reason": "seen"}).to_string();
+                client.post(&format!("/v1/approvals/{id}/decision"), &body).unwrap().status
+            })
+        })
+        .collect();
+    for thread in threads {
+        assert!([200, 409].contains(&thread.join().unwrap()));
+    }
+    let seen = world.get(&world.agent, &path(&asked, ""));
+    assert_eq!(seen["status"], "allowed");
+    assert_eq!(seen["approvals"][0]["votes"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn who_has_seen_an_earlier_version_is_told_so() {
+    let world = World::new();
+    let asked = world.ask("pay", 500);
+    let approval = text(&asked["approvals"][0]["id"]);
+    let body = json!({"decision": "approve", "reason": "seen"}).to_string();
+    let decide = |tag: &str| {
+        let mut client = world.client(&world.ann);
+        let path = format!("/v1/approvals/{approval}/decision");
+        client.post_with(&path, &[("If-Match", tag)], &body).unwrap()
+    };
+    assert_eq!(problem(&decide("\"0\"")), (412, "changed".into()));
+    assert_eq!(problem(&decide("W/x")), (412, "changed".into()));
+    let version = asked["version"].as_u64().unwrap();
+    assert_eq!(decide(&format!("\"{version}\"")).status, 200);
+}
+
+#[test]
+fn people_see_what_asks_them_and_nothing_else() {
+    let world = World::new();
+    let asked = world.ask("pay", 500);
+    let mine = |key: &str| world.get(key, "/v1/approvals")["items"].as_array().unwrap().len();
+    assert_eq!((mine(&world.ann), mine(&world.bob), mine(&world.eve)), (1, 1, 0));
+    let everybodys = world.client(&world.ann).get("/v1/approvals?view=pending").unwrap();
+    assert_eq!(problem(&everybodys), (403, "forbidden".into()));
+    world.approve(&asked);
+    assert_eq!(mine(&world.ann), 0);
+    let history = world.get(world.server.key(), "/v1/approvals?view=history");
+    assert_eq!(history["items"][0]["state"], "approved");
+    assert_eq!(history["items"][0]["execution"]["id"], asked["id"]);
+}
+
+#[test]
+fn nobody_decides_about_their_own_action() {
+    let world = World::new();
+    // Ann's own agent acts in her name.
+    let body = json!({"name": "ann's", "roles": ["agent"]});
+    let reply = world.post(world.server.key(), "/v1/keys", &body);
+    let key = text(&reply.json()["key"]);
+    let mut question = question("pay", 500);
+    question["subject"] = json!({"type": "user", "id": "ann"});
+    let asked = world.post(&key, "/v1/executions", &question).json();
+    let yes = json!({"decision": "approve", "reason": "mine"});
+    assert_eq!(problem(&world.answer(&world.ann, &asked, yes)), (403, "self-approval".into()));
+}
