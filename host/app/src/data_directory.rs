@@ -50,15 +50,20 @@ pub enum DataError {
 }
 
 impl DataDirectory {
+    /// Where it is, whether or not it is there.
+    pub fn path_of(location: &DataLocation, root: &Root) -> PathBuf {
+        match location {
+            DataLocation::Inside(name) => root.path().join(name),
+            DataLocation::Given(path) => path.clone(),
+        }
+    }
+
     /// Opens it, and creates it for this user alone where it is not there.
     ///
     /// # Errors
     /// Each of [`DataError`].
     pub fn open(location: &DataLocation, root: &Root) -> Result<Self, DataError> {
-        let path = match location {
-            DataLocation::Inside(name) => root.path().join(name),
-            DataLocation::Given(path) => path.clone(),
-        };
+        let path = Self::path_of(location, root);
         let opened = match location {
             DataLocation::Inside(name) => create(root.dir(), Path::new(name)),
             DataLocation::Given(path) => create_ambient(path),

@@ -110,14 +110,19 @@ impl Approval {
 
     /// Counts a ballot. `themselves` are those who ask: the request's subject and who sent it.
     ///
-    /// A person's second approval of a stage changes nothing; a rejection ends the approval, also
+    /// A vote that counted changes nothing when it comes again, also after the end; a rejection ends the approval, also
     /// after one's own approval, as long as it is pending.
     ///
     /// # Errors
     /// Why the ballot does not count; then nothing has changed.
     pub fn vote(&self, ballot: &Ballot, themselves: &[Person]) -> Result<Self, VoteRefused> {
         let ApprovalState::Pending { stage, expires_at_ms } = self.state else {
-            return Err(VoteRefused::Ended(self.state.name()));
+            // Who did not hear that the vote counted sends it again.
+            let same = |vote: &Vote| vote.approver == ballot.voter && vote.choice == ballot.choice;
+            return match self.votes.iter().any(same) {
+                true => Ok(self.clone()),
+                false => Err(VoteRefused::Ended(self.state.name())),
+            };
         };
         if ballot.at_ms >= expires_at_ms {
             return Err(VoteRefused::Ended("expired"));

@@ -138,8 +138,7 @@ impl Execution {
 
     /// Those who may not decide about it unless its policy allows that: its subject, and who sent it.
     pub fn themselves(&self) -> Vec<Person> {
-        let subject = self.request.subject.id.parse().ok();
-        subject.into_iter().chain([self.requester.clone()]).collect()
+        vec![Person::meant_by(&self.request.subject.id), self.requester.clone()]
     }
 
     /// What is to be done, as policies amended it.

@@ -24,7 +24,7 @@ pub struct Person {
 /// A text names nobody.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` names nobody\nhint: use 1 to {PERSON_BYTES_MAX} bytes, no control characters, and no space at either end"
+    "`{0}` names nobody\nhint: use 1 to {PERSON_BYTES_MAX} bytes, no control or invisible characters, and no space at either end"
 )]
 pub struct InvalidPerson(String);
 
@@ -39,6 +39,12 @@ impl Person {
         &self.folded
     }
 
+    /// Whoever a text may mean, also one that names nobody properly: to be told apart from others,
+    /// and never to be given a right.
+    pub fn meant_by(text: &str) -> Self {
+        Self { written: text.into(), folded: fold(text).into() }
+    }
+
     /// Whether a text is another spelling of this person.
     pub fn is(&self, text: &str) -> bool {
         fold(text) == *self.folded
@@ -47,8 +53,18 @@ impl Person {
 
 /// The name that is compared, of a text that may name nobody.
 pub fn fold(text: &str) -> String {
+    let visible: String = text.chars().filter(|letter| !is_invisible(*letter)).collect();
     // Folding twice: lower case may give letters that NFKC composes again.
-    text.trim().nfkc().collect::<String>().to_lowercase().nfkc().collect()
+    visible.trim().nfkc().collect::<String>().to_lowercase().nfkc().collect()
+}
+
+/// Characters that nobody sees: controls, and what joins, separates or turns others.
+fn is_invisible(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{feff}')
+        || matches!(letter, '\u{180b}'..='\u{180e}' | '\u{200b}'..='\u{200f}')
+        || matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+        || matches!(letter, '\u{fe00}'..='\u{fe0f}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 impl FromStr for Person {
@@ -59,7 +75,7 @@ impl FromStr for Person {
         let sound = text.len() <= PERSON_BYTES_MAX
             && text.trim() == text
             && !folded.is_empty()
-            && !text.chars().any(char::is_control);
+            && !text.chars().any(is_invisible);
         if !sound {
             return Err(InvalidPerson(text.chars().take(80).collect()));
         }
@@ -145,8 +161,16 @@ mod tests {
     }
 
     #[test]
+    fn whoever_is_meant_is_told_apart_however_the_text_is_dressed() {
+        for text in ["ann", " Ann", "ann\u{0}", "a\u{200b}nn", "ann\u{feff}"] {
+            assert_eq!(Person::meant_by(text), person("ann"), "{text:?}");
+        }
+        assert_ne!(Person::meant_by("anna"), person("ann"));
+    }
+
+    #[test]
     fn what_names_nobody_is_refused() {
-        for text in ["", " ", " ann", "ann ", "a\nb", &"a".repeat(257)] {
+        for text in ["", " ", " ann", "ann ", "a\nb", "ann\u{200b}", &"a".repeat(257)] {
             assert!(text.parse::<Person>().is_err(), "{text:?}");
         }
     }

@@ -1,5 +1,6 @@
 //! The store's handle: opening, closing, and asking for what was decided.
 
+use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -66,6 +67,11 @@ impl Store {
         let sweeper = Sweeper::start(Arc::downgrade(&inner), sweep_every);
         *inner.tasks() = Some(Tasks { writer, sweeper });
         Ok(Self { inner })
+    }
+
+    /// Whether a directory holds a store, open or not.
+    pub fn is_in(directory: &Path) -> bool {
+        files::database(directory).exists()
     }
 
     /// Reads what policies stored.

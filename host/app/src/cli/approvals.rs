@@ -90,7 +90,7 @@ async fn answer(remote: &Remote, decision: &str, decide: &Decide) -> Result<Valu
 fn list(page: &Value) -> String {
     let items = page["items"].as_array().map_or(&[][..], Vec::as_slice);
     if items.is_empty() {
-        return "Nobody is asked.\n".to_owned();
+        return "Nothing asks you. Operators and auditors see what asks others with `--view pending`.\n".to_owned();
     }
     items.iter().map(both).collect()
 }

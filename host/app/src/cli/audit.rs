@@ -42,10 +42,10 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
 }
 
 async fn here(place: &PlaceArgs, environment: &Environment) -> Result<VerificationReply, Failure> {
-    let store = place.store(environment).await?;
-    let found = VerificationReply::of(&store, &Tenant::default()).await;
+    let store = place.store_that_is_there(environment).await?;
+    let found = store.verify(&Tenant::default()).await;
     store.close().await.map_err(Failure::internal)?;
-    found.map_err(Failure::internal)
+    VerificationReply::of(found).map_err(Failure::internal)
 }
 
 fn told(found: &VerificationReply) -> String {

@@ -22,6 +22,22 @@ pub(super) struct PlaceArgs {
 }
 
 impl PlaceArgs {
+    /// Opens the data directory, which a server must have made, for as long as the command runs.
+    pub(super) async fn store_that_is_there(
+        &self,
+        environment: &Environment,
+    ) -> Result<Store, Failure> {
+        let config = self.config.load(environment, None)?;
+        let path = DataDirectory::path_of(&config.data, config.root());
+        if !Store::is_in(&path) {
+            return Err(Failure::refused(format!(
+                "`{}` holds no decisions of a server\nhint: name its data directory with `--data-dir`, or its configuration with `--config`",
+                path.display()
+            )));
+        }
+        self.store(environment).await
+    }
+
     /// Opens the data directory for as long as the command runs.
     pub(super) async fn store(&self, environment: &Environment) -> Result<Store, Failure> {
         let config = self.config.load(environment, None)?;

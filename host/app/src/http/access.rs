@@ -32,7 +32,9 @@ pub enum Access {
 /// Who asks for decisions.
 pub(super) const DECIDE: &[Role] = &[Role::Agent, Role::Operator];
 /// Who watches the host.
-pub(super) const WATCH: Access = Access::Roles(&[Role::Operator, Role::Auditor]);
+pub(super) const WATCHERS: &[Role] = &[Role::Operator, Role::Auditor];
+/// What only they use.
+pub(super) const WATCH: Access = Access::Roles(WATCHERS);
 /// Who asks for actions and carries them out.
 pub(super) const EXECUTE: Access = Access::Roles(DECIDE);
 /// Who lists executions.

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::header::{ETAG, HeaderValue, IF_MATCH};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
@@ -18,7 +18,8 @@ use super::App;
 use super::body::Sent;
 use super::executions::etag;
 use super::executions::reply::{ApprovalReply, ExecutionReply};
-use super::page::{Limit, Query};
+use super::guard::only;
+use super::page::{Id, Limit, Query};
 use super::problem::{Problem, ProblemCode};
 use super::reply::{json as reply, ok};
 use crate::auth::Caller;
@@ -42,7 +43,7 @@ pub struct Listing {
     view: View,
     /// The `next` of the page before.
     cursor: Option<String>,
-    /// How many, 1 to 1,000.
+    /// How many, 1 to 100; 50 where it is absent.
     #[serde(default)]
     #[param(value_type = Option<u32>)]
     limit: Limit,
@@ -64,7 +65,7 @@ pub enum View {
 /// An approver's answer.
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(as = ApprovalDecision)]
-#[serde(expecting = "an object")]
+#[serde(deny_unknown_fields, expecting = "an object")]
 pub struct AnswerBody {
     /// Yes or no.
     decision: ChoiceBody,
@@ -120,7 +121,7 @@ pub struct ApprovalsReply<'a> {
     get, path = PATH, tag = "approvals", operation_id = "listApprovals", security(("bearer" = [])),
     params(Listing),
     responses(
-        (status = 200, body = ApprovalsReply<'static>, description = "A page; `next` is absent on the last."),
+        (status = 200, body = ApprovalsReply<'static>, description = "A page; `next` leads on, where there may be more."),
         super::openapi::SeenErrors,
     ),
 )]
@@ -162,7 +163,7 @@ pub async fn list(
 pub async fn one(
     State(app): State<Arc<App>>,
     caller: Caller,
-    Path(id): Path<String>,
+    Id(id): Id,
 ) -> Result<Response, Problem> {
     let by = caller.principal();
     answer(&app.executions.of_approval(by, &id).await?, &id)
@@ -184,7 +185,7 @@ pub async fn one(
 pub async fn decide(
     State(app): State<Arc<App>>,
     caller: Caller,
-    Path(id): Path<String>,
+    Id(id): Id,
     Sent { headers, body: AnswerBody { decision, reason }, .. }: Sent<AnswerBody>,
 ) -> Result<Response, Problem> {
     let by = caller.principal();
@@ -199,17 +200,16 @@ pub async fn decide(
 
 /// The version that the caller has seen, if it says (RFC 9110, section 13.1.1).
 fn seen(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
-    let Some(tag) = headers.get(IF_MATCH) else { return Ok(None) };
+    let Some(tag) = only(headers, &IF_MATCH)? else { return Ok(None) };
     let tag = tag.to_str().unwrap_or_default().trim();
-    if tag == "*" {
-        return Ok(None);
-    }
-    let version = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"')?.parse().ok());
-    version.map(Some).ok_or_else(|| {
-        Problem::new(ProblemCode::Changed)
+    let version = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
+    match version.and_then(|text| text.parse::<u64>().ok().filter(|n| n.to_string() == text)) {
+        Some(version) => Ok(Some(version)),
+        None if tag == "*" => Ok(None),
+        None => Err(Problem::new(ProblemCode::Changed)
             .with_detail("`If-Match` holds no entity tag of this host")
-            .with_hint("send the `ETag` of the approval as it was read")
-    })
+            .with_hint("send the `ETag` of the approval as it was read")),
+    }
 }
 
 fn answer(execution: &Execution, id: &str) -> Result<Response, Problem> {

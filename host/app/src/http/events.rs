@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderName};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, Stream};
@@ -20,17 +20,20 @@ use writ_core::ChainedEvent;
 use writ_core::Tenant;
 
 use super::App;
+use super::access::{self, WATCHERS};
 use super::executions::reply::EventReply;
+use super::guard::only;
 use super::problem::{Problem, ProblemCode};
 use super::reply::ok;
 use crate::auth::Caller;
 use crate::service::executions::ExecutionError;
-use writ_store::{Store, StoreError, Verified, VerifyError};
+use writ_store::{StoreError, Verified, VerifyError};
 
 /// Where events are.
 pub const PATH: &str = "/v1/events";
 /// Where they are checked.
 pub const VERIFICATION: &str = "/v1/events/verification";
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// How many events are read at once.
 const PAGE: u32 = 256;
 /// How often a silent stream says that it is alive.
@@ -53,19 +56,19 @@ pub async fn stream(
     let by = caller.principal();
     let store = app.executions.store();
     let changes = store.changes();
-    let after = match headers.get("last-event-id") {
-        Some(id) => id.to_str().ok().and_then(|id| id.parse().ok()).ok_or_else(|| {
-            Problem::new(ProblemCode::InvalidRequest)
-                .with_detail("`Last-Event-ID` is no sequence number")
-                .with_hint("send the `id` of the last event that was read, or 0")
-        })?,
-        None => {
-            let last = store.last_sequence(&by.tenant).await;
-            last.map_err(ExecutionError::from)?
-        }
+    let last = store.last_sequence(&by.tenant).await.map_err(ExecutionError::from)?;
+    let after = match only(&headers, &LAST_EVENT_ID)? {
+        Some(id) => id.to_str().ok().and_then(|id| id.parse().ok()).filter(|id| *id <= last),
+        None => Some(last),
     };
+    let after = after.ok_or_else(|| {
+        Problem::new(ProblemCode::InvalidRequest)
+            .with_detail(format!("`Last-Event-ID` is the place of no event: there are {last}"))
+            .with_hint("send the `id` of the last event that was read, or 0")
+    })?;
     let tenant = by.tenant.clone();
-    let reader = Reader { app: app.clone(), tenant, after, page: VecDeque::new(), changes };
+    let reader =
+        Reader { app: app.clone(), tenant, after, page: VecDeque::new(), changes, headers };
     let sse = Sse::new(reader.into_stream()).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
     Ok(sse.into_response())
 }
@@ -86,12 +89,12 @@ pub struct VerificationReply {
 }
 
 impl VerificationReply {
-    /// Follows a tenant's chain from its start.
+    /// What was found.
     ///
     /// # Errors
     /// Where the store cannot answer.
-    pub async fn of(store: &Store, tenant: &Tenant) -> Result<Self, StoreError> {
-        match store.verify(tenant).await {
+    pub fn of(found: Result<Verified, VerifyError>) -> Result<Self, StoreError> {
+        match found {
             Ok(Verified { head, executions }) => Ok(Self {
                 broken: None,
                 events: head.sequence,
@@ -122,7 +125,7 @@ pub async fn verification(
     caller: Caller,
 ) -> Result<Response, Problem> {
     let tenant = &caller.principal().tenant;
-    let found = VerificationReply::of(app.executions.store(), tenant).await;
+    let found = VerificationReply::of(app.executions.verify(tenant).await);
     Ok(ok(&found.map_err(ExecutionError::from)?))
 }
 
@@ -133,6 +136,8 @@ struct Reader {
     after: u64,
     page: VecDeque<ChainedEvent>,
     changes: watch::Receiver<u64>,
+    /// With which the reader made itself known.
+    headers: HeaderMap,
 }
 
 impl Reader {
@@ -143,7 +148,8 @@ impl Reader {
         })
     }
 
-    /// The next event; none where the host stops or cannot read: the reader comes again.
+    /// The next event; none where the host stops or cannot read, or the reader's key has ended: it
+    /// comes again, if it may.
     async fn next(&mut self) -> Option<Event> {
         loop {
             if let Some(event) = self.page.pop_front() {
@@ -160,7 +166,9 @@ impl Reader {
                     return None;
                 }
             };
-            if self.page.is_empty() {
+            if !self.page.is_empty() {
+                access::caller(&self.app, &self.headers, WATCHERS).await.ok()?;
+            } else {
                 tokio::select! {
                     changed = self.changes.changed() => changed.ok()?,
                     () = self.app.lifecycle.draining() => return None,

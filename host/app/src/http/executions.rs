@@ -66,6 +66,7 @@ impl From<ExecutionError> for Problem {
         let text = error.to_string();
         let code = match error {
             ExecutionError::NotFound => ProblemCode::NoSuchExecution,
+            ExecutionError::NoVerdict(_) => ProblemCode::NoVerdict,
             ExecutionError::Changed(_) => ProblemCode::Changed,
             ExecutionError::KeyReused => ProblemCode::KeyReused,
             ExecutionError::Undecided(undecided) => return undecided.into(),

@@ -26,6 +26,11 @@ pub struct Text(pub String);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Object(pub Json);
 
+/// Any JSON value in canonical form.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Strict")]
+pub struct Anything(pub Json);
+
 /// A body cannot be used.
 #[derive(Debug, PartialEq, Eq)]
 pub enum BodyError {
@@ -195,6 +200,14 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for ObjectOnly<D> {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option
         unit unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier
         ignored_any
+    }
+}
+
+impl TryFrom<Strict> for Anything {
+    type Error = InvalidJson;
+
+    fn try_from(Strict(value): Strict) -> Result<Self, InvalidJson> {
+        Json::from_value(&value).map(Self)
     }
 }
 

@@ -177,6 +177,7 @@ impl IntoResponses for ExecutionErrors {
             ProblemCode::TooLate,
             ProblemCode::ActionChanged,
             ProblemCode::DecidedOtherwise,
+            ProblemCode::NoVerdict,
             ProblemCode::WrongPermit,
             ProblemCode::KeyReused,
         ];

@@ -1,4 +1,4 @@
-//! Pages of lists: how many, and from where. Read strictly, as bodies are.
+//! What a path and a query say: which one, how many, and from where. Read strictly, as bodies are.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -7,13 +7,14 @@ use serde::de::DeserializeOwned;
 
 use super::problem::{Problem, ProblemCode};
 
-/// How many items a page has: 1 to 1,000, 50 where the caller does not say.
+/// How many items a page has: 1 to 100, 50 where the caller does not say.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(try_from = "u32")]
 pub struct Limit(u32);
 
 impl Limit {
-    const MAX: u32 = 1_000;
+    /// Executions are as large as what was asked for: more would be much memory for one answer.
+    const MAX: u32 = 100;
 
     /// The number.
     pub fn get(self) -> u32 {
@@ -35,6 +36,19 @@ impl TryFrom<u32> for Limit {
             1..=Self::MAX => Ok(Self(limit)),
             _ => Err(format!("`limit` is {limit}, must be 1 to {}", Self::MAX)),
         }
+    }
+}
+
+/// The id in a path. What no id could be is the id of nothing.
+#[derive(Debug)]
+pub struct Id(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Id {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = axum::extract::Path::<String>::from_request_parts(parts, state).await;
+        path.map(|path| Self(path.0)).map_err(|_| Problem::new(ProblemCode::NoSuchExecution))
     }
 }
 

@@ -72,6 +72,8 @@ problem_codes! {
     ActionChanged = "action-changed", CONFLICT, "what is to begin is not what was allowed";
     /// Policies were asked again before it began, and do not let it.
     DecidedOtherwise = "decided-otherwise", CONFLICT, "policies were asked again, and do not let it begin";
+    /// Policies were asked again before it began, and one gave no verdict.
+    NoVerdict = "no-verdict", SERVICE_UNAVAILABLE, "a policy gave no verdict, so nothing has changed";
     /// The approval has ended.
     ApprovalEnded = "approval-ended", CONFLICT, "the approval has ended";
     /// The permit is another claim's.

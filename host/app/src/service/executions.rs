@@ -15,9 +15,10 @@ mod wait;
 
 use std::sync::Arc;
 
+use tokio::sync::Mutex;
 use writ_core::execution::Event;
-use writ_core::{Execution, Principal, Role};
-use writ_store::{ChangeError, Store};
+use writ_core::{Execution, Principal, Role, Tenant};
+use writ_store::{ChangeError, Store, Verified, VerifyError};
 
 use super::Service;
 pub use clock::Clock;
@@ -33,17 +34,28 @@ pub struct Executions {
     service: Arc<Service>,
     store: Store,
     waiting: Arc<Waiting>,
+    /// One at a time follows the chain, which keeps a connection to itself.
+    verifying: Arc<Mutex<()>>,
 }
 
 impl Executions {
     /// Executions that `service` decides and `store` keeps.
     pub fn new(service: Arc<Service>, store: Store) -> Self {
-        Self { service, store, waiting: Arc::default() }
+        Self { service, store, waiting: Arc::default(), verifying: Arc::default() }
     }
 
     /// Where executions are kept, for reading.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// Whether a tenant's evidence is whole.
+    ///
+    /// # Errors
+    /// [`VerifyError`]
+    pub async fn verify(&self, tenant: &Tenant) -> Result<Verified, VerifyError> {
+        let _turn = self.verifying.lock().await;
+        self.store.verify(tenant).await
     }
 
     /// An execution that a principal may see: its own, one that it is asked about, or any where it

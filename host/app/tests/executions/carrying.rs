@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::stream::Stream;
-use crate::world::{World, path, problem, question, text};
+use crate::world::{CONFIG, World, path, problem, question, text};
+use writ_testkit::guests;
 
 #[test]
 fn what_is_allowed_is_claimed_carried_out_and_reported() {
@@ -141,4 +142,25 @@ fn another_agents_execution_is_not_there() {
     assert_eq!(problem(&claimed), (404, "no-such-execution".into()));
     assert_eq!(world.get(&other, "/v1/executions")["items"], json!([]));
     assert_eq!(world.get(world.server.key(), "/v1/executions")["items"][0]["id"], small["id"]);
+}
+
+#[test]
+fn a_policy_that_gives_no_verdict_at_the_claim_costs_no_approval() {
+    let mut world = World::new();
+    let asked = world.ask("pay", 500);
+    world.approve(&asked);
+    let restart = |world: &mut World, config: &str| {
+        world.server.kill();
+        std::fs::write(world.server.directory().join("writ.toml"), config).unwrap();
+        world.server.restart();
+    };
+    let panics = guests::bytes("hostile/panic");
+    std::fs::write(world.server.directory().join("panic.wasm"), panics).unwrap();
+    let with_panic = format!("{CONFIG}\n[[binding]]\nname = \"panics\"\nsource = \"panic.wasm\"\n");
+    let before = std::fs::read_to_string(world.server.directory().join("writ.toml")).unwrap();
+    restart(&mut world, &before.replace(CONFIG, &with_panic));
+    assert_eq!(problem(&world.claim(&asked)), (503, "no-verdict".into()));
+    assert_eq!(world.status(&asked), "allowed");
+    restart(&mut world, &before);
+    assert_eq!(world.claim(&asked).status, 200);
 }

@@ -32,16 +32,12 @@ fn who_is_not_asked_or_gives_no_reason_is_refused() {
     // The operator sees it, and is not asked.
     let operator = world.server.key().to_owned();
     assert_eq!(problem(&world.answer(&operator, &asked, yes())), (403, "not-an-approver".into()));
-    // Nobody answers in the name of another: the agent has no right to answer at all.
+    // Nobody answers in the name of another: the agent has no right to answer at all, and a body
+    // that names somebody is no answer.
     let forged = json!({"decision": "approve", "reason": "seen", "approver": "user:ann"});
-    assert_eq!(
-        problem(&world.answer(&world.agent, &asked, forged.clone())),
-        (403, "forbidden".into())
-    );
-    assert_eq!(
-        problem(&world.answer(&world.eve, &asked, forged)),
-        (404, "no-such-execution".into())
-    );
+    let by_agent = world.answer(&world.agent, &asked, forged.clone());
+    assert_eq!(problem(&by_agent), (403, "forbidden".into()));
+    assert_eq!(problem(&world.answer(&world.eve, &asked, forged)), (400, "invalid-request".into()));
     let silent = json!({"decision": "approve"});
     assert_eq!(problem(&world.answer(&world.ann, &asked, silent)), (422, "reason-required".into()));
     assert_eq!(world.status(&asked), "awaiting-approval");
@@ -77,7 +73,7 @@ fn an_answer_given_twice_counts_once() {
         })
         .collect();
     for thread in threads {
-        assert!([200, 409].contains(&thread.join().unwrap()));
+        assert_eq!(thread.join().unwrap(), 200);
     }
     let seen = world.get(&world.agent, &path(&asked, ""));
     assert_eq!(seen["status"], "allowed");
@@ -127,5 +123,11 @@ fn nobody_decides_about_their_own_action() {
     question["subject"] = json!({"type": "user", "id": "ann"});
     let asked = world.post(&key, "/v1/executions", &question).json();
     let yes = json!({"decision": "approve", "reason": "mine"});
+    assert_eq!(
+        problem(&world.answer(&world.ann, &asked, yes.clone())),
+        (403, "self-approval".into())
+    );
+    question["subject"]["id"] = json!(" ann\u{200b}");
+    let asked = world.post(&key, "/v1/executions", &question).json();
     assert_eq!(problem(&world.answer(&world.ann, &asked, yes)), (403, "self-approval".into()));
 }

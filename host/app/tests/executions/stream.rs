@@ -20,10 +20,14 @@ impl Stream {
     }
 
     fn after(world: &World, last: Option<u64>) -> Self {
+        Self::of(world, world.server.key(), last)
+    }
+
+    fn of(world: &World, key: &str, last: Option<u64>) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let url = format!("http://{}/v1/events", world.server.address());
         let response = runtime.block_on(async {
-            let mut request = reqwest::Client::new().get(url).bearer_auth(world.server.key());
+            let mut request = reqwest::Client::new().get(url).bearer_auth(key);
             if let Some(last) = last {
                 request = request.header("Last-Event-ID", last);
             }
@@ -117,6 +121,22 @@ fn a_server_that_stops_ends_its_streams() {
     let mut stream = Stream::open(&world);
     world.server.ask_to_stop();
     assert!(world.server.wait().success());
+    let end = stream.runtime.block_on(stream.response.chunk());
+    assert!(matches!(end, Ok(None)), "{end:?}");
+}
+
+#[test]
+fn a_key_that_is_revoked_reads_on_no_further() {
+    let world = World::new();
+    let body = json!({"name": "watcher", "roles": ["auditor"]});
+    let made = world.post(world.server.key(), "/v1/keys", &body).json();
+    let mut stream = Stream::of(&world, &text(&made["key"]), None);
+    let seen = world.ask("pay", 1);
+    stream.until("execution.allowed", &text(&seen["id"]));
+    let revoked =
+        world.client(world.server.key()).delete(&format!("/v1/keys/{}", text(&made["id"])));
+    assert_eq!(revoked.unwrap().status, 204);
+    world.ask("pay", 2);
     let end = stream.runtime.block_on(stream.response.chunk());
     assert!(matches!(end, Ok(None)), "{end:?}");
 }

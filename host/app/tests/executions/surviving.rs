@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::stream::Stream;
 use crate::world::{World, path, problem};
 
 #[test]
@@ -53,6 +54,23 @@ fn who_changes_the_evidence_is_found() {
     assert!(told.contains("the evidence is broken") && told.contains(id), "{told}");
     world.server.restart();
     assert!(verify(&world).1.is_some());
+}
+
+#[test]
+fn one_execution_that_cannot_be_read_stops_time_for_no_other() {
+    let mut world = World::new();
+    let broken = world.ask("slow", 7_777);
+    world.server.ask_to_stop();
+    assert!(world.server.wait().success());
+    let file = world.server.directory().join("data/writ.db");
+    let bytes = std::fs::read(&file).unwrap();
+    std::fs::write(&file, replaced(bytes, b"\"amount\":7777", b"\"amount\"77777")).unwrap();
+    world.server.restart();
+    let mut stream = Stream::open(&world);
+    let asked = world.ask("slow", 1);
+    stream.until("execution.expired", asked["id"].as_str().unwrap());
+    let shown = world.client(&world.agent).get(&path(&broken, "")).unwrap();
+    assert_eq!(shown.status, 503, "{}", shown.text());
 }
 
 fn replaced(mut bytes: Vec<u8>, from: &[u8], to: &[u8]) -> Vec<u8> {

@@ -16,13 +16,13 @@ impl Execution {
         let mut step = Step::of(self);
         match event {
             Event::Decided { decision, ruling, request, at_ms } => {
-                step.reconsidered(decision, request, at_ms)?;
+                step.reconsidered(decision, request, &ruling, at_ms)?;
                 step.ruled(ruling, at_ms);
             }
             Event::Voted { approval, ballot } => step.voted(&approval, &ballot)?,
             Event::Passed { at_ms } => step.passed(at_ms)?,
             Event::Claimed { permission, at_ms } => step.claimed(permission, at_ms)?,
-            Event::Reported { permit, report, .. } => step.reported(permit, report)?,
+            Event::Reported { by, permit, report, .. } => step.reported(by, permit, report)?,
             Event::Cancelled { by, reason, .. } => step.cancelled(by, reason)?,
             Event::Resolved { by, report, .. } => step.resolved(by, report)?,
         }
@@ -56,6 +56,7 @@ impl Step {
         &mut self,
         decision: String,
         request: Request,
+        ruling: &Ruling,
         at_ms: u64,
     ) -> Result<(), Refused> {
         match self.next.status {
@@ -70,6 +71,8 @@ impl Step {
             Status::Allowed { start_by_ms, .. } if at_ms >= start_by_ms => {
                 return Err(Refused::TooLate);
             }
+            // What is denied does not begin, whatever it would have been.
+            Status::Allowed { .. } if matches!(ruling, Ruling::Denied(_)) => {}
             Status::Allowed { .. } => {
                 // People have agreed to one action: another one needs an execution of its own.
                 self.is_the_action(action_digest(&self.next.tenant, &request))?;
@@ -101,7 +104,7 @@ impl Step {
         self.to(Status::Denied(denied), Fact::Denied { code });
     }
 
-    /// Lets it begin. The time until which it may never moves later.
+    /// Lets it begin. The time until which it may does not move when it is decided again.
     fn allow(&mut self, at_ms: u64, settled: bool) {
         let start_by_ms = match self.next.status {
             Status::Allowed { start_by_ms, .. } => start_by_ms,
@@ -208,16 +211,15 @@ impl Step {
     }
 
     /// A report after the lease still counts: nobody else can have begun meanwhile.
-    fn reported(&mut self, permit: Digest, report: Report) -> Result<(), Refused> {
-        let (Status::Running { holder, permit: given, .. }
-        | Status::Unknown { holder, permit: given }) = &self.next.status
+    fn reported(&mut self, by: Person, permit: Digest, report: Report) -> Result<(), Refused> {
+        let (Status::Running { permit: given, .. } | Status::Unknown { permit: given, .. }) =
+            &self.next.status
         else {
             return Err(self.next.not_now("reported"));
         };
         if permit != *given {
             return Err(Refused::WrongPermit);
         }
-        let by = holder.clone();
         self.end(report, by);
         Ok(())
     }

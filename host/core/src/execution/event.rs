@@ -43,8 +43,10 @@ pub enum Event {
         /// When.
         at_ms: u64,
     },
-    /// The holder tells how it ended.
+    /// Whoever has the permit tells how it ended.
     Reported {
+        /// Who.
+        by: Person,
         /// Digest of the permit that the claim gave.
         permit: Digest,
         /// How it ended.

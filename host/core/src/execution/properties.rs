@@ -58,7 +58,7 @@ fn events() -> impl Strategy<Value = Event> {
         })
     };
     let reported = (0..3u8, report(), at.clone()).prop_map(|(permit, report, at_ms)| {
-        Event::Reported { permit: Digest::of([permit]), report, at_ms }
+        Event::Reported { by: person("app"), permit: Digest::of([permit]), report, at_ms }
     });
     let resolved = (report(), at.clone()).prop_map(|(report, at_ms)| Event::Resolved {
         by: person("op"),

@@ -66,7 +66,7 @@ fn claim(action: Digest, at_ms: u64) -> Event {
 
 fn report(permit: &str) -> Event {
     let report = Report::Succeeded(Json::empty_object());
-    Event::Reported { permit: Digest::of(permit), report, at_ms: 9_000 }
+    Event::Reported { by: person("app"), permit: Digest::of(permit), report, at_ms: 9_000 }
 }
 
 /// Applies events one after the other; each must count.
@@ -128,6 +128,14 @@ fn an_action_that_policies_amend_after_the_approval_does_not_begin() {
 }
 
 #[test]
+fn what_is_denied_before_it_begins_is_denied_whatever_it_would_have_been() {
+    let denied = Denied { code: "denied-by-policy".into(), reasons: Vec::new() };
+    let (decision, ruling) = ("d2".into(), Ruling::Denied(denied));
+    let event = Event::Decided { decision, ruling, request: request(11), at_ms: 3_000 };
+    assert_eq!(approved().apply(event).unwrap().next.status.name(), "denied");
+}
+
+#[test]
 fn what_policies_amend_is_what_is_allowed() {
     let (decision, ruling) = ("d1".into(), Ruling::Permitted);
     let event = Event::Decided { decision, ruling, request: request(7), at_ms: 1_000 };
@@ -146,6 +154,12 @@ fn who_asks_may_not_agree() {
     let asked = after([decided(own, 1_000)]);
     let refused = asked.apply(vote("a1", "bot", Choice::Approve, 2_000)).unwrap_err();
     assert_eq!(refused.code(), "self-approval");
+    for id in [" bot", "bot\u{0}", "b\u{200b}ot"] {
+        let mut dressed = asked.clone();
+        dressed.request.subject.id = id.into();
+        let refused = dressed.apply(vote("a1", "bot", Choice::Approve, 2_000)).unwrap_err();
+        assert_eq!(refused.code(), "self-approval", "{id:?}");
+    }
 }
 
 #[test]

@@ -56,12 +56,12 @@ pub(crate) async fn events(
 ) -> Result<Vec<KeptEvent>, sqlx::Error> {
     let query = sqlx::query(EVENTS).bind(tenant.as_str()).bind(integer(after)).bind(limit);
     let kept = |row: SqliteRow| {
-        let body: String = row.try_get("body")?;
+        let body = text(&row, "body")?;
         Ok(KeptEvent {
             sequence: number(&row, "sequence")?,
             event: event(&row, &body),
             tenant: tenant.clone(),
-            execution: row.try_get("execution")?,
+            execution: text(&row, "execution")?,
             at_ms: number(&row, "at_ms")?,
             body,
         })
@@ -88,20 +88,26 @@ pub(crate) async fn executions(
     let query = sqlx::query(EXECUTIONS).bind(tenant.as_str()).bind(after).bind(limit);
     let kept = |row: SqliteRow| {
         let due_at_ms: Option<i64> = row.try_get("due_at_ms")?;
-        let told: Option<&str> = row.try_get("told")?;
-        let told = told.and_then(|body| event(&row, body));
+        let told: Option<&[u8]> = row.try_get_unchecked("told")?;
+        let told = told.and_then(|body| event(&row, &String::from_utf8_lossy(body)));
         let row = ExecutionRow {
             tenant: tenant.clone(),
-            id: row.try_get("id")?,
-            status: row.try_get::<String, _>("status")?.into(),
-            requester: row.try_get("requester")?,
+            id: text(&row, "id")?,
+            status: text(&row, "status")?.into(),
+            requester: text(&row, "requester")?,
             version: number(&row, "version")?,
             due_at_ms: due_at_ms.map(i64::cast_unsigned),
-            body: row.try_get("body")?,
+            body: text(&row, "body")?,
         };
         Ok(KeptExecution { row, told })
     };
     query.fetch_all(view).await?.into_iter().map(kept).collect()
+}
+
+/// A text that somebody may have made none: then it is not what was written.
+fn text(row: &SqliteRow, column: &str) -> Result<String, sqlx::Error> {
+    let bytes: &[u8] = row.try_get_unchecked(column)?;
+    Ok(String::from_utf8_lossy(bytes).into_owned())
 }
 
 fn event(row: &SqliteRow, body: &str) -> Option<ChainedEvent> {

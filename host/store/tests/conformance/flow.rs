@@ -151,7 +151,12 @@ pub fn claim(execution: &Execution) -> Event {
 
 pub fn report() -> Event {
     let report = Report::Succeeded(Json::empty_object());
-    Event::Reported { permit: Digest::of("permit"), report, at_ms: NOW_MS + 2 }
+    Event::Reported {
+        by: "app".parse().unwrap(),
+        permit: Digest::of("permit"),
+        report,
+        at_ms: NOW_MS + 2,
+    }
 }
 
 pub fn cancel() -> Event {

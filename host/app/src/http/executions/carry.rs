@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
@@ -16,7 +16,8 @@ use crate::auth::Caller;
 use crate::http::App;
 use crate::http::authzen::meta;
 use crate::http::body::Sent;
-use crate::http::json::{FieldError, present};
+use crate::http::json::{Anything, FieldError, present};
+use crate::http::page::Id;
 use crate::http::problem::{Problem, ProblemCode};
 use crate::http::reply::json as reply;
 use crate::http::wire::ActionBody;
@@ -30,7 +31,7 @@ const LEASE_SECONDS_MAX: u32 = 86_400;
 /// What the caller is about to carry out, by digest or in full, and how long it may take.
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(as = ClaimRequest)]
-#[serde(expecting = "an object")]
+#[serde(deny_unknown_fields, expecting = "an object")]
 pub struct ClaimBody {
     /// The execution's `digest`, as the caller has seen it.
     #[serde(default)]
@@ -49,7 +50,7 @@ pub struct ClaimBody {
 /// How an action ended.
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(as = ReportRequest)]
-#[serde(expecting = "an object")]
+#[serde(deny_unknown_fields, expecting = "an object")]
 pub struct ReportBody {
     /// The permit that the claim gave; not for `resolve`.
     #[serde(default)]
@@ -59,7 +60,7 @@ pub struct ReportBody {
     /// What it gave, where it succeeded.
     #[serde(default)]
     #[schema(value_type = Option<Object>)]
-    result: Option<serde_json::Value>,
+    result: Option<Anything>,
     /// Why it failed.
     #[serde(default)]
     error: Option<String>,
@@ -78,7 +79,7 @@ pub enum OutcomeBody {
 /// Why an execution is called off.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[schema(as = CancelRequest)]
-#[serde(expecting = "an object")]
+#[serde(deny_unknown_fields, expecting = "an object")]
 pub struct CancelBody {
     #[serde(default)]
     reason: Option<String>,
@@ -109,7 +110,7 @@ impl TryFrom<String> for OutcomeBody {
 pub async fn claim(
     State(app): State<Arc<App>>,
     caller: Caller,
-    Path(id): Path<String>,
+    Id(id): Id,
     Sent { headers, body: wanted, .. }: Sent<ClaimBody>,
 ) -> Result<Response, Problem> {
     let by = caller.principal();
@@ -119,7 +120,7 @@ pub async fn claim(
     let (active, meta) = (app.service.active(), meta(&caller, &headers));
     match app.executions.claim(&active, by, &id, claim, &meta).await? {
         (execution, Some(permit)) => {
-            let body = ClaimReply::new(&execution, permit.as_str());
+            let body = ClaimReply::new(&execution, permit.expose());
             Ok(reply(StatusCode::OK, &body))
         }
         (execution, None) => Err(otherwise(&execution)),
@@ -139,7 +140,7 @@ pub async fn claim(
 pub async fn report(
     State(app): State<Arc<App>>,
     caller: Caller,
-    Path(id): Path<String>,
+    Id(id): Id,
     Sent { body: told, .. }: Sent<ReportBody>,
 ) -> Result<Response, Problem> {
     let by = caller.principal();
@@ -161,10 +162,13 @@ pub async fn report(
 pub async fn resolve(
     State(app): State<Arc<App>>,
     caller: Caller,
-    Path(id): Path<String>,
+    Id(id): Id,
     Sent { body: told, .. }: Sent<ReportBody>,
 ) -> Result<Response, Problem> {
     let by = caller.principal();
+    if told.permit.is_some() {
+        return Err(invalid("/permit", "is for `report`"));
+    }
     let report = told.into_report()?;
     Ok(answer(StatusCode::OK, &app.executions.resolve(by, &id, report).await?))
 }
@@ -182,7 +186,7 @@ pub async fn resolve(
 pub async fn cancel(
     State(app): State<Arc<App>>,
     caller: Caller,
-    Path(id): Path<String>,
+    Id(id): Id,
     Sent { body: CancelBody { reason }, .. }: Sent<CancelBody>,
 ) -> Result<Response, Problem> {
     let by = caller.principal();
@@ -217,11 +221,8 @@ impl ReportBody {
     fn into_report(self) -> Result<Report, Problem> {
         match (self.outcome, self.result, self.error) {
             (OutcomeBody::Succeeded, result, None) => {
-                let result = result.unwrap_or(serde_json::Value::Null);
-                let result = Json::from_value(&result);
-                Ok(Report::Succeeded(
-                    result.map_err(|error| invalid("/result", &error.to_string()))?,
-                ))
+                let nothing = || Json::from_value(&serde_json::Value::Null).expect("null is JSON");
+                Ok(Report::Succeeded(result.map_or_else(nothing, |Anything(result)| result)))
             }
             (OutcomeBody::Failed, None, Some(error)) => Ok(Report::Failed(error)),
             (OutcomeBody::Failed, None, None) => Err(invalid("/error", "is required")),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::Response;
 use writ_core::{Digest, Principal};
 use writ_store::IdempotencyKey;
@@ -15,6 +15,7 @@ use crate::auth::Caller;
 use crate::http::App;
 use crate::http::authzen::meta;
 use crate::http::body::Sent;
+use crate::http::guard::only;
 use crate::http::problem::{Problem, ProblemCode};
 use crate::http::wire::EvaluationBody;
 use crate::service::executions::NewExecution;
@@ -27,7 +28,7 @@ const KEY_BYTES_MAX: usize = 256;
     post, path = PATH, tag = "executions", operation_id = "createExecution", security(("bearer" = [])),
     params(
         ("Idempotency-Key" = Option<String>, Header, description = "The same key and body give the same execution; another body is refused."),
-        ("Prefer" = Option<String>, Header, description = "`wait=N` holds the answer for up to N seconds (60 at most) until people have decided; `respond-async` does not (RFC 7240)."),
+        ("Prefer" = Option<String>, Header, description = "`wait=N` holds the answer for up to N seconds (60 at most) until people have decided; after that it is 202 (RFC 7240)."),
     ),
     request_body = EvaluationBody,
     responses(
@@ -50,7 +51,12 @@ pub async fn create(
     let mut execution = app.executions.create(&active, by, new, meta(&caller, &headers)).await?;
     let held = prefer::held(&headers);
     if held > Duration::ZERO {
-        execution = app.executions.once_decided(by, &execution.id, held).await?;
+        let id = execution.id.clone();
+        tokio::select! {
+            decided = app.executions.once_decided(by, &id, held) => execution = decided?,
+            // A host that stops answers what it has.
+            () = app.lifecycle.draining() => {}
+        }
     }
     Ok(answer(StatusCode::CREATED, &execution))
 }
@@ -60,7 +66,8 @@ fn idempotency(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<Option<IdempotencyKey>, Problem> {
-    let Some(key) = headers.get("idempotency-key") else { return Ok(None) };
+    const NAME: HeaderName = HeaderName::from_static("idempotency-key");
+    let Some(key) = only(headers, &NAME)? else { return Ok(None) };
     let key = key.to_str().ok().filter(|key| (1..=KEY_BYTES_MAX).contains(&key.len()));
     let key = key.ok_or_else(|| {
         Problem::new(ProblemCode::InvalidRequest)

@@ -2,20 +2,21 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 use utoipa::IntoParams;
 use writ_core::Role;
+use writ_core::execution::Status;
 use writ_store::ExecutionFilter;
 
 use super::reply::{EventsReply, ExecutionReply, ExecutionsReply};
 use super::{EVENTS, ONE, PATH, answer};
 use crate::auth::Caller;
 use crate::http::App;
-use crate::http::page::{Limit, Query};
-use crate::http::problem::Problem;
+use crate::http::page::{Id, Limit, Query};
+use crate::http::problem::{Problem, ProblemCode};
 use crate::http::reply::ok;
 use crate::service::executions::ExecutionError;
 
@@ -28,7 +29,7 @@ pub struct Listing {
     status: Option<String>,
     /// The `next` of the page before.
     cursor: Option<String>,
-    /// How many, 1 to 1,000.
+    /// How many, 1 to 100; 50 where it is absent.
     #[serde(default)]
     #[param(value_type = Option<u32>)]
     limit: Limit,
@@ -41,7 +42,7 @@ pub struct Listing {
 pub struct EventListing {
     /// The `next` of the page before.
     cursor: Option<u64>,
-    /// How many, 1 to 1,000.
+    /// How many, 1 to 100; 50 where it is absent.
     #[serde(default)]
     #[param(value_type = Option<u32>)]
     limit: Limit,
@@ -52,7 +53,7 @@ pub struct EventListing {
     get, path = PATH, tag = "executions", operation_id = "listExecutions", security(("bearer" = [])),
     params(Listing),
     responses(
-        (status = 200, body = ExecutionsReply<'static>, description = "A page; `next` is absent on the last."),
+        (status = 200, body = ExecutionsReply<'static>, description = "A page; `next` leads on, where there may be more."),
         crate::http::openapi::SeenErrors,
     ),
 )]
@@ -62,6 +63,11 @@ pub async fn list(
     Query(listing): Query<Listing>,
 ) -> Result<Response, Problem> {
     let by = caller.principal();
+    if let Some(status) = listing.status.as_deref().filter(|name| !Status::NAMES.contains(name)) {
+        return Err(Problem::new(ProblemCode::InvalidRequest)
+            .with_detail(format!("`{status}` is no status"))
+            .with_hint(format!("use one of {}", Status::NAMES.join(", "))));
+    }
     let sees_all = by.has_any(&[Role::Operator, Role::Auditor]);
     let requester = (!sees_all).then(|| by.person.clone());
     let filter = ExecutionFilter { requester, status: listing.status };
@@ -85,7 +91,7 @@ pub async fn list(
 pub async fn one(
     State(app): State<Arc<App>>,
     caller: Caller,
-    Path(id): Path<String>,
+    Id(id): Id,
 ) -> Result<Response, Problem> {
     let by = caller.principal();
     Ok(answer(StatusCode::OK, &app.executions.one(by, &id).await?))
@@ -96,14 +102,14 @@ pub async fn one(
     get, path = EVENTS, tag = "executions", operation_id = "listExecutionEvents", security(("bearer" = [])),
     params(("id" = String, Path, description = "The execution's id."), EventListing),
     responses(
-        (status = 200, body = EventsReply<'static>, description = "A page; `next` is absent on the last."),
+        (status = 200, body = EventsReply<'static>, description = "A page; `next` leads on, where there may be more."),
         crate::http::openapi::SeenErrors,
     ),
 )]
 pub async fn events(
     State(app): State<Arc<App>>,
     caller: Caller,
-    Path(id): Path<String>,
+    Id(id): Id,
     Query(listing): Query<EventListing>,
 ) -> Result<Response, Problem> {
     let by = caller.principal();

@@ -1,5 +1,6 @@
 //! What time does to executions: stages, permissions and leases end.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::future;
@@ -8,7 +9,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 use writ_core::execution::{Event, Refused};
 use writ_core::{Execution, Tenant};
-use writ_store::ChangeError;
+use writ_store::{ChangeError, PAGE_MAX};
 
 use super::{ExecutionError, Executions};
 use crate::clock::now_ms;
@@ -57,19 +58,28 @@ async fn tell(executions: Executions, mut stopped: watch::Receiver<()>) {
 }
 
 impl Executions {
-    /// Tells every execution that is due what time it is.
+    /// Tells every execution that is due what time it is. One that cannot be told stops no other.
     ///
     /// # Errors
     /// Where the store cannot answer.
     pub async fn pass(&self, now_ms: u64) -> Result<(), ExecutionError> {
+        let mut stuck = BTreeSet::new();
         loop {
-            let due = self.store.due(now_ms, PAGE).await?;
-            let is_last = due.len() < PAGE as usize;
+            // What is stuck is found again: it must not take the places of the others.
+            let limit = PAGE.saturating_add(stuck.len() as u32).min(PAGE_MAX);
+            let mut due = self.store.due(now_ms, limit).await?;
+            due.retain(|name| !stuck.contains(name));
+            if due.is_empty() {
+                return Ok(());
+            }
             // Side by side, so that they share the wait for the disk.
             let passing = due.iter().map(|(tenant, id)| self.pass_one(tenant, id, now_ms));
-            future::try_join_all(passing).await?;
-            if is_last {
-                return Ok(());
+            let passed = future::join_all(passing).await;
+            for (name, passed) in due.into_iter().zip(passed) {
+                if let Err(error) = passed {
+                    tracing::error!(execution = name.1, %error, "an execution cannot be told the time");
+                    stuck.insert(name);
+                }
             }
         }
     }

@@ -14,6 +14,9 @@ pub enum ExecutionError {
     /// The state machine refuses.
     #[error(transparent)]
     Refused(#[from] Refused),
+    /// Policies were asked again before it began, and one gave no verdict.
+    #[error("a policy gave no verdict: {0}\nhint: the execution is as it was; claim it again")]
+    NoVerdict(String),
     /// The caller saw an earlier version.
     #[error("it has changed since: it is at version {0}")]
     Changed(u64),

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
+use writ_core::combine::{Denial, Outcome};
 use writ_core::execution::{Event, Permission, Report, Status, Transition};
-use writ_core::{DecisionRecord, Digest, Execution, Principal};
+use writ_core::{DecisionRecord, Digest, Execution, Person, Principal};
 use writ_store::{ChangeError, CommitError, Grounds, Store};
 
 use super::super::decide::Deciding;
@@ -17,6 +18,7 @@ use super::super::keep::{Attempt, Keep};
 use super::super::round::Round;
 use super::super::{Active, Meta, Service};
 use super::{ExecutionError, Executions, may_carry_out, ruling};
+use crate::auth::Secret;
 use crate::clock::now_ms;
 
 /// How often a claim is tried again because the execution changed meanwhile.
@@ -33,18 +35,18 @@ pub struct Claim {
 
 /// The secret with which a claim is answered for. Shown once; only its digest is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Permit(String);
+pub struct Permit(Secret);
 
 impl Permit {
     fn random() -> Self {
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes).expect("the system gives random bytes");
-        Self(format!("permit_{}", URL_SAFE_NO_PAD.encode(bytes)))
+        Self(Secret::new(format!("permit_{}", URL_SAFE_NO_PAD.encode(bytes))))
     }
 
     /// The secret's text.
-    pub fn as_str(&self) -> &str {
-        &self.0
+    pub fn expose(&self) -> &str {
+        self.0.expose()
     }
 
     fn digest(text: &str) -> Digest {
@@ -55,10 +57,10 @@ impl Permit {
 impl Executions {
     /// Claims an execution: from now on, and until the lease ends, the caller carries it out. No
     /// permit where policies, asked again, now deny it or want other people to agree: the execution
-    /// says so.
+    /// says so. Where one gives no verdict, nothing has changed, and it may be claimed again.
     ///
     /// # Errors
-    /// [`ExecutionError::Refused`] and [`ExecutionError::NotFound`]; nothing has changed.
+    /// [`ExecutionError::Refused`], [`ExecutionError::NoVerdict`], [`ExecutionError::NotFound`].
     pub async fn claim(
         &self,
         active: &Active,
@@ -71,14 +73,13 @@ impl Executions {
         for _ in 0..TRIES_MAX {
             let seen = self.one(by, id).await?;
             may_carry_out(by, &seen)?;
-            let at_ms = now_ms();
-            let permission = Permission {
-                holder: by.person.clone(),
-                action: claim.action,
-                permit: Permit::digest(permit.as_str()),
-                lease_until_ms: at_ms.saturating_add(claim.lease_ms),
+            let start = Start {
+                store: &self.store,
+                seen,
+                holder: &by.person,
+                permit: Permit::digest(permit.expose()),
+                claim: &claim,
             };
-            let start = Start { store: &self.store, seen, permission, at_ms };
             let started = match start.seen.status {
                 Status::Allowed { settled: false, .. } => {
                     self.decide_again(active, &start, meta.clone()).await?
@@ -106,7 +107,8 @@ impl Executions {
     ) -> Result<Execution, ExecutionError> {
         may_carry_out(by, &self.one(by, id).await?)?;
         let (permit, at_ms) = (Permit::digest(permit), now_ms());
-        self.step(by, id, at_ms, Event::Reported { permit, report, at_ms }).await
+        let person = by.person.clone();
+        self.step(by, id, at_ms, Event::Reported { by: person, permit, report, at_ms }).await
     }
 
     async fn decide_again(
@@ -136,19 +138,44 @@ impl Executions {
 struct Start<'a> {
     store: &'a Store,
     seen: Execution,
-    permission: Permission,
-    at_ms: u64,
+    holder: &'a Person,
+    permit: Digest,
+    claim: &'a Claim,
 }
 
 impl Start<'_> {
+    /// Keeps a decision that nobody could make, and nothing else: what people agreed to stays agreed
+    /// to, and may be claimed again.
+    async fn unheard<T>(
+        &self,
+        round: &mut Round,
+        record: DecisionRecord,
+        error: ExecutionError,
+    ) -> Result<Attempt<T>, ExecutionError> {
+        let id = record.id.clone();
+        let kept = self.store.commit(record, round.take_ledgers(false)).await;
+        match Attempt::of(&id, kept)? {
+            Attempt::Kept(()) => Err(error),
+            Attempt::Conflict(namespaces) => Ok(Attempt::Conflict(namespaces)),
+        }
+    }
+
     /// Claims what policies have settled, or learns from the state machine why not.
     async fn unasked(&self) -> Result<Option<Execution>, ExecutionError> {
         let transition = self.seen.apply(self.claimed())?;
         Ok(self.change(transition, None).await??)
     }
 
+    /// The lease begins when policies have been asked, not before.
     fn claimed(&self) -> Event {
-        Event::Claimed { permission: self.permission.clone(), at_ms: self.at_ms }
+        let at_ms = now_ms();
+        let permission = Permission {
+            holder: self.holder.clone(),
+            action: self.claim.action,
+            permit: self.permit,
+            lease_until_ms: at_ms.saturating_add(self.claim.lease_ms),
+        };
+        Event::Claimed { permission, at_ms }
     }
 
     /// Keeps a transition of what was seen; none where it has changed since.
@@ -163,7 +190,7 @@ impl Start<'_> {
             true => Ok(transition),
             false => Err(Changed),
         };
-        match self.store.change(tenant, id, self.at_ms, grounds, change).await {
+        match self.store.change(tenant, id, now_ms(), grounds, change).await {
             Ok(execution) => Ok(Ok(Some(execution))),
             Err(ChangeError::Refused(Changed)) => Ok(Ok(None)),
             Err(ChangeError::Commit(error)) => Ok(Err(error)),
@@ -182,8 +209,13 @@ impl Keep for Start<'_> {
         round: &mut Round,
         record: DecisionRecord,
     ) -> Result<Attempt<Option<Execution>>, ExecutionError> {
+        if let Outcome::Denied(Denial::ByFault(faults)) = &round.outcome {
+            let faults = faults.iter().map(|(binding, code)| format!("`{binding}`: {code}"));
+            let error = ExecutionError::NoVerdict(faults.collect::<Vec<_>>().join(", "));
+            return self.unheard(round, record, error).await;
+        }
         let id = record.id.clone();
-        let decided = self.seen.apply(ruling::decided(round, &record, self.at_ms))?;
+        let decided = self.seen.apply(ruling::decided(round, &record, now_ms()))?;
         let goes_on = matches!(decided.next.status, Status::Allowed { .. });
         let transition = if goes_on { decided.and(self.claimed())? } else { decided };
         let grounds = Grounds { decision: record, ledgers: round.take_ledgers(goes_on) };

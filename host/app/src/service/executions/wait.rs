@@ -70,8 +70,9 @@ impl Waiting {
 impl Drop for Waiter<'_> {
     fn drop(&mut self) {
         let mut bells = self.waiting.bells();
-        // The map's and this one's: nobody else waits.
-        if Arc::strong_count(&self.bell) <= 2 {
+        // The map's own, and this one's, which goes before anybody else can count.
+        self.bell = Arc::default();
+        if bells.get(self.id).is_some_and(|bell| Arc::strong_count(bell) == 1) {
             bells.remove(self.id);
         }
     }
