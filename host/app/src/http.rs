@@ -19,6 +19,7 @@ pub mod openapi;
 pub mod page;
 pub mod problem;
 pub mod reply;
+pub mod verification;
 pub mod wire;
 
 use std::sync::Arc;
@@ -153,7 +154,7 @@ pub fn routes() -> Vec<Route> {
         Route::new(GET, approvals::ONE, REVIEW, approvals::one),
         Route::new(POST, approvals::DECISION, ANSWER, approvals::decide),
         Route::new(GET, events::PATH, WATCH, events::stream),
-        Route::new(GET, events::VERIFICATION, WATCH, events::verification),
+        Route::new(GET, verification::PATH, WATCH, verification::verification),
         Route::new(GET, keys::KEYS, OPERATE, keys::list),
         Route::new(POST, keys::KEYS, OPERATE, keys::create),
         Route::new(DELETE, keys::KEY, OPERATE, keys::revoke),

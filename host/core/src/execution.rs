@@ -29,7 +29,6 @@ use crate::approval::Approval;
 use crate::binding::Tenant;
 use crate::canonical;
 use crate::digest::Digest;
-use crate::json::Json;
 use crate::person::Person;
 use crate::request::{Action, Request};
 pub use event::{Asking, Event, Permission, Refused, Report, Ruling};
@@ -171,23 +170,6 @@ impl Execution {
             | Status::Expired
             | Status::Cancelled { .. }
             | Status::Succeeded { .. }
-            | Status::Failed { .. }
-            | Status::Unknown { .. } => None,
-        }
-    }
-
-    /// The result of an action that succeeded.
-    pub fn result(&self) -> Option<&Json> {
-        match &self.status {
-            Status::Succeeded { result } => Some(result),
-            Status::Received
-            | Status::Denied(_)
-            | Status::AwaitingApproval
-            | Status::Rejected
-            | Status::Expired
-            | Status::Cancelled { .. }
-            | Status::Allowed { .. }
-            | Status::Running { .. }
             | Status::Failed { .. }
             | Status::Unknown { .. } => None,
         }

@@ -8,7 +8,7 @@ use super::place::PlaceArgs;
 use super::remote::Remote;
 use super::text;
 use crate::config::Environment;
-use crate::http::events::{VERIFICATION, VerificationReply};
+use crate::http::verification::{PATH, VerificationReply};
 
 /// Check the evidence: that no event and no execution was changed, removed or put elsewhere
 #[derive(Debug, clap::Args)]
@@ -27,17 +27,24 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
     super::log_warnings()?;
     let Command::Verify(place) = args.command;
     let found = match &place.server {
-        Some(url) => Remote::new(url, environment.key.clone())?.get(&[VERIFICATION], &[]).await?,
+        Some(url) => Remote::new(url, environment.key.clone())?.get(&[PATH], &[]).await?,
         None => here(&place, &environment).await?,
     };
     if place.json {
         text::json_to_stdout(&found)?;
-    } else if found.broken.is_none() {
-        text::to_stdout(&told(&found))?;
     }
-    match found.broken {
-        None => Ok(Exit::Permitted),
-        Some(broken) => Err(Failure::refused(format!("the evidence is broken: {broken}"))),
+    match found {
+        VerificationReply::Broken { broken } => {
+            Err(Failure::refused(format!("the evidence is broken: {broken}")))
+        }
+        VerificationReply::Whole { .. } if place.json => Ok(Exit::Permitted),
+        VerificationReply::Whole { events, executions, head } => {
+            text::to_stdout(&format!(
+                "{events} events of {executions} executions are whole; the chain ends with {head}\n\
+                 Keep that elsewhere: it tells later whether the end was cut off.\n"
+            ))?;
+            Ok(Exit::Permitted)
+        }
     }
 }
 
@@ -46,12 +53,4 @@ async fn here(place: &PlaceArgs, environment: &Environment) -> Result<Verificati
     let found = store.verify(&Tenant::default()).await;
     store.close().await.map_err(Failure::internal)?;
     VerificationReply::of(found).map_err(Failure::internal)
-}
-
-fn told(found: &VerificationReply) -> String {
-    let VerificationReply { events, executions, head, .. } = found;
-    format!(
-        "{events} events of {executions} executions are whole; the chain ends with {head}\n\
-         Keep that elsewhere: it tells later whether the end was cut off.\n"
-    )
 }

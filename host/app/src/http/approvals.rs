@@ -11,8 +11,7 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use writ_core::approval::Choice;
-use writ_core::{Approval, Execution, Role};
-use writ_store::ApprovalFilter;
+use writ_core::{Approval, Execution};
 
 use super::App;
 use super::body::Sent;
@@ -23,7 +22,7 @@ use super::page::{Id, Limit, Query};
 use super::problem::{Problem, ProblemCode};
 use super::reply::{json as reply, ok};
 use crate::auth::Caller;
-use crate::service::executions::{ApprovalAnswer, ExecutionError};
+use crate::service::executions::{ApprovalAnswer, ExecutionError, Part, View};
 
 /// Where approvals are.
 pub const PATH: &str = "/v1/approvals";
@@ -40,7 +39,7 @@ pub struct Listing {
     /// Those that ask the caller now (`mine`, the default), all that are pending (`pending`), or
     /// all that have ended (`history`); the last two for operators and auditors.
     #[serde(default)]
-    view: View,
+    view: ViewName,
     /// The `next` of the page before.
     cursor: Option<String>,
     /// How many, 1 to 100; 50 where it is absent.
@@ -52,7 +51,8 @@ pub struct Listing {
 /// Which approvals are listed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum View {
+#[schema(as = View)]
+pub enum ViewName {
     /// Those that ask the caller now.
     #[default]
     Mine,
@@ -60,6 +60,16 @@ pub enum View {
     Pending,
     /// All that have ended.
     History,
+}
+
+impl From<ViewName> for View {
+    fn from(name: ViewName) -> Self {
+        match name {
+            ViewName::Mine => Self::Mine,
+            ViewName::Pending => Self::Pending,
+            ViewName::History => Self::History,
+        }
+    }
 }
 
 /// An approver's answer.
@@ -131,24 +141,14 @@ pub async fn list(
     Query(listing): Query<Listing>,
 ) -> Result<Response, Problem> {
     let by = caller.principal();
-    let sees_all = by.has_any(&[Role::Operator, Role::Auditor]);
-    let filter = match listing.view {
-        View::Mine => {
-            ApprovalFilter::Asking { person: by.person.clone(), groups: by.groups.clone() }
-        }
-        View::Pending if sees_all => ApprovalFilter::Pending,
-        View::History if sees_all => ApprovalFilter::Ended,
-        View::Pending | View::History => {
-            return Err(Problem::new(ProblemCode::Forbidden)
-                .with_detail("everybody's approvals are for operators and auditors")
-                .with_hint("ask for `view=mine`"));
-        }
-    };
-    let (cursor, limit) = (listing.cursor.as_deref(), listing.limit.get());
-    let store = app.executions.store();
-    let found = store.approvals_page(&by.tenant, &filter, cursor, limit).await;
-    let found = found.map_err(ExecutionError::from)?;
-    Ok(ok(&ApprovalsReply::new(&found, limit)))
+    let part = Part { before: listing.cursor.as_deref(), limit: listing.limit.get() };
+    let found = app.executions.approvals(by, listing.view.into(), part).await?;
+    let found = found.ok_or_else(|| {
+        Problem::new(ProblemCode::Forbidden)
+            .with_detail("everybody's approvals are for operators and auditors")
+            .with_hint("ask for `view=mine`")
+    })?;
+    Ok(ok(&ApprovalsReply::new(&found, part.limit)))
 }
 
 /// One approval.

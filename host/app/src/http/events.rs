@@ -13,26 +13,20 @@ use axum::http::{HeaderMap, HeaderName};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, Stream};
-use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
-use utoipa::ToSchema;
-use writ_core::ChainedEvent;
-use writ_core::Tenant;
+use writ_core::{ChainedEvent, Tenant};
 
 use super::App;
 use super::access::{self, WATCHERS};
 use super::executions::reply::EventReply;
 use super::guard::only;
 use super::problem::{Problem, ProblemCode};
-use super::reply::ok;
 use crate::auth::Caller;
 use crate::service::executions::ExecutionError;
-use writ_store::{StoreError, Verified, VerifyError};
 
 /// Where events are.
 pub const PATH: &str = "/v1/events";
-/// Where they are checked.
-pub const VERIFICATION: &str = "/v1/events/verification";
+/// With which a reader goes on where it was cut off.
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// How many events are read at once.
 const PAGE: u32 = 256;
@@ -71,62 +65,6 @@ pub async fn stream(
         Reader { app: app.clone(), tenant, after, page: VecDeque::new(), changes, headers };
     let sse = Sse::new(reader.into_stream()).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
     Ok(sse.into_response())
-}
-
-/// Whether a tenant's evidence is whole.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-#[schema(as = Verification)]
-pub struct VerificationReply {
-    /// The first thing that is not whole; absent where everything is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub broken: Option<String>,
-    /// How many events there are, where they are whole.
-    pub events: u64,
-    /// How many executions they tell of, where they are whole.
-    pub executions: u64,
-    /// The last event's hash: kept elsewhere, it tells later whether the end was cut off.
-    pub head: String,
-}
-
-impl VerificationReply {
-    /// What was found.
-    ///
-    /// # Errors
-    /// Where the store cannot answer.
-    pub fn of(found: Result<Verified, VerifyError>) -> Result<Self, StoreError> {
-        match found {
-            Ok(Verified { head, executions }) => Ok(Self {
-                broken: None,
-                events: head.sequence,
-                executions,
-                head: head.hash.to_string(),
-            }),
-            Err(VerifyError::Broken(broken)) => Ok(Self {
-                broken: Some(broken.to_string()),
-                events: 0,
-                executions: 0,
-                head: String::new(),
-            }),
-            Err(VerifyError::Store(error)) => Err(error),
-        }
-    }
-}
-
-/// Checks that no event and no execution was changed, removed or put elsewhere.
-#[utoipa::path(
-    get, path = VERIFICATION, tag = "events", operation_id = "verifyEvents", security(("bearer" = [])),
-    responses(
-        (status = 200, body = VerificationReply, description = "`broken` names the first thing that is not whole, and is absent where everything is."),
-        super::openapi::SeenErrors,
-    ),
-)]
-pub async fn verification(
-    State(app): State<Arc<App>>,
-    caller: Caller,
-) -> Result<Response, Problem> {
-    let tenant = &caller.principal().tenant;
-    let found = VerificationReply::of(app.executions.verify(tenant).await);
-    Ok(ok(&found.map_err(ExecutionError::from)?))
 }
 
 /// Where a reader is in its tenant's chain.

@@ -8,10 +8,10 @@ pub mod reply;
 
 use axum::http::StatusCode;
 use axum::http::header::{ETAG, HeaderValue, LOCATION, RETRY_AFTER};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use writ_core::Execution;
 use writ_core::approval::VoteRefused;
-use writ_core::execution::{Refused, Status};
+use writ_core::execution::Refused;
 
 use super::problem::{Problem, ProblemCode};
 use super::reply::json;
@@ -38,7 +38,7 @@ const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("5");
 
 /// An execution as an answer: 202 while people are waited for, else `status`.
 fn answer(status: StatusCode, execution: &Execution) -> Response {
-    let waits = matches!(execution.status, Status::Received | Status::AwaitingApproval);
+    let waits = execution.status.is_undecided();
     let status = if waits { StatusCode::ACCEPTED } else { status };
     let mut response = json(status, &ExecutionReply::new(execution));
     let headers = response.headers_mut();
@@ -49,7 +49,7 @@ fn answer(status: StatusCode, execution: &Execution) -> Response {
     if waits {
         headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
     }
-    response.into_response()
+    response
 }
 
 /// The entity tag of an execution's version (RFC 9110, section 8.8.3).

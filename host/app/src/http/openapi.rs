@@ -14,7 +14,9 @@ use utoipa::{IntoResponses, Modify, OpenApi, ToSchema};
 use super::App;
 use super::problem::{ProblemBody, ProblemCode};
 use super::reply::{DecisionReply, DecisionsReply};
-use super::{approvals, authzen, discovery, events, executions, health, keys, metrics, wire};
+use super::{
+    approvals, authzen, discovery, events, executions, health, keys, metrics, verification, wire,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -39,7 +41,7 @@ use super::{approvals, authzen, discovery, events, executions, health, keys, met
         approvals::one,
         approvals::decide,
         events::stream,
-        events::verification,
+        verification::verification,
         health::live,
         health::ready,
         health::ready_below_health,

@@ -8,6 +8,7 @@
 mod clock;
 mod create;
 mod error;
+mod list;
 mod people;
 mod ruling;
 mod start;
@@ -24,6 +25,7 @@ use super::Service;
 pub use clock::Clock;
 pub use create::NewExecution;
 pub use error::ExecutionError;
+pub use list::{Part, View};
 pub use people::Answer as ApprovalAnswer;
 pub use start::{Claim, Permit};
 use wait::Waiting;
@@ -96,8 +98,12 @@ fn may_carry_out(by: &Principal, execution: &Execution) -> Result<(), ExecutionE
     if may { Ok(()) } else { Err(ExecutionError::NotFound) }
 }
 
-fn may_see(by: &Principal, execution: &Execution) -> bool {
+fn sees_all(by: &Principal) -> bool {
     by.has_any(&[Role::Operator, Role::Auditor])
+}
+
+fn may_see(by: &Principal, execution: &Execution) -> bool {
+    sees_all(by)
         || execution.requester == by.person
         || (by.has_any(&[Role::Approver]) && people::concerns(by, execution))
 }

@@ -32,10 +32,10 @@ fn who_changes_the_evidence_is_found() {
     let asked = world.ask("pay", 500);
     let verify = |world: &World| {
         let reply = world.get(world.server.key(), "/v1/events/verification");
-        (reply["events"].as_u64().unwrap(), reply.get("broken").cloned())
+        (reply["events"].as_u64(), reply.get("broken").cloned())
     };
     let (events, broken) = verify(&world);
-    assert!(events > 0 && broken.is_none(), "{broken:?}");
+    assert!(events > Some(0) && broken.is_none(), "{broken:?}");
     world.server.kill();
     let data = world.server.directory().join("data");
     let offline = || {

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::tests::{asking, person, received, request};
 use super::*;
 use crate::approval::{ApprovalState, Ballot, Choice};
+use crate::json::Json;
 use crate::requirement::Disposition;
 
 const PEOPLE: &[&str] = &["ann", "ANN", "bob", "Bob", "cid", "bot", "app"];

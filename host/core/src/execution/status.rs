@@ -100,6 +100,11 @@ impl Status {
         }
     }
 
+    /// Whether it is not decided yet whether it may begin: people are waited for.
+    pub fn is_undecided(&self) -> bool {
+        matches!(self, Self::Received | Self::AwaitingApproval)
+    }
+
     /// Whether nothing can follow.
     pub fn is_final(&self) -> bool {
         match self {

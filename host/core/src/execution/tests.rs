@@ -1,5 +1,6 @@
 use super::*;
 use crate::approval::{Ballot, Choice};
+use crate::json::Json;
 use crate::requirement::{Disposition, Requirement, Stage};
 use crate::{Action, Entity};
 

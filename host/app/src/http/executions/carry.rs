@@ -141,10 +141,10 @@ pub async fn report(
     State(app): State<Arc<App>>,
     caller: Caller,
     Id(id): Id,
-    Sent { body: told, .. }: Sent<ReportBody>,
+    Sent { body: mut told, .. }: Sent<ReportBody>,
 ) -> Result<Response, Problem> {
     let by = caller.principal();
-    let permit = told.permit.clone().ok_or_else(|| invalid("/permit", "is required"))?;
+    let permit = told.permit.take().ok_or_else(|| invalid("/permit", "is required"))?;
     let execution = app.executions.report(by, &id, &permit, told.into_report()?).await?;
     Ok(answer(StatusCode::OK, &execution))
 }

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::Response;
 use writ_core::{Digest, Principal};
-use writ_store::IdempotencyKey;
+use writ_store::{IDEMPOTENCY_KEY_BYTES_MAX, IdempotencyKey};
 
 use super::reply::ExecutionReply;
 use super::{PATH, answer, prefer};
@@ -19,9 +19,6 @@ use crate::http::guard::only;
 use crate::http::problem::{Problem, ProblemCode};
 use crate::http::wire::EvaluationBody;
 use crate::service::executions::NewExecution;
-
-/// How long an idempotency key may be, in bytes.
-const KEY_BYTES_MAX: usize = 256;
 
 /// Asks for an action: decided at once, and kept until it has been carried out.
 #[utoipa::path(
@@ -68,11 +65,11 @@ fn idempotency(
 ) -> Result<Option<IdempotencyKey>, Problem> {
     const NAME: HeaderName = HeaderName::from_static("idempotency-key");
     let Some(key) = only(headers, &NAME)? else { return Ok(None) };
-    let key = key.to_str().ok().filter(|key| (1..=KEY_BYTES_MAX).contains(&key.len()));
+    let key = key.to_str().ok().filter(|key| (1..=IDEMPOTENCY_KEY_BYTES_MAX).contains(&key.len()));
     let key = key.ok_or_else(|| {
         Problem::new(ProblemCode::InvalidRequest)
             .with_detail("the header `Idempotency-Key` is empty, too long or not ASCII")
-            .with_hint(format!("send 1 to {KEY_BYTES_MAX} visible ASCII characters"))
+            .with_hint(format!("send 1 to {IDEMPOTENCY_KEY_BYTES_MAX} visible ASCII characters"))
     })?;
     let (requester, key, body) = (by.person.clone(), key.to_owned(), Digest::of(body));
     Ok(Some(IdempotencyKey { requester, key, body }))

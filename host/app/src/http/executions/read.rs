@@ -7,9 +7,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 use utoipa::IntoParams;
-use writ_core::Role;
 use writ_core::execution::Status;
-use writ_store::ExecutionFilter;
 
 use super::reply::{EventsReply, ExecutionReply, ExecutionsReply};
 use super::{EVENTS, ONE, PATH, answer};
@@ -18,7 +16,7 @@ use crate::http::App;
 use crate::http::page::{Id, Limit, Query};
 use crate::http::problem::{Problem, ProblemCode};
 use crate::http::reply::ok;
-use crate::service::executions::ExecutionError;
+use crate::service::executions::Part;
 
 /// Which executions are listed.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -68,14 +66,9 @@ pub async fn list(
             .with_detail(format!("`{status}` is no status"))
             .with_hint(format!("use one of {}", Status::NAMES.join(", "))));
     }
-    let sees_all = by.has_any(&[Role::Operator, Role::Auditor]);
-    let requester = (!sees_all).then(|| by.person.clone());
-    let filter = ExecutionFilter { requester, status: listing.status };
-    let (cursor, limit) = (listing.cursor.as_deref(), listing.limit.get());
-    let store = app.executions.store();
-    let found = store.executions_page(&by.tenant, &filter, cursor, limit).await;
-    let found = found.map_err(ExecutionError::from)?;
-    Ok(ok(&ExecutionsReply::new(&found, limit)))
+    let part = Part { before: listing.cursor.as_deref(), limit: listing.limit.get() };
+    let found = app.executions.page(by, listing.status, part).await?;
+    Ok(ok(&ExecutionsReply::new(&found, part.limit)))
 }
 
 /// One execution.
@@ -113,10 +106,7 @@ pub async fn events(
     Query(listing): Query<EventListing>,
 ) -> Result<Response, Problem> {
     let by = caller.principal();
-    app.executions.one(by, &id).await?;
     let (after, limit) = (listing.cursor.unwrap_or(0), listing.limit.get());
-    let store = app.executions.store();
-    let found = store.events_page(&by.tenant, Some(&id), after, limit).await;
-    let found = found.map_err(ExecutionError::from)?;
+    let found = app.executions.events(by, &id, after, limit).await?;
     Ok(ok(&EventsReply::new(&found, limit)))
 }

@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
 use writ_core::execution::{Event, Refused};
 use writ_core::{Execution, Tenant};
-use writ_store::{ChangeError, PAGE_MAX};
+use writ_store::{ChangeError, PAGE_MAX, StoreError};
 
 use super::{ExecutionError, Executions};
 use crate::clock::now_ms;
@@ -43,10 +43,14 @@ impl Clock {
     }
 }
 
+/// Executions that cannot be read: told of once, and set aside until the host is started again.
+type Damaged = BTreeSet<(Tenant, String)>;
+
 async fn tell(executions: Executions, mut stopped: watch::Receiver<()>) {
+    let mut damaged = Damaged::new();
     loop {
         let next = Instant::now() + EVERY;
-        if let Err(error) = executions.pass(now_ms()).await {
+        if let Err(error) = executions.pass(now_ms(), &mut damaged).await {
             tracing::warn!(%error, "executions could not be told the time; it is tried again");
         }
         tokio::select! {
@@ -57,18 +61,22 @@ async fn tell(executions: Executions, mut stopped: watch::Receiver<()>) {
     }
 }
 
+/// What became of telling one execution.
+enum Passed {
+    /// It knows.
+    Told,
+    /// It cannot be read.
+    Damaged,
+}
+
 impl Executions {
-    /// Tells every execution that is due what time it is. One that cannot be told stops no other.
-    ///
-    /// # Errors
-    /// Where the store cannot answer.
-    pub async fn pass(&self, now_ms: u64) -> Result<(), ExecutionError> {
-        let mut stuck = BTreeSet::new();
+    /// Tells every execution that is due what time it is. One that is damaged stops no other.
+    async fn pass(&self, now_ms: u64, damaged: &mut Damaged) -> Result<(), ExecutionError> {
         loop {
-            // What is stuck is found again: it must not take the places of the others.
-            let limit = PAGE.saturating_add(stuck.len() as u32).min(PAGE_MAX);
+            // What is set aside is found again: it must not take the places of the others.
+            let limit = PAGE.saturating_add(damaged.len() as u32).min(PAGE_MAX);
             let mut due = self.store.due(now_ms, limit).await?;
-            due.retain(|name| !stuck.contains(name));
+            due.retain(|name| !damaged.contains(name));
             if due.is_empty() {
                 return Ok(());
             }
@@ -76,24 +84,32 @@ impl Executions {
             let passing = due.iter().map(|(tenant, id)| self.pass_one(tenant, id, now_ms));
             let passed = future::join_all(passing).await;
             for (name, passed) in due.into_iter().zip(passed) {
-                if let Err(error) = passed {
-                    tracing::error!(execution = name.1, %error, "an execution cannot be told the time");
-                    stuck.insert(name);
+                if let Passed::Damaged = passed? {
+                    damaged.insert(name);
                 }
             }
         }
     }
 
-    async fn pass_one(&self, tenant: &Tenant, id: &str, at_ms: u64) -> Result<(), ExecutionError> {
+    async fn pass_one(
+        &self,
+        tenant: &Tenant,
+        id: &str,
+        at_ms: u64,
+    ) -> Result<Passed, ExecutionError> {
         let pass = |current: &Execution| current.apply(Event::Passed { at_ms });
         match self.store.change(tenant, id, at_ms, None, pass).await {
             Ok(changed) => {
                 tracing::info!(execution = id, status = changed.status.name(), "time has passed");
                 self.told(changed);
-                Ok(())
+                Ok(Passed::Told)
+            }
+            Err(ChangeError::Store(error @ StoreError::Damaged { .. })) => {
+                tracing::error!(execution = id, %error, "an execution is never told the time");
+                Ok(Passed::Damaged)
             }
             // Somebody was faster.
-            Err(ChangeError::Refused(Refused::Nothing) | ChangeError::NotFound) => Ok(()),
+            Err(ChangeError::Refused(Refused::Nothing) | ChangeError::NotFound) => Ok(Passed::Told),
             Err(ChangeError::Refused(refused)) => Err(refused.into()),
             Err(error) => Err(ExecutionError::of(error)),
         }

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
-use writ_core::execution::Status;
 use writ_core::{Execution, Principal};
 
 use super::{ExecutionError, Executions};
@@ -42,8 +41,8 @@ impl Executions {
             // Asked before reading: what changes in between rings.
             let rung = waiter.bell.notified();
             let execution = self.one(by, id).await?;
-            let waits = matches!(execution.status, Status::Received | Status::AwaitingApproval);
-            if !waits || tokio::time::timeout_at(end, rung).await.is_err() {
+            if !execution.status.is_undecided() || tokio::time::timeout_at(end, rung).await.is_err()
+            {
                 return Ok(execution);
             }
         }

@@ -1,0 +1,72 @@
+//! `GET /v1/events/verification`: whether the evidence is whole.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use writ_store::{StoreError, Verified, VerifyError};
+
+use super::App;
+use super::problem::Problem;
+use super::reply::ok;
+use crate::auth::Caller;
+use crate::service::executions::ExecutionError;
+
+/// Where events are checked.
+pub const PATH: &str = "/v1/events/verification";
+
+/// Whether a tenant's evidence is whole.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Verification)]
+#[serde(untagged)]
+pub enum VerificationReply {
+    /// It is.
+    Whole {
+        /// How many events there are.
+        events: u64,
+        /// How many executions they tell of.
+        executions: u64,
+        /// The last event's hash: kept elsewhere, it tells later whether the end was cut off.
+        head: String,
+    },
+    /// It is not.
+    Broken {
+        /// The first thing that is not whole.
+        broken: String,
+    },
+}
+
+impl VerificationReply {
+    /// What was found.
+    ///
+    /// # Errors
+    /// Where the store cannot answer.
+    pub fn of(found: Result<Verified, VerifyError>) -> Result<Self, StoreError> {
+        match found {
+            Ok(Verified { head, executions }) => {
+                Ok(Self::Whole { events: head.sequence, executions, head: head.hash.to_string() })
+            }
+            Err(VerifyError::Broken(broken)) => Ok(Self::Broken { broken: broken.to_string() }),
+            Err(VerifyError::Store(error)) => Err(error),
+        }
+    }
+}
+
+/// Checks that no event and no execution was changed, removed or put elsewhere.
+#[utoipa::path(
+    get, path = PATH, tag = "events", operation_id = "verifyEvents", security(("bearer" = [])),
+    responses(
+        (status = 200, body = VerificationReply, description = "`broken` names the first thing that is not whole, and is absent where everything is."),
+        super::openapi::SeenErrors,
+    ),
+)]
+pub async fn verification(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+) -> Result<Response, Problem> {
+    let tenant = &caller.principal().tenant;
+    let found = VerificationReply::of(app.executions.verify(tenant).await);
+    Ok(ok(&found.map_err(ExecutionError::from)?))
+}
