@@ -80,8 +80,8 @@ fn a_lease_that_runs_out_is_unknown_until_somebody_tells() {
     };
     let (late, permit) = claim(10);
     let (lost, _) = claim(11);
+    stream.until_each("execution.unknown", [&late, &lost].map(|it| it["id"].as_str().unwrap()));
     for execution in [&late, &lost] {
-        stream.until("execution.unknown", &text(&execution["id"]));
         assert_eq!(problem(&world.claim(execution)), (409, "not-now".into()), "never begun again");
     }
     let body = json!({"permit": permit, "outcome": "succeeded"});

@@ -1,10 +1,18 @@
 //! The stream of events, and those who hold on until people have decided.
 
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
 use reqwest::Response;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
+use tokio::time::timeout;
 
 use crate::world::{World, path, question, text};
+
+/// How long to wait for an event before the test has failed.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A reader of the stream of events.
 pub(crate) struct Stream {
@@ -49,17 +57,34 @@ impl Stream {
                 }
                 continue;
             }
-            let chunk = self.runtime.block_on(self.response.chunk()).unwrap();
-            self.read += std::str::from_utf8(&chunk.expect("the stream goes on")).unwrap();
+            let chunk = self.chunk().expect("the stream goes on");
+            self.read += std::str::from_utf8(&chunk).unwrap();
         }
     }
 
+    fn chunk(&mut self) -> Option<Bytes> {
+        let chunk = async { timeout(PATIENCE, self.response.chunk()).await };
+        self.runtime.block_on(chunk).expect("the stream says something in time").unwrap()
+    }
+
     /// Waits for an event of an execution.
-    pub(crate) fn until(&mut self, kind: &str, execution: &str) -> Value {
-        loop {
+    pub(crate) fn until(&mut self, kind: &str, execution: &str) {
+        self.until_each(kind, [execution]);
+    }
+
+    /// Waits for an event of each of some executions, in whatever order.
+    pub(crate) fn until_each<'a>(
+        &mut self,
+        kind: &str,
+        executions: impl IntoIterator<Item = &'a str>,
+    ) {
+        let mut missing: BTreeSet<_> = executions.into_iter().collect();
+        let end = Instant::now() + PATIENCE;
+        while !missing.is_empty() {
+            assert!(Instant::now() < end, "no `{kind}` of {missing:?}");
             let event = self.next();
-            if event["kind"] == kind && event["execution"] == execution {
-                return event;
+            if event["kind"] == kind {
+                missing.remove(event["execution"].as_str().unwrap());
             }
         }
     }
@@ -121,8 +146,7 @@ fn a_server_that_stops_ends_its_streams() {
     let mut stream = Stream::open(&world);
     world.server.ask_to_stop();
     assert!(world.server.wait().success());
-    let end = stream.runtime.block_on(stream.response.chunk());
-    assert!(matches!(end, Ok(None)), "{end:?}");
+    assert_eq!(stream.chunk(), None);
 }
 
 #[test]
@@ -137,6 +161,5 @@ fn a_key_that_is_revoked_reads_on_no_further() {
         world.client(world.server.key()).delete(&format!("/v1/keys/{}", text(&made["id"])));
     assert_eq!(revoked.unwrap().status, 204);
     world.ask("pay", 2);
-    let end = stream.runtime.block_on(stream.response.chunk());
-    assert!(matches!(end, Ok(None)), "{end:?}");
+    assert_eq!(stream.chunk(), None);
 }
