@@ -4,17 +4,16 @@ use std::path::Path;
 use std::{env, fs, io};
 
 fn main() -> io::Result<()> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies/dist");
+    // Asked when it runs: what a compiled script was told may be another checkout's.
+    let package = env::var_os("CARGO_MANIFEST_DIR").ok_or(io::ErrorKind::NotFound)?;
+    let folder = Path::new(&package).join("../../policies/dist");
     println!("cargo::rerun-if-changed={}", folder.display());
     let mut components = Vec::new();
-    // Absent only before the starter policies were built for the first time.
-    if folder.is_dir() {
-        for entry in fs::read_dir(&folder)? {
-            let path = entry?.path();
-            if path.extension().is_some_and(|extension| extension == "wasm") {
-                println!("cargo::rerun-if-changed={}", path.display());
-                components.push(path.canonicalize()?);
-            }
+    for entry in fs::read_dir(&folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "wasm") {
+            println!("cargo::rerun-if-changed={}", path.display());
+            components.push(path.canonicalize()?);
         }
     }
     components.sort();
