@@ -10,7 +10,7 @@ use moka::sync::Cache;
 use writ_core::{Digest, PolicyDecision};
 
 /// What one entry costs beside its texts: keys, counters and the cache's own book-keeping.
-const ENTRY_BYTES: usize = 320;
+const ENTRY_BYTES: usize = 512;
 
 /// A verdict worth remembering.
 #[derive(Debug)]
