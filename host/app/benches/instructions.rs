@@ -23,6 +23,7 @@ use cap_std::fs::Dir;
 use http_body_util::BodyExt;
 use question::{Question, Template};
 use sets::Set;
+use writ::access_request::Signer;
 use writ::auth::{Authenticator, Draft, Keyring, Secret};
 use writ::config::{Config, Overrides};
 use writ::http::{self, App, Guard};
@@ -89,7 +90,8 @@ impl Host {
         let executions = Executions::new(service.clone(), store);
         let guard = Guard::new(config.server.listen, &[], &[]);
         let bytes_max = config.server.body_bytes_max;
-        let app = App::new(service, executions, engine, guard, auth, bytes_max);
+        let signer = Signer::generate().and_then(|key| Signer::new(&key)).expect("a key");
+        let app = App::new(service, executions, engine, guard, auth, signer, bytes_max);
         let app = Arc::new(app);
         let router = http::router(app.clone());
         Self { app, router, key, template: Template::new(0, "read_file"), _directory: directory }

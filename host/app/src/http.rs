@@ -4,6 +4,7 @@
 //! one plain function ([`answer`]), not a tower of layers, because it runs for every decision.
 
 pub mod access;
+pub mod access_requests;
 pub mod approvals;
 pub mod authzen;
 mod body;
@@ -18,6 +19,7 @@ pub mod metrics;
 pub mod openapi;
 pub mod page;
 pub mod problem;
+mod reevaluation;
 pub mod reply;
 pub mod verification;
 pub mod wire;
@@ -36,6 +38,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use bytes::Bytes;
 use tower::ServiceExt;
 
+use crate::access_request::Signer;
 use crate::auth::Authenticator;
 use crate::lifecycle::Lifecycle;
 use crate::service::{Executions, Service};
@@ -65,6 +68,8 @@ pub struct App {
     pub guard: Guard,
     /// Who calls.
     pub auth: Authenticator,
+    /// What signs denials that may be put to people.
+    pub signer: Signer,
     /// How large a body may be, in bytes.
     pub body_bytes_max: usize,
     openapi: Bytes,
@@ -78,6 +83,7 @@ impl App {
         engine: Engine,
         guard: Guard,
         auth: Authenticator,
+        signer: Signer,
         body_bytes_max: usize,
     ) -> Self {
         let openapi = openapi::document().to_json().expect("the description is JSON").into();
@@ -88,6 +94,7 @@ impl App {
             lifecycle: Lifecycle::default(),
             guard,
             auth,
+            signer,
             body_bytes_max,
             openapi,
         }
@@ -135,6 +142,10 @@ pub fn routes() -> Vec<Route> {
     vec![
         Route::new(POST, authzen::EVALUATION, Access::Roles(DECIDE), authzen::evaluation),
         Route::new(POST, authzen::EVALUATIONS, Access::Roles(DECIDE), authzen::evaluations),
+        Route::new(POST, access_requests::PATH, EXECUTE, access_requests::submit),
+        Route::new(GET, access_requests::ONE, SEE, access_requests::task),
+        Route::new(POST, access_requests::CANCEL, EXECUTE, access_requests::cancel),
+        Route::new(GET, discovery::KEYS, Access::Public, discovery::keys),
         Route::new(GET, discovery::PATH, Access::Public, discovery::configuration),
         Route::new(GET, "/openapi.json", Access::Public, openapi::page),
         Route::new(GET, "/health", Access::Public, health::live),

@@ -3,6 +3,7 @@
 //! Commands and configuration are at the edge; `service` decides; `http` translates. What a policy
 //! is, how one runs and how a decision is kept is in the crates below: core, engine, store.
 
+pub mod access_request;
 pub mod auth;
 pub mod breaker;
 pub mod builtin;

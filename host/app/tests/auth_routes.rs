@@ -19,6 +19,10 @@ use Role::{Agent, Approver, Auditor, Operator};
 const WHO_MAY: &[(&str, &str, Access)] = &[
     ("POST", "/access/v1/evaluation", Access::Roles(&[Agent, Operator])),
     ("POST", "/access/v1/evaluations", Access::Roles(&[Agent, Operator])),
+    ("POST", "/access/v1/requests", Access::Roles(&[Agent, Operator])),
+    ("GET", "/access/v1/requests/{id}", Access::Roles(&[Agent, Approver, Operator, Auditor])),
+    ("POST", "/access/v1/requests/{id}/cancel", Access::Roles(&[Agent, Operator])),
+    ("GET", "/access/v1/jwks", Access::Public),
     ("GET", "/.well-known/authzen-configuration", Access::Public),
     ("GET", "/openapi.json", Access::Public),
     ("GET", "/health", Access::Public),
@@ -191,7 +195,8 @@ fn each_role_may_do_what_the_table_says_and_nothing_else() {
             };
             if roles.contains(&role) {
                 let expected = match (*method, *path) {
-                    (_, "/v1/events") => 400,
+                    // Nothing was denied.
+                    (_, "/v1/events" | "/access/v1/requests") => 400,
                     (_, path) if path.contains("{id}") => 404,
                     ("POST", "/v1/keys" | "/v1/executions") => 201,
                     _ => 200,

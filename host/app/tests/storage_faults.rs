@@ -10,6 +10,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use writ::access_request::Signer;
 use writ::auth::{Authenticator, Draft, Keyring, Secret};
 use writ::config::document::Document;
 use writ::config::root::Root;
@@ -111,7 +112,8 @@ async fn app(config: &Config, store: Store) -> (App, Secret) {
     let service = Arc::new(service);
     let executions = Executions::new(service.clone(), store);
     let guard = Guard::new(config.server.listen, &[], &[]);
-    (App::new(service, executions, engine, guard, auth, 1 << 20), key)
+    let signer = Signer::new(&Signer::generate().unwrap()).unwrap();
+    (App::new(service, executions, engine, guard, auth, signer, 1 << 20), key)
 }
 
 /// Another writer of what one binding stores.

@@ -15,16 +15,21 @@ use super::exit::{Exit, Failure};
 use super::greeting::Greeting;
 use super::input::ConfigArgs;
 use super::text;
+use crate::access_request::Signer;
 use crate::auth::{Authenticator, Draft, Issued, Jwt, Keyring};
 use crate::clock::now_ms;
 use crate::config::server::is_local;
 use crate::config::{Config, Environment};
+use crate::data_directory::DataDirectory;
 use crate::http::{App, Guard};
 use crate::memory;
 use crate::policy_set;
 use crate::server::{self, Ended};
 use crate::service::{Executions, Records, Service};
 use crate::telemetry::{Metrics, log};
+
+/// The file, in the data directory, of the key that signs denials.
+const SIGNING_KEY: &str = "signing.key";
 
 /// Answer requests over HTTP until the process is told to stop
 #[derive(Debug, clap::Args)]
@@ -91,7 +96,17 @@ async fn open(config: &Config) -> Result<App, Failure> {
     let executions = Executions::new(service.clone(), store);
     let server = &config.server;
     let guard = Guard::new(server.listen, &server.allowed_hosts, &server.allowed_origins);
-    Ok(App::new(service, executions, engine, guard, auth, server.body_bytes_max))
+    let signer = signer(&data)?;
+    Ok(App::new(service, executions, engine, guard, auth, signer, server.body_bytes_max))
+}
+
+/// What signs denials: a key of this host, made when it first serves.
+fn signer(data: &DataDirectory) -> Result<Signer, Failure> {
+    let signer = data.secret(SIGNING_KEY, Signer::generate).and_then(|key| Signer::new(&key));
+    signer.map_err(|error| {
+        let path = data.path().join(SIGNING_KEY);
+        Failure::internal(format!("the signing key `{}` cannot be used: {error}", path.display()))
+    })
 }
 
 /// Whoever may call is known by then, or nobody but this machine can.

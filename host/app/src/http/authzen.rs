@@ -14,10 +14,13 @@ use writ_core::Request;
 
 use super::json::{self, FieldError};
 use super::problem::{Problem, ProblemCode};
+use super::reevaluation::reevaluate;
 use super::reply::{DecisionReply, DecisionsReply, ok};
 use super::wire::{EvaluationBody, EvaluationsBody, ItemBody, Semantic};
 use super::{App, REQUEST_ID, body};
+use crate::access_request::Binding;
 use crate::auth::Caller;
+use crate::clock::now_ms;
 use crate::service::{Active, Answer, Meta, Undecided};
 use crate::telemetry::TraceContext;
 
@@ -46,9 +49,26 @@ pub async fn evaluation(
     let (parts, body) = request.into_parts();
     let body = body::read(&parts.headers, body, app.body_bytes_max).await?;
     let question = json::read::<EvaluationBody>(&body)?.into_request();
-    let active = app.service.active();
-    let answer = app.service.decide(&active, question, meta(&caller, &parts.headers)).await?;
-    Ok(ok(&DecisionReply::decided(&answer)))
+    let (active, meta) = (app.service.active(), meta(&caller, &parts.headers));
+    let approval = reevaluate(&app, &caller, &active, &question, &meta).await?;
+    if let Some(Ok(granted)) = &approval {
+        return Ok(ok(&DecisionReply::approved(granted)));
+    }
+    let answer = app.service.decide(&active, question, meta).await?;
+    let reply = decided(&app, &caller, &answer);
+    Ok(ok(&match approval {
+        Some(Err(because)) => reply.in_spite(because),
+        Some(Ok(_)) | None => reply,
+    }))
+}
+
+/// A decision, and how it is put to people where it can be.
+fn decided<'a>(app: &App, caller: &Caller, answer: &'a Answer) -> DecisionReply<'a> {
+    let reply = DecisionReply::decided(answer);
+    let Some(question) = &answer.requestable else { return reply };
+    let binding = Binding::of(question, &answer.id);
+    let denial = app.signer.sign(&caller.principal().tenant, binding, now_ms());
+    reply.requestable(answer, denial)
 }
 
 /// Decides several questions.
@@ -75,7 +95,7 @@ pub async fn evaluations(
     if several.evaluations.is_empty() {
         let question = defaults.into_request(&ItemBody::default(), "").map_err(Problem::field)?;
         let answer = app.service.decide(&active, question, meta).await?;
-        return Ok(ok(&DecisionReply::decided(&answer)));
+        return Ok(ok(&decided(&app, &caller, &answer)));
     }
     if several.evaluations.len() > ITEMS_MAX {
         let message = format!("has more than {ITEMS_MAX} items");
@@ -88,7 +108,7 @@ pub async fn evaluations(
     });
     let replies = batch.decide(questions, several.options.evaluations_semantic).await;
     let replies = replies.iter().map(|reply| match reply {
-        Ok(answer) => DecisionReply::decided(answer),
+        Ok(answer) => decided(&app, &caller, answer),
         Err(problem) => DecisionReply::failed(problem),
     });
     Ok(ok(&DecisionsReply::new(replies.collect())))

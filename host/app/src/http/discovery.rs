@@ -1,16 +1,26 @@
 //! AuthZEN's discovery document: where this decision point answers.
 
+use std::sync::Arc;
+
 use axum::Json;
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::{CACHE_CONTROL, HOST};
 use axum::response::IntoResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::authzen;
+use super::{App, access_requests, authzen};
 
 /// Where the document is (RFC 8615).
 pub const PATH: &str = "/.well-known/authzen-configuration";
+
+/// Where the keys are with which this decision point signs (RFC 7517).
+pub const KEYS: &str = "/access/v1/jwks";
+/// That denials may be put to people.
+const ACCESS_REQUEST: &str = "urn:openid:authzen:capability:access-request";
+/// How long either may be kept.
+const CACHED: (axum::http::HeaderName, &str) = (CACHE_CONTROL, "private, max-age=300");
 
 /// AuthZEN 1.0, section "Policy Decision Point Metadata".
 #[derive(Debug, Serialize, ToSchema)]
@@ -24,6 +34,14 @@ pub struct Configuration {
     /// Where several are.
     #[schema(format = "uri")]
     access_evaluations_endpoint: String,
+    /// Where a denial is put to people.
+    #[schema(format = "uri")]
+    access_request_endpoint: String,
+    /// Where the keys are with which this decision point signs.
+    #[schema(format = "uri")]
+    jwks_uri: String,
+    /// What this decision point does besides.
+    capabilities: [&'static str; 1],
 }
 
 /// Tells where questions are asked. The base URL is that by which the caller has reached this
@@ -37,14 +55,33 @@ pub struct Configuration {
     ),
 )]
 pub async fn configuration(headers: HeaderMap) -> impl IntoResponse {
-    let text = |value: &'_ axum::http::HeaderValue| value.to_str().ok().map(str::to_owned);
-    let host = headers.get(HOST).and_then(text).unwrap_or_default();
-    let secure = headers.get("x-forwarded-proto").is_some_and(|proto| proto == "https");
-    let base = format!("{}://{host}", if secure { "https" } else { "http" });
+    let base = base(&headers);
     let configuration = Configuration {
         access_evaluation_endpoint: format!("{base}{}", authzen::EVALUATION),
         access_evaluations_endpoint: format!("{base}{}", authzen::EVALUATIONS),
+        access_request_endpoint: format!("{base}{}", access_requests::PATH),
+        jwks_uri: format!("{base}{KEYS}"),
+        capabilities: [ACCESS_REQUEST],
         policy_decision_point: base,
     };
-    ([(CACHE_CONTROL, "private, max-age=300")], Json(configuration))
+    ([CACHED], Json(configuration))
+}
+
+/// The keys with which this decision point signs.
+#[utoipa::path(
+    get, path = KEYS, tag = "authzen", operation_id = "listSigningKeys",
+    responses(
+        (status = 200, body = Object, description = "A JWK Set (RFC 7517)."),
+        super::openapi::NameErrors,
+    ),
+)]
+pub async fn keys(State(app): State<Arc<App>>) -> impl IntoResponse {
+    ([CACHED], Json(app.signer.key_set()))
+}
+
+/// The URL by which the caller has reached this host.
+pub(super) fn base(headers: &HeaderMap) -> String {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let secure = headers.get("x-forwarded-proto").is_some_and(|proto| proto == "https");
+    format!("{}://{host}", if secure { "https" } else { "http" })
 }

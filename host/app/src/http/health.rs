@@ -133,6 +133,7 @@ impl IntoResponse for Health {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access_request::Signer;
     use crate::auth::{Authenticator, Keyring};
     use crate::breaker::BreakerConfig;
     use crate::http::{Guard, router};
@@ -163,7 +164,8 @@ mod tests {
         let executions = Executions::new(service.clone(), store);
         let guard = Guard::new("127.0.0.1:1".parse().unwrap(), &[], &[]);
         let auth = Authenticator::new(keys, None);
-        Arc::new(App::new(service, executions, engine, guard, auth, 1_024))
+        let signer = Signer::new(&Signer::generate().unwrap()).unwrap();
+        Arc::new(App::new(service, executions, engine, guard, auth, signer, 1_024))
     }
 
     async fn check(app: &Arc<App>, path: &str, status: u16, failing: &[&str]) {

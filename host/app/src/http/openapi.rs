@@ -15,7 +15,8 @@ use super::App;
 use super::problem::{ProblemBody, ProblemCode};
 use super::reply::{DecisionReply, DecisionsReply};
 use super::{
-    approvals, authzen, discovery, events, executions, health, keys, metrics, verification, wire,
+    access_requests, approvals, authzen, discovery, events, executions, health, keys, metrics,
+    verification, wire,
 };
 
 #[derive(OpenApi)]
@@ -28,7 +29,11 @@ use super::{
     paths(
         authzen::evaluation,
         authzen::evaluations,
+        access_requests::submit,
+        access_requests::task,
+        access_requests::cancel,
         discovery::configuration,
+        discovery::keys,
         executions::create::create,
         executions::read::list,
         executions::read::one,
@@ -55,6 +60,7 @@ use super::{
     components(schemas(ProblemBody<'static>, wire::ItemBody)),
     tags(
         (name = "authzen", description = "OpenID AuthZEN Authorization API 1.0"),
+        (name = "access requests", description = "OpenID AuthZEN Access Request and Approval Profile, draft 1"),
         (name = "executions", description = "Actions that are decided, agreed to by people, and carried out once"),
         (name = "approvals", description = "What people are asked"),
         (name = "events", description = "What happens, as evidence"),
@@ -130,6 +136,12 @@ pub struct ExecutionErrors;
 /// Problems of an answer to an approval.
 pub struct AnswerErrors;
 
+/// Problems of putting a denial to people.
+pub struct AccessRequestErrors;
+
+/// Problems of following what was put to people.
+pub struct TaskErrors;
+
 impl IntoResponses for NameErrors {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         problems(&[
@@ -198,6 +210,26 @@ impl IntoResponses for AnswerErrors {
             ProblemCode::Changed,
         ];
         problems(&[&CALLER[..], &BODY, &own].concat())
+    }
+}
+
+impl IntoResponses for AccessRequestErrors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let own = [
+            ProblemCode::ExpiredDenial,
+            ProblemCode::InvalidDenialBinding,
+            ProblemCode::DuplicateRequest,
+            ProblemCode::UnknownTask,
+            ProblemCode::InvalidTaskState,
+        ];
+        problems(&[&CALLER[..], &BODY, &own].concat())
+    }
+}
+
+impl IntoResponses for TaskErrors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let own = [ProblemCode::UnknownTask, ProblemCode::StorageUnavailable];
+        problems(&[&CALLER[..], &own].concat())
     }
 }
 

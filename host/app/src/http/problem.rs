@@ -88,6 +88,16 @@ problem_codes! {
     KeyReused = "idempotency-key-reused", UNPROCESSABLE_ENTITY, "the idempotency key was used for another request";
     /// The caller has seen an earlier version.
     Changed = "changed", PRECONDITION_FAILED, "it has changed since the caller read it";
+    /// The denial's time is over.
+    ExpiredDenial = "expired_denial", GONE, "the denial can no longer be put to people";
+    /// What is submitted is not what was denied.
+    InvalidDenialBinding = "invalid_denial_binding", BAD_REQUEST, "the request is not bound to a denial";
+    /// The key, or the denial, was used for another request.
+    DuplicateRequest = "duplicate_request", CONFLICT, "the same was submitted before, with another body";
+    /// There is none, or none that the caller may see.
+    UnknownTask = "unknown_task", NOT_FOUND, "there is no access request of this id";
+    /// It is not pending any more.
+    InvalidTaskState = "invalid_task_state", CONFLICT, "the access request has ended";
     /// No such resource.
     NotFound = "not-found", NOT_FOUND, "there is nothing at this path";
     /// Another method is wanted.
@@ -100,6 +110,23 @@ problem_codes! {
     StorageUnavailable = "storage-unavailable", SERVICE_UNAVAILABLE, "the store cannot keep this now";
     /// The host itself failed.
     Internal = "internal", INTERNAL_SERVER_ERROR, "the host failed";
+}
+
+impl ProblemCode {
+    /// The problem's type: a URN of this host, or of the profile that defines it.
+    fn kind(self) -> String {
+        let code = self.as_str();
+        match self {
+            Self::ExpiredDenial
+            | Self::InvalidDenialBinding
+            | Self::DuplicateRequest
+            | Self::UnknownTask
+            | Self::InvalidTaskState => {
+                format!("urn:openid:authzen:access-request:error:{code}")
+            }
+            _ => format!("urn:writ:problem:{code}"),
+        }
+    }
 }
 
 /// An error, as it is answered.
@@ -119,7 +146,7 @@ pub struct Problem {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub struct ProblemBody<'a> {
-    /// `urn:writ:problem:` and the code.
+    /// `urn:writ:problem:` and the code, or the URN of the profile that defines it.
     #[serde(rename = "type")]
     #[schema(example = "urn:writ:problem:invalid-request")]
     kind: String,
@@ -169,7 +196,7 @@ impl Problem {
 
     pub(super) fn body(&self) -> ProblemBody<'_> {
         ProblemBody {
-            kind: format!("urn:writ:problem:{}", self.code.as_str()),
+            kind: self.code.kind(),
             title: self.code.title(),
             status: self.code.status().as_u16(),
             code: self.code.as_str(),

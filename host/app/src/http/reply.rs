@@ -10,6 +10,8 @@ use writ_core::requirement::{Disposition, Requirement};
 use writ_core::{Action, BindingName, Digest, FaultCode, Json, Mode, Outcome, PolicyRecord, Stage};
 
 use super::problem::{Problem, ProblemBody};
+use super::reevaluation::{Granted, Unapproved};
+use crate::access_request::{Denial, rfc3339};
 use crate::service::Answer;
 
 /// A decision.
@@ -36,6 +38,7 @@ pub struct DecisionsReply<'a> {
 #[serde(untagged)]
 enum ContextReply<'a> {
     Decided(DecidedReply<'a>),
+    Approved(ApprovedReply<'a>),
     Failed(FailedReply<'a>),
 }
 
@@ -70,6 +73,53 @@ struct DecidedReply<'a> {
     /// The action that may go on in place of the one that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     action: Option<ActionReply<'a>>,
+    /// The decision's id once more, where the denial may be put to people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    evaluation_id: Option<&'a str>,
+    /// How the denial is put to people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access_request: Option<RequestableReply>,
+    /// What the caller does next, where its approval did not help: `request`, `retry` or `none`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_action: Option<&'static str>,
+    /// After how many seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u32>,
+}
+
+/// How a denial is put to people, at the discovery document's `access_request_endpoint`.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RequestableDenial)]
+struct RequestableReply {
+    /// Until when.
+    #[schema(format = "date-time")]
+    expires_at: String,
+    /// To be sent back unchanged.
+    binding_token: String,
+}
+
+/// That people agreed, and the caller is the one who acts.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ApprovedContext)]
+struct ApprovedReply<'a> {
+    /// `approved`.
+    code: &'static str,
+    approval: UsedReply<'a>,
+    /// The action that may go on in place of the one that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    action: Option<ActionReply<'a>>,
+    /// With which the caller tells, at `/v1/executions/{id}/report`, how it ended.
+    permit: &'a str,
+}
+
+/// The approval that has been used.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = UsedApproval)]
+struct UsedReply<'a> {
+    id: &'a str,
+    /// By when the action has been carried out.
+    #[schema(format = "date-time")]
+    approved_until: String,
 }
 
 /// What one policy said.
@@ -162,8 +212,46 @@ impl<'a> DecisionReply<'a> {
                 .map(|(binding, requirement)| RequirementReply::new(binding, requirement))
                 .collect(),
             action: answer.amended.as_ref().map(ActionReply::new),
+            evaluation_id: None,
+            access_request: None,
+            next_action: None,
+            retry_after: None,
         };
         Self { decision: answer.permits(), context: ContextReply::Decided(context) }
+    }
+
+    /// A denial that may be put to people.
+    pub(super) fn requestable(mut self, answer: &'a Answer, denial: Denial) -> Self {
+        if let ContextReply::Decided(context) = &mut self.context {
+            let Denial { token: binding_token, expires_at } = denial;
+            context.evaluation_id = Some(&answer.id);
+            context.access_request = Some(RequestableReply { expires_at, binding_token });
+        }
+        self
+    }
+
+    /// A denial in spite of an approval; what is no denial stays as it is.
+    pub(super) fn in_spite(mut self, because: Unapproved) -> Self {
+        if let (false, ContextReply::Decided(context)) = (self.decision, &mut self.context) {
+            let (next, after) = because.next(context.access_request.is_some());
+            context.reason = Some(because.reason().to_owned());
+            (context.next_action, context.retry_after) = (Some(next), after);
+        }
+        self
+    }
+
+    /// What people agreed to, and the caller carries out.
+    pub(super) fn approved(granted: &'a Granted) -> Self {
+        let Granted { execution, permit } = granted;
+        // It runs: what time changes next is the end of its lease.
+        let until_ms = execution.due_at_ms().unwrap_or(execution.created_at_ms);
+        let context = ApprovedReply {
+            code: "approved",
+            approval: UsedReply { id: &execution.id, approved_until: rfc3339(until_ms) },
+            action: execution.amended.as_ref().map(ActionReply::new),
+            permit: permit.expose(),
+        };
+        Self { decision: true, context: ContextReply::Approved(context) }
     }
 
     /// One question among several that could not be decided, and so is denied.

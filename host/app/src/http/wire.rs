@@ -145,12 +145,22 @@ impl EvaluationBody {
     /// The question, as core knows it.
     pub fn into_request(self) -> Request {
         let Self { subject, action, resource, context } = self;
-        Request {
-            subject: subject.into_entity(),
-            action: action.into_action(),
-            resource: resource.into_entity(),
-            context: context.0,
-        }
+        request(subject, action, resource, context)
+    }
+}
+
+/// A question, as core knows it.
+pub fn request(
+    subject: EntityBody,
+    action: ActionBody,
+    resource: EntityBody,
+    context: Object,
+) -> Request {
+    Request {
+        subject: subject.into_entity(),
+        action: action.into_action(),
+        resource: resource.into_entity(),
+        context: context.0,
     }
 }
 

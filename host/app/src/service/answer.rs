@@ -1,7 +1,7 @@
 //! What the service answers: a decision that has been kept.
 
 use writ_core::combine::Denial;
-use writ_core::{Action, Digest, Outcome, PolicyRecord};
+use writ_core::{Action, Digest, Outcome, PolicyRecord, Request};
 
 /// A decision, stored before it is answered.
 #[derive(Clone, Debug)]
@@ -16,6 +16,8 @@ pub struct Answer {
     pub amended: Option<Action>,
     /// What each policy said, in binding order, shadows included.
     pub policies: Vec<PolicyRecord>,
+    /// What was asked, where people may be asked as well.
+    pub requestable: Option<Box<Request>>,
 }
 
 /// Nothing was decided, so the action may not go on.

@@ -7,7 +7,9 @@ use std::time::Instant;
 use uuid::Uuid;
 use writ_core::combine::Denial;
 use writ_core::ports::Namespace;
-use writ_core::{DecisionRecord, Fault, FaultCode, Outcome, PolicyRecord, Principal, Request};
+use writ_core::{
+    DecisionRecord, Fault, FaultCode, Json, Outcome, PolicyRecord, Principal, Request,
+};
 use writ_engine::Execution;
 
 use super::contention::Held;
@@ -39,6 +41,8 @@ pub(super) struct Deciding<'a> {
     asked: Asked<'a>,
     /// The decision's id.
     id: String,
+    /// The action's, before any policy amends them.
+    properties: Json,
     meta: Meta,
     start: Instant,
 }
@@ -83,7 +87,8 @@ impl<'a> Deciding<'a> {
         meta: Meta,
     ) -> Self {
         let asked = Asked { active, execution, digest: request.digest() };
-        Self { service, asked, id, meta, start: Instant::now() }
+        let properties = request.action.properties.clone();
+        Self { service, asked, id, properties, meta, start: Instant::now() }
     }
 
     /// Evaluates until what was decided is kept: at most [`ROUNDS_MAX`] times, then denies.
@@ -92,7 +97,6 @@ impl<'a> Deciding<'a> {
         mut request: Request,
         keeper: &K,
     ) -> Result<(Round, K::Kept), K::Error> {
-        let properties = request.action.properties.clone();
         let mut contended = BTreeSet::new();
         let mut policies = Vec::new();
         for number in 0..ROUNDS_MAX {
@@ -113,7 +117,7 @@ impl<'a> Deciding<'a> {
             policies = round.policies;
             // An amendment changes nothing but the action's properties.
             request = round.request;
-            request.action.properties = properties.clone();
+            request.action.properties = self.properties.clone();
         }
         self.give_up(request, policies, &contended, keeper).await
     }
@@ -139,9 +143,8 @@ impl<'a> Deciding<'a> {
 
     /// Counts and tells what was decided, once it is durable.
     pub(super) fn decided(&self, round: Round) -> Answer {
-        let Round { outcome, request, policies, .. } = round;
-        let action = request.action;
-        self.service.metrics.decided(&action.name, &outcome, self.start.elapsed());
+        let Round { outcome, mut request, policies, .. } = round;
+        self.service.metrics.decided(&request.action.name, &outcome, self.start.elapsed());
         tracing::debug!(
             decision = self.id,
             caller = self.meta.caller.as_ref().map(|caller| caller.person.as_str()),
@@ -150,13 +153,17 @@ impl<'a> Deciding<'a> {
             outcome = outcome.code(),
             "decided"
         );
-        Answer {
-            id: self.id.clone(),
-            policy_set: self.asked.active.digest,
-            amended: matches!(outcome, Outcome::Amended).then_some(action),
-            outcome,
-            policies,
+        let (mut amended, mut requestable) = (None, None);
+        match &outcome {
+            Outcome::Amended => amended = Some(request.action),
+            Outcome::ApprovalRequired(_) => {
+                request.action.properties = self.properties.clone();
+                requestable = Some(Box::new(request));
+            }
+            Outcome::Allowed | Outcome::Denied(_) => {}
         }
+        let (id, policy_set) = (self.id.clone(), self.asked.active.digest);
+        Answer { id, policy_set, outcome, amended, policies, requestable }
     }
 
     /// Denies what could not be decided, because others kept changing what its policies read.

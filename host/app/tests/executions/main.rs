@@ -3,6 +3,7 @@
 
 mod carrying;
 mod people;
+mod requests;
 mod stream;
 mod surviving;
 mod world;

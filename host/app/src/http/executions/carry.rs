@@ -24,7 +24,7 @@ use crate::http::wire::ActionBody;
 use crate::service::executions::Claim;
 
 /// How long a claim lasts where the caller does not say, in seconds.
-const LEASE_SECONDS: u32 = 300;
+pub(in crate::http) const LEASE_SECONDS: u32 = 300;
 /// How long a claim may last, in seconds: a day.
 const LEASE_SECONDS_MAX: u32 = 86_400;
 

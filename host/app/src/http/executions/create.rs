@@ -58,7 +58,11 @@ pub async fn create(
     Ok(answer(StatusCode::CREATED, &execution))
 }
 
-fn idempotency(
+/// The caller's key for a request that it may send again.
+///
+/// # Errors
+/// Where the header is there and cannot be used.
+pub(in crate::http) fn idempotency(
     by: &Principal,
     headers: &HeaderMap,
     body: &[u8],

@@ -1,0 +1,224 @@
+//! The signature on what a denial is about: a JWS (RFC 7515) by Ed25519 (RFC 8037).
+
+use std::io;
+
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use uuid::Uuid;
+use writ_core::{Digest, Tenant};
+
+use super::Binding;
+
+/// How long a denial may be put to people, in milliseconds: 10 minutes.
+const LIFETIME_MS: u64 = 600_000;
+
+/// Signs denials, and knows its own signature.
+pub struct Signer {
+    signs: EncodingKey,
+    checks: DecodingKey,
+    /// The public key (RFC 7517).
+    jwk: Value,
+    /// Names the key, and so whoever signs with it: its thumbprint (RFC 7638).
+    id: String,
+}
+
+/// A denial that may be put to people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denial {
+    /// What it is about, signed.
+    pub token: String,
+    /// Until when it may be put to people (RFC 3339).
+    pub expires_at: String,
+}
+
+/// There is no key to sign with.
+#[derive(Debug, thiserror::Error)]
+pub enum SignerError {
+    /// The system gives no random bytes.
+    #[error("the system gives no random bytes for a key")]
+    Random,
+    /// What is kept is no key.
+    #[error("it is no Ed25519 key in PKCS #8\nhint: move it away, and a new one is made")]
+    NoKey,
+    /// It cannot be read or written.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// Why a token binds nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rejected {
+    /// It is not this host's, or not for this tenant, or says something else than its caller.
+    Unbound(&'static str),
+    /// Its time is over.
+    Expired,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Claims {
+    iss: String,
+    aud: String,
+    /// In seconds since the Unix epoch, as is `exp`.
+    iat: u64,
+    exp: u64,
+    jti: String,
+    tenant: Tenant,
+    denial_expires_at: String,
+    #[serde(flatten)]
+    binding: Binding,
+}
+
+impl Signer {
+    /// A new key, as PKCS #8 (RFC 5208).
+    ///
+    /// # Errors
+    /// [`SignerError::Random`].
+    pub fn generate() -> Result<Vec<u8>, SignerError> {
+        let key = Ed25519KeyPair::generate().map_err(|_| SignerError::Random)?;
+        let document = key.to_pkcs8().map_err(|_| SignerError::Random)?;
+        Ok(document.as_ref().to_vec())
+    }
+
+    /// Signs with a key.
+    ///
+    /// # Errors
+    /// [`SignerError::NoKey`].
+    pub fn new(pkcs8: &[u8]) -> Result<Self, SignerError> {
+        let pair = Ed25519KeyPair::from_pkcs8(pkcs8).map_err(|_| SignerError::NoKey)?;
+        let public = pair.public_key().as_ref();
+        let x = URL_SAFE_NO_PAD.encode(public);
+        // The members in this order are what is hashed (RFC 7638, section 3; RFC 8037, appendix A).
+        let thumbprint = Digest::of(format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#));
+        let id = URL_SAFE_NO_PAD.encode(thumbprint.as_bytes());
+        let jwk = json!({
+            "kty": "OKP", "crv": "Ed25519", "x": x, "kid": id, "use": "sig", "alg": "EdDSA",
+        });
+        let checks = DecodingKey::from_ed_der(public);
+        Ok(Self { signs: EncodingKey::from_ed_der(pkcs8), checks, jwk, id })
+    }
+
+    /// The public key, in a set (RFC 7517, section 5).
+    pub fn key_set(&self) -> Value {
+        json!({"keys": [self.jwk]})
+    }
+
+    /// Signs what a denial at a time is about.
+    pub fn sign(&self, tenant: &Tenant, binding: Binding, now_ms: u64) -> Denial {
+        let end_ms = now_ms.saturating_add(LIFETIME_MS);
+        let expires_at = rfc3339(end_ms / 1_000 * 1_000);
+        let claims = Claims {
+            iss: self.name(),
+            aud: self.name(),
+            iat: now_ms / 1_000,
+            exp: end_ms / 1_000,
+            jti: Uuid::now_v7().to_string(),
+            tenant: tenant.clone(),
+            denial_expires_at: expires_at.clone(),
+            binding,
+        };
+        let header = Header { kid: Some(self.id.clone()), ..Header::new(Algorithm::EdDSA) };
+        let token = encode(&header, &claims, &self.signs).expect("a checked key signs plain JSON");
+        Denial { token, expires_at }
+    }
+
+    /// What a denial was about, and its token's own id.
+    ///
+    /// # Errors
+    /// [`Rejected`]
+    pub fn verify(&self, tenant: &Tenant, denial: &Denial) -> Result<(Binding, String), Rejected> {
+        let mut validation = Validation::new(Algorithm::EdDSA);
+        validation.leeway = 0;
+        validation.set_issuer(&[self.name()]);
+        validation.set_audience(&[self.name()]);
+        validation.set_required_spec_claims(&["exp", "iss", "aud"]);
+        let claims = decode::<Claims>(&denial.token, &self.checks, &validation);
+        let claims = claims.map_err(|error| match error.kind() {
+            ErrorKind::ExpiredSignature => Rejected::Expired,
+            _ => Rejected::Unbound("`binding_token` is not one of this decision point's"),
+        })?;
+        let Claims { tenant: of, denial_expires_at, binding, jti, .. } = claims.claims;
+        if of != *tenant {
+            return Err(Rejected::Unbound("`binding_token` is not one of this decision point's"));
+        }
+        if !same_time(&denial_expires_at, &denial.expires_at) {
+            return Err(Rejected::Unbound("`expires_at` is not the one of the denial"));
+        }
+        Ok((binding, jti))
+    }
+
+    /// Who signs, and for whom: this decision point, which has no other name that all callers know.
+    fn name(&self) -> String {
+        format!("urn:writ:decision-point:{}", self.id)
+    }
+}
+
+/// A time as text (RFC 3339), in UTC.
+pub(crate) fn rfc3339(at_ms: u64) -> String {
+    let at = i64::try_from(at_ms).ok().and_then(|at| Timestamp::from_millisecond(at).ok());
+    at.unwrap_or(Timestamp::MAX).to_string()
+}
+
+/// Whether two texts are the same time; no text that is none is.
+fn same_time(left: &str, right: &str) -> bool {
+    let time = |text: &str| text.parse::<Timestamp>().ok();
+    time(left).is_some() && time(left) == time(right)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn signer() -> Signer {
+        Signer::new(&Signer::generate().unwrap()).unwrap()
+    }
+
+    fn binding() -> Binding {
+        let (evaluation_id, binding_hash) = ("e".to_owned(), "h".to_owned());
+        Binding { evaluation_id, binding_context_members: vec!["session".into()], binding_hash }
+    }
+
+    fn denied(signer: &Signer, at_ms: u64) -> Denial {
+        signer.sign(&Tenant::default(), binding(), at_ms)
+    }
+
+    #[track_caller]
+    fn check(signer: &Signer, tenant: &Tenant, denial: &Denial, expected: Result<(), Rejected>) {
+        let found = signer.verify(tenant, denial).map(|(found, _)| assert_eq!(found, binding()));
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_denial_is_known_again_and_nobody_elses() {
+        let (signer, tenant, now_ms) = (signer(), Tenant::default(), crate::clock::now_ms());
+        let denial = denied(&signer, now_ms);
+        check(&signer, &tenant, &denial, Ok(()));
+        let unknown = Rejected::Unbound("`binding_token` is not one of this decision point's");
+        check(&self::signer(), &tenant, &denial, Err(unknown));
+        check(&signer, &"other".parse().unwrap(), &denial, Err(unknown));
+        let mut changed = denial.clone();
+        changed.token.replace_range(40..41, if &changed.token[40..41] == "A" { "B" } else { "A" });
+        check(&signer, &tenant, &changed, Err(unknown));
+        let later = Denial { expires_at: "2999-01-01T00:00:00Z".into(), ..denial };
+        let moved = Rejected::Unbound("`expires_at` is not the one of the denial");
+        check(&signer, &tenant, &later, Err(moved));
+    }
+
+    #[test]
+    fn a_denial_ends() {
+        let (signer, long_ago) = (signer(), 1_700_000_000_000);
+        let denial = denied(&signer, long_ago);
+        assert_eq!(denial.expires_at, "2023-11-14T22:23:20Z");
+        check(&signer, &Tenant::default(), &denial, Err(Rejected::Expired));
+    }
+
+    #[test]
+    fn what_is_no_key_is_refused() {
+        assert!(matches!(Signer::new(b"key"), Err(SignerError::NoKey)));
+    }
+}
