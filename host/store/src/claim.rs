@@ -6,7 +6,7 @@ use writ_core::Ledger;
 use writ_core::ledger::{Stored, Usage};
 use writ_core::ports::Namespace;
 
-use crate::sqlite::storage::StorageRow;
+use crate::row::StorageRow;
 
 /// A ledger, taken apart.
 #[derive(Debug)]
@@ -41,6 +41,12 @@ impl Claim {
             quota: ledger.quota(),
             namespace,
         })
+    }
+
+    /// What each ledger that read something claims.
+    pub(crate) fn of_each(ledgers: Vec<(Arc<Namespace>, Ledger)>) -> Vec<Self> {
+        let claim = |(namespace, ledger)| Self::new(namespace, &ledger);
+        ledgers.into_iter().filter_map(claim).collect()
     }
 
     /// Claims that a key of some version goes.

@@ -1,9 +1,24 @@
-//! Where the store keeps its files, and its bounds.
+//! Where the store is, and its bounds.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Where the store keeps its files, and its bounds. None is optional.
+use sqlx::postgres::PgConnectOptions;
+
+use crate::error::StoreError;
+use crate::postgres;
+
+/// Which database.
+#[derive(Clone, Debug)]
+pub enum Database {
+    /// SQLite files, for one host.
+    Sqlite(StoreConfig),
+    /// A PostgreSQL database, for any number of hosts.
+    Postgres(PostgresConfig),
+}
+
+/// Where SQLite's files are, and their bounds. None is optional.
 #[derive(Clone, Debug)]
 pub struct StoreConfig {
     /// The directory that holds the files; created, for its owner only, where it does not exist.
@@ -35,5 +50,66 @@ impl StoreConfig {
             readers_max: 2,
             sweep_every: Duration::from_secs(60),
         }
+    }
+}
+
+/// Which PostgreSQL database, and the bounds of what a host asks of it. None is optional.
+#[derive(Clone)]
+pub struct PostgresConfig {
+    pub(crate) options: PgConnectOptions,
+    /// How many connections the host has at most, besides the one on which it listens.
+    pub connections_max: u32,
+    /// How many decisions one transaction carries at most.
+    pub commit_batch_max: usize,
+    /// How many decisions wait for a transaction at most; more wait to be accepted.
+    pub queue_max: usize,
+    /// How often expired values and old deletions are swept.
+    pub sweep_every: Duration,
+    /// How often the database is asked what has happened, besides whenever it tells.
+    pub poll_every: Duration,
+    /// For how long what is due is left to the host that has taken it, in milliseconds.
+    pub lease_ms: u64,
+}
+
+impl PostgresConfig {
+    /// The defaults, for the database of a URL (`postgres://user:password@host:port/name`). A
+    /// directory with a socket is given as the parameter `host`.
+    ///
+    /// # Errors
+    /// [`StoreError::Url`].
+    pub fn new(url: &str) -> Result<Self, StoreError> {
+        Ok(Self {
+            options: postgres::options(url)?,
+            connections_max: 16,
+            commit_batch_max: 512,
+            queue_max: 4_096,
+            sweep_every: Duration::from_secs(60),
+            poll_every: Duration::from_secs(2),
+            lease_ms: 10_000,
+        })
+    }
+
+    /// Host and name of the database, and nothing secret.
+    pub fn place(&self) -> String {
+        postgres::place(&self.options)
+    }
+}
+
+/// Without the password.
+impl fmt::Debug for PostgresConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresConfig").field("place", &self.place()).finish_non_exhaustive()
+    }
+}
+
+impl From<StoreConfig> for Database {
+    fn from(config: StoreConfig) -> Self {
+        Self::Sqlite(config)
+    }
+}
+
+impl From<PostgresConfig> for Database {
+    fn from(config: PostgresConfig) -> Self {
+        Self::Postgres(config)
     }
 }

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use sqlx::error::DatabaseError;
+use sqlx::postgres::PgDatabaseError;
 use writ_core::ports::{Namespace, Unavailable};
 
 use crate::execution::IDEMPOTENCY_KEY_BYTES_MAX;
@@ -29,15 +31,38 @@ pub enum StoreError {
     },
     /// The database's tables could not be brought up to date.
     #[error(
-        "the tables in `{path}` cannot be brought up to date: {reason}\n\
+        "the tables in `{place}` cannot be brought up to date: {reason}\n\
          hint: a newer version may have written them; a host only goes forward"
     )]
     Migration {
         /// The database.
-        path: PathBuf,
+        place: String,
         /// What is wrong.
         reason: sqlx::migrate::MigrateError,
     },
+    /// The database's tables are older than this version, and it is not for a host to change them.
+    #[error(
+        "the tables in `{place}` are not there, or not up to date\n\
+         hint: run `writ migrate` once, with the same configuration"
+    )]
+    Behind {
+        /// The database.
+        place: String,
+    },
+    /// The database cannot be opened.
+    #[error("the database `{place}` cannot be opened: {reason}")]
+    Database {
+        /// Which: its host and name.
+        place: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A text is no database's URL. The text itself is not told: it may hold a password.
+    #[error(
+        "the database's URL is refused: {0}\n\
+         hint: write `postgres://USER:PASSWORD@HOST:PORT/NAME`, with `%` escapes where needed"
+    )]
+    Url(String),
     /// Something stored does not read back.
     #[error("{what} `{id}` does not read back: {reason}")]
     Damaged {
@@ -90,6 +115,9 @@ pub enum Cause {
     /// It is locked by others for too long.
     #[error("it is busy")]
     Busy,
+    /// The database does not answer.
+    #[error("it cannot be reached")]
+    Unreachable,
     /// It is closed or being closed.
     #[error("it is closed")]
     Closed,
@@ -120,6 +148,19 @@ impl Failure {
         Self { cause: Cause::Other, inside }
     }
 
+    /// The database answers and takes no writes.
+    pub(crate) fn read_only() -> Self {
+        Self { cause: Cause::Other, inside: "the database is a standby".into() }
+    }
+
+    /// Whether the next commit will fare no better.
+    pub(crate) fn is_of_the_database(&self) -> bool {
+        match self.cause {
+            Cause::Full | Cause::Disk | Cause::Damaged | Cause::Unreachable | Cause::Closed => true,
+            Cause::Busy | Cause::Other => false,
+        }
+    }
+
     pub(crate) fn closed() -> Self {
         Self { cause: Cause::Closed, inside: "the writer has stopped".into() }
     }
@@ -128,13 +169,42 @@ impl Failure {
 impl From<sqlx::Error> for Failure {
     fn from(error: sqlx::Error) -> Self {
         let cause = match &error {
-            sqlx::Error::Database(database) => cause_of(database.code().as_deref()),
-            sqlx::Error::Io(_) => Cause::Disk,
+            sqlx::Error::Database(database) => cause_of(&**database),
+            sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => {
+                Cause::Unreachable
+            }
             sqlx::Error::PoolTimedOut => Cause::Busy,
             sqlx::Error::PoolClosed => Cause::Closed,
             _ => Cause::Other,
         };
         Self { cause, inside: error.to_string().into() }
+    }
+}
+
+/// Whether transactions were in each other's way, and one had to go: tried again, it may fit.
+pub(crate) fn is_contended(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|database| database.code());
+    matches!(code.as_deref(), Some("40001" | "40P01"))
+}
+
+fn cause_of(error: &dyn DatabaseError) -> Cause {
+    let code = error.code().unwrap_or_default();
+    match error.try_downcast_ref::<PgDatabaseError>() {
+        Some(_) => cause_of_state(&code),
+        None => cause_of_code(&code),
+    }
+}
+
+/// PostgreSQL's states; the first two characters are the class
+/// (postgresql.org/docs/current/errcodes-appendix.html).
+fn cause_of_state(state: &str) -> Cause {
+    match state {
+        "53100" => Cause::Full,
+        "58030" => Cause::Disk,
+        "40001" | "40P01" | "55P03" | "53300" => Cause::Busy,
+        _ if state.starts_with("XX") => Cause::Damaged,
+        _ if state.starts_with("08") || state.starts_with("57P") => Cause::Unreachable,
+        _ => Cause::Other,
     }
 }
 
@@ -145,8 +215,8 @@ impl From<Failure> for Unavailable {
 }
 
 /// SQLite's result codes; the low byte is the primary one (sqlite.org/rescode.html).
-fn cause_of(code: Option<&str>) -> Cause {
-    match code.and_then(|code| code.parse::<u32>().ok()).map(|code| code & 0xff) {
+fn cause_of_code(code: &str) -> Cause {
+    match code.parse::<u32>().ok().map(|code| code & 0xff) {
         Some(13) => Cause::Full,
         Some(8 | 10 | 14) => Cause::Disk,
         Some(11 | 26) => Cause::Damaged,

@@ -37,6 +37,28 @@ pub struct IdempotencyKey {
     pub body: Digest,
 }
 
+impl IdempotencyKey {
+    /// Whether it has as many bytes as it may.
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
+        match self.key.len() {
+            1..=IDEMPOTENCY_KEY_BYTES_MAX => Ok(()),
+            bytes => Err(StoreError::KeyBytes(bytes)),
+        }
+    }
+
+    /// What it stands for, where something was sent with it before.
+    pub(crate) fn stands_for(
+        &self,
+        found: Option<(Digest, Execution)>,
+    ) -> Result<Option<Execution>, CreateError> {
+        match found {
+            None => Ok(None),
+            Some((sent, execution)) if sent == self.body => Ok(Some(execution)),
+            Some(_) => Err(CreateError::KeyReused),
+        }
+    }
+}
+
 /// A new execution.
 #[derive(Clone, Debug)]
 pub struct Created {

@@ -1,12 +1,14 @@
 //! Keys that name who calls: made, ended, and read as a whole when a host starts.
 //!
-//! Whoever authenticates holds them in memory; the store keeps them and asks nothing about them.
+//! Whoever authenticates holds them in memory; the store keeps them, and tells when another host has
+//! changed them.
 
+use tokio::sync::watch;
 use writ_core::{Key, KeyId, Tenant};
 
-use crate::batch::Job;
-use crate::error::{Failure, StoreError};
-use crate::sqlite::keys::{self, KeyChange};
+use crate::error::StoreError;
+use crate::port::on;
+use crate::row::KeyChange;
 use crate::store::Store;
 
 impl Store {
@@ -15,7 +17,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`], also where another key has its id.
     pub async fn create_key(&self, key: Key) -> Result<(), StoreError> {
-        self.change_key(KeyChange::Create(key)).await
+        on!(self, backend => backend.change_key(KeyChange::Create(key)).await)
     }
 
     /// Ends a key, from `at_ms` (milliseconds since the Unix epoch) on. Durable when this returns.
@@ -29,7 +31,8 @@ impl Store {
         id: KeyId,
         at_ms: u64,
     ) -> Result<(), StoreError> {
-        self.change_key(KeyChange::Revoke { tenant: tenant.clone(), id, at_ms }).await
+        let change = KeyChange::Revoke { tenant: tenant.clone(), id, at_ms };
+        on!(self, backend => backend.change_key(change).await)
     }
 
     /// Every key of a tenant, also those that have ended, oldest first.
@@ -37,11 +40,21 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn keys(&self, tenant: &Tenant) -> Result<Vec<Key>, StoreError> {
-        Ok(keys::all(&self.inner.shared.readers, tenant).await.map_err(Failure::from)?)
+        on!(self, backend => backend.keys(tenant).await)
     }
 
-    async fn change_key(&self, change: KeyChange) -> Result<(), StoreError> {
-        let job = Job { key: Some(Box::new(change)), ..Job::default() };
-        Ok(self.inner.write(job).await?)
+    /// One key of a tenant, also one that has ended.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn key(&self, tenant: &Tenant, id: KeyId) -> Result<Option<Key>, StoreError> {
+        on!(self, backend => backend.key(tenant, id).await)
+    }
+
+    /// A count of changes to the keys of all tenants that grows once they can be read, where other
+    /// hosts share the database: wait for it to change, then read the keys again. Where none do, it
+    /// never changes.
+    pub fn key_changes(&self) -> watch::Receiver<u64> {
+        on!(self, backend => backend.key_changes())
     }
 }

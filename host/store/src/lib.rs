@@ -1,10 +1,20 @@
 //! The only part of Writ that knows SQL: decisions, what policies stored, executions with what
 //! people are asked about them, and the events that tell of it all.
 //!
+//! # Two databases
+//!
+//! [`Store`] is one thing over either of two: SQLite files, which one host has to itself, and a
+//! PostgreSQL database, which any number of hosts share. What the tables hold, and what every commit
+//! keeps, is the same, and one suite of tests holds both to it. How they get there is not: on SQLite
+//! commits are judged in memory and written by one task, since nobody else writes; on PostgreSQL each
+//! is a transaction that holds what it builds on. Most of this page is about the former; the latter
+//! has a chapter at its end.
+//!
 //! # Tables
 //!
-//! One SQLite file, `writ.db`, with its write-ahead log beside it, and `writ.lock`, which one host
-//! holds for as long as it may write. `migrations/` describes the tables; it only ever grows.
+//! SQLite: one file, `writ.db`, with its write-ahead log beside it, and `writ.lock`, which one host
+//! holds for as long as it may write. `migrations/` describes the tables, in a folder a database;
+//! it only ever grows.
 //!
 //! - `decisions`: a row for each decision, appended, never changed. `(tenant, id)` is the only
 //!   index; ids are UUIDs version 7, so it is also a tenant's log by time.
@@ -28,7 +38,7 @@
 //!   has ended keeps its row.
 //! - `probes`: always empty, written and emptied in one transaction to see whether writing works.
 //!
-//! # From a commit to the disk
+//! # From a commit to the disk, on SQLite
 //!
 //! ```text
 //! evaluations ── read ──> table (memory) <── load what is not resident ── reading connections
@@ -47,7 +57,7 @@
 //! caller's key, the decision that it rests on and what that decision's policies stored are one
 //! part of one transaction.
 //!
-//! # From an execution to its next state
+//! # From an execution to its next state, on SQLite
 //!
 //! ```text
 //! hold its name ── load ── change ── judge the grounds ── queue ── check ── number, chain ── disk
@@ -92,7 +102,7 @@
 //! - `approval_history` has one row for each row of `approvals`.
 //! - `asked` has a row for an approver exactly where a pending approval's present stage names them.
 //!
-//! # What a crash leaves
+//! # What a crash leaves, on SQLite
 //!
 //! `synchronous = FULL`: a commit that was answered is on disk, whatever stops, process, system or
 //! power. A commit that was not answered is there as a whole or not at all; a decision may be found
@@ -106,41 +116,68 @@
 //! above all that were lost, so that an evaluation which saw something lost cannot commit. Each
 //! commit fails by itself as long as the disk does, [`Store::ping`] too, until a write succeeds.
 //!
+//! # PostgreSQL
+//!
+//! ```text
+//! begin, for one tenant ── hold: key, execution, namespaces, end of the chain ── write ── commit
+//! ```
+//!
+//! Nothing is judged in memory, so that nothing has to be the same in two hosts' memories. A
+//! transaction holds rows in one order, which is the same in all: the caller's key, the execution,
+//! each namespace of storage, and last the end of the tenant's chain, for which every step of every
+//! host waits. A namespace's row is the lock on all that is stored there: held alone to write, and
+//! together to read, since what was not there when it was read has no row to hold. It also says how
+//! much is in the namespace, and its generation.
+//!
+//! - Two steps of one execution, two uses of one key, two writes in one namespace come one after the
+//!   other, whichever hosts they come from. Transactions that are in each other's way after all are
+//!   in conflict, as if what they read had changed.
+//! - Decisions that are built on nothing hold nothing; those that come together share a transaction.
+//! - What is committed is durable: readers, and so evaluations, see nothing that may yet be lost.
+//!   `synchronous_commit` is on, whatever the database's default.
+//! - A host that is killed takes its transactions with it; one that hangs loses them after half a
+//!   minute. What is due is leased to one host for some seconds, by the database's clock. The lease
+//!   spares work; that nothing is done twice rests on versions and fencing tokens alone.
+//! - Hosts are told of events and changed keys by `NOTIFY`, in the transaction that makes them, and
+//!   ask every two seconds in case they were not told.
+//! - Row-level security shows a transaction the rows of the tenant that it names. Superusers are
+//!   beyond it: [`Store::open`] warns of such a role.
+//! - Texts that callers give may hold U+0000, which PostgreSQL's cannot: it is escaped.
+//! - A host does not change the tables: [`Store::migrate`] does, when the operator says so.
+//!
 //! # What is absent
 //!
-//! No second database yet, and so no trait for two. No retention of decisions, executions, events
-//! and keys: they grow up to [`StoreConfig::file_bytes_max`], and then the store is full. No
-//! retries: who is in conflict evaluates again. No signature: who may write the file can make a
-//! chain anew from its start, which only its end ([`Verified::head`]), noted elsewhere, can tell.
+//! No retention of decisions, executions, events and keys: SQLite files grow up to
+//! [`StoreConfig::file_bytes_max`], and then the store is full. No retries: who is in conflict
+//! evaluates again. No signature: who may write the database can make a chain anew from its start,
+//! which only its end ([`Verified::head`]), noted elsewhere, can tell.
 
-mod batch;
-mod chains;
+mod account;
 mod claim;
 mod commit;
 mod config;
 mod error;
 mod execution;
 mod keys;
-mod locks;
-mod reader;
-mod shared;
+mod migration;
+mod port;
+mod postgres;
+mod row;
 mod sqlite;
 mod stats;
 mod step;
 mod store;
-mod sweep;
-mod table;
 mod verify;
-mod writer;
 
 pub use crate::commit::Accepted;
-pub use crate::config::StoreConfig;
+pub use crate::config::{Database, PostgresConfig, StoreConfig};
 pub use crate::error::{Cause, CommitError, Failure, StoreError};
 pub use crate::execution::{
     ApprovalFilter, ChangeError, CreateError, Created, ExecutionFilter, Grounds,
     IDEMPOTENCY_KEY_BYTES_MAX, IdempotencyKey, PAGE_MAX,
 };
-pub use crate::sqlite::decisions::StoredDecision;
+pub use crate::migration::Migrated;
+pub use crate::row::StoredDecision;
 pub use crate::stats::StoreStats;
 pub use crate::store::Store;
 pub use crate::verify::{Broken, Verified, VerifyError};

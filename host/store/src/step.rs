@@ -9,10 +9,7 @@ use writ_core::{Digest, Execution, Tenant};
 
 use crate::error::Failure;
 use crate::execution::{Created, IdempotencyKey};
-use crate::sqlite::approvals::{ApprovalRow, AskedRow};
-use crate::sqlite::executions::ExecutionRow;
-use crate::sqlite::history::HistoryRow;
-use crate::sqlite::idempotency::IdempotencyRow;
+use crate::row::{ApprovalRow, AskedRow, ExecutionRow, HistoryRow, IdempotencyRow};
 
 /// At which version executions are; one that is not there has none.
 pub(crate) type Versions = HashMap<(Tenant, String), u64>;

@@ -4,14 +4,13 @@
 //! What only finds things, and holds nothing itself, is not looked at: which approval belongs to
 //! which execution, what it is about, whom it asks, and callers' keys.
 
-use sqlx::sqlite::SqliteConnection;
 use writ_core::chain::{Breach, Break, Head};
 use writ_core::{Digest, Execution, Tenant, Verifier};
 
 use crate::error::{Failure, StoreError};
 use crate::execution::PAGE_MAX;
-use crate::sqlite::audit::{self, KeptEvent, KeptExecution};
-use crate::sqlite::executions::ExecutionRow;
+use crate::port::on;
+use crate::row::{ExecutionRow, KeptEvent, KeptExecution};
 use crate::store::Store;
 
 /// What was found to be whole.
@@ -76,29 +75,50 @@ fn of(execution: &Option<String>) -> String {
 
 impl Store {
     /// Reads all events and executions of a tenant, and checks that none was changed, removed or
-    /// put elsewhere by anybody but the store. Sees everything as it is when it begins; the
+    /// put elsewhere by anybody but the store. Sees everything as it is when it begins; SQLite's
     /// write-ahead log cannot be cut before it ends.
     ///
     /// # Errors
     /// [`VerifyError::Broken`] with the first thing that is not whole, and [`VerifyError::Store`].
     pub async fn verify(&self, tenant: &Tenant) -> Result<Verified, VerifyError> {
-        let mut view = self.inner.shared.readers.begin().await.map_err(unavailable)?;
-        let head = follow(&mut view, tenant).await?;
-        let removed = audit::removed(&mut view, tenant).await.map_err(unavailable)?;
-        if let Some((execution, sequence)) = removed {
-            return Err(Broken::Removed { execution, sequence }.into());
-        }
-        let executions = compare(&mut view, tenant).await?;
-        Ok(Verified { head, executions })
+        on!(self, backend => {
+            let mut view = backend.view(tenant).await.map_err(unavailable)?;
+            verified(&mut view, tenant).await
+        })
     }
 }
 
+/// What is kept of a tenant, all of it as it was at one time.
+pub(crate) trait Evidence {
+    /// Events in the order of their places, those after one.
+    async fn events(&mut self, after: u64, limit: u32) -> Result<Vec<KeptEvent>, sqlx::Error>;
+
+    /// The first event of an execution that is not there, with the execution's id.
+    async fn removed(&mut self) -> Result<Option<(String, u64)>, sqlx::Error>;
+
+    /// Executions in the order of their ids, those after one.
+    async fn executions(
+        &mut self,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<KeptExecution>, sqlx::Error>;
+}
+
+async fn verified(view: &mut impl Evidence, tenant: &Tenant) -> Result<Verified, VerifyError> {
+    let head = follow(view, tenant).await?;
+    if let Some((execution, sequence)) = view.removed().await.map_err(unavailable)? {
+        return Err(Broken::Removed { execution, sequence }.into());
+    }
+    let executions = compare(view).await?;
+    Ok(Verified { head, executions })
+}
+
 /// Follows the chain to its end.
-async fn follow(view: &mut SqliteConnection, tenant: &Tenant) -> Result<Head, VerifyError> {
+async fn follow(view: &mut impl Evidence, tenant: &Tenant) -> Result<Head, VerifyError> {
     let mut verifier = Verifier::new(tenant.clone());
     loop {
         let after = verifier.head().sequence;
-        let page = audit::events(view, tenant, after, PAGE_MAX).await.map_err(unavailable)?;
+        let page = view.events(after, PAGE_MAX).await.map_err(unavailable)?;
         if page.is_empty() {
             return Ok(verifier.head().clone());
         }
@@ -129,10 +149,10 @@ fn take(verifier: &mut Verifier, kept: &KeptEvent) -> Result<(), Break> {
 }
 
 /// Compares every execution with the last event that tells of it. Returns how many there are.
-async fn compare(view: &mut SqliteConnection, tenant: &Tenant) -> Result<u64, VerifyError> {
+async fn compare(view: &mut impl Evidence) -> Result<u64, VerifyError> {
     let (mut count, mut after) = (0, String::new());
     loop {
-        let page = audit::executions(view, tenant, &after, PAGE_MAX).await.map_err(unavailable)?;
+        let page = view.executions(&after, PAGE_MAX).await.map_err(unavailable)?;
         let Some(last) = page.last() else { return Ok(count) };
         after.clone_from(&last.row.id);
         count += page.len() as u64;

@@ -1,8 +1,10 @@
-//! Test support for Writ: guests by name, case files against components, hosts as processes.
+//! Test support for Writ: guests by name, case files against components, hosts as processes,
+//! databases.
 //!
 //! For tests alone: a failure is a panic that says what went wrong.
 
 pub mod cases;
 pub mod guests;
 pub mod http;
+pub mod postgres;
 pub mod server;

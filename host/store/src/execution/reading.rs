@@ -4,8 +4,8 @@ use tokio::sync::watch;
 use writ_core::{Approval, ChainedEvent, Execution, Tenant};
 
 use super::{ApprovalFilter, ExecutionFilter, PAGE_MAX};
-use crate::error::{Failure, StoreError};
-use crate::sqlite::{approvals, events, executions};
+use crate::error::StoreError;
+use crate::port::on;
 use crate::store::Store;
 
 impl Store {
@@ -18,7 +18,7 @@ impl Store {
         tenant: &Tenant,
         id: &str,
     ) -> Result<Option<Execution>, StoreError> {
-        executions::one(&self.inner.shared.readers, tenant, id).await
+        on!(self, backend => backend.execution(tenant, id).await)
     }
 
     /// The execution that an approval belongs to.
@@ -30,8 +30,7 @@ impl Store {
         tenant: &Tenant,
         approval: &str,
     ) -> Result<Option<Execution>, StoreError> {
-        let mut reader = self.inner.shared.readers.acquire().await.map_err(Failure::from)?;
-        approvals::execution_of(&mut reader, tenant, approval).await
+        on!(self, backend => backend.execution_of_approval(tenant, approval).await)
     }
 
     /// A tenant's executions, newest first, at most `limit` (and [`PAGE_MAX`]) of those before an
@@ -47,7 +46,7 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<Execution>, StoreError> {
         let limit = limit.min(PAGE_MAX);
-        executions::page(&self.inner.shared.readers, tenant, filter, before, limit).await
+        on!(self, backend => backend.executions_page(tenant, filter, before, limit).await)
     }
 
     /// A tenant's approvals, each with its execution, newest first, at most `limit` (and
@@ -63,27 +62,26 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<(Execution, Approval)>, StoreError> {
         let limit = limit.min(PAGE_MAX);
-        approvals::page(&self.inner.shared.readers, tenant, filter, before, limit).await
+        on!(self, backend => backend.approvals_page(tenant, filter, before, limit).await)
     }
 
     /// Executions of all tenants that time has changed by now (`due_at_ms` is not after `now_ms`),
-    /// longest ago first, at most `limit` and [`PAGE_MAX`].
+    /// longest ago first, at most `limit` and [`PAGE_MAX`]. Where hosts share the database, what one
+    /// of them is told is that one's for some seconds, or until the execution is changed.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn due(&self, now_ms: u64, limit: u32) -> Result<Vec<(Tenant, String)>, StoreError> {
-        let due = executions::due(&self.inner.shared.readers, now_ms, limit.min(PAGE_MAX)).await;
-        Ok(due.map_err(Failure::from)?)
+        on!(self, backend => backend.due(now_ms, limit.min(PAGE_MAX)).await)
     }
 
-    /// When time next changes any execution, in milliseconds since the Unix epoch; none where it
-    /// changes none.
+    /// When time next changes any execution that is not another host's to look at, in milliseconds
+    /// since the Unix epoch; none where it changes none.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn next_due_ms(&self) -> Result<Option<u64>, StoreError> {
-        let next = executions::next_due_ms(&self.inner.shared.readers).await;
-        Ok(next.map_err(Failure::from)?)
+        on!(self, backend => backend.next_due_ms().await)
     }
 
     /// A tenant's events after a place in its chain, oldest first, at most `limit` (and
@@ -100,7 +98,7 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<ChainedEvent>, StoreError> {
         let limit = limit.min(PAGE_MAX);
-        events::page(&self.inner.shared.readers, tenant, execution, after, limit).await
+        on!(self, backend => backend.events_page(tenant, execution, after, limit).await)
     }
 
     /// The place of a tenant's last event in its chain; 0 where there is none.
@@ -108,14 +106,12 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn last_sequence(&self, tenant: &Tenant) -> Result<u64, StoreError> {
-        let mut reader = self.inner.shared.readers.acquire().await.map_err(Failure::from)?;
-        let head = events::head(&mut reader, tenant).await.map_err(Failure::from)?;
-        Ok(head.sequence)
+        on!(self, backend => backend.last_sequence(tenant).await)
     }
 
-    /// A count of durable events of all tenants, since the store was opened. It grows once they can
+    /// A count of durable events of all tenants, whichever host made them, that grows once they can
     /// be read: wait for it to change, then ask for what is new.
     pub fn changes(&self) -> watch::Receiver<u64> {
-        self.inner.shared.events.subscribe()
+        on!(self, backend => backend.changes())
     }
 }

@@ -3,15 +3,9 @@
 use writ_core::execution::Transition;
 use writ_core::{Execution, Tenant};
 
-use super::{
-    ChangeError, CreateError, Created, Grounds, IDEMPOTENCY_KEY_BYTES_MAX, IdempotencyKey,
-};
-use crate::commit::{Accepted, Draft};
-use crate::error::{CommitError, StoreError};
-use crate::locks::{Held, Name};
-use crate::sqlite::{executions, idempotency};
-use crate::step::Step;
-use crate::store::{Inner, Store};
+use super::{ChangeError, CreateError, Created, Grounds, IdempotencyKey};
+use crate::port::on;
+use crate::store::Store;
 
 impl Store {
     /// Keeps a new execution with its events, and its grounds, together or not at all. Durable when
@@ -26,16 +20,8 @@ impl Store {
         created: Created,
         grounds: Option<Grounds>,
     ) -> Result<(), CreateError> {
-        let tenant = created.execution.tenant.clone();
-        let mut held = Vec::with_capacity(2);
-        if let Some(key) = &created.idempotency {
-            held.push(self.inner.hold_key(&tenant, key).await);
-            if let Some(execution) = self.repeated(&tenant, key).await? {
-                return Err(CreateError::Repeated(Box::new(execution)));
-            }
-        }
-        held.push(self.inner.hold(&tenant, &created.execution.id).await);
-        Ok(self.inner.keep(Step::created(created), held, grounds).await?)
+        created.idempotency.as_ref().map(IdempotencyKey::check).transpose()?;
+        on!(self, backend => backend.create(created, grounds).await)
     }
 
     /// The execution that the same request with the same key has led to; none where the key is new.
@@ -47,15 +33,8 @@ impl Store {
         tenant: &Tenant,
         key: &IdempotencyKey,
     ) -> Result<Option<Execution>, CreateError> {
-        let bytes = key.key.len();
-        if !(1..=IDEMPOTENCY_KEY_BYTES_MAX).contains(&bytes) {
-            return Err(StoreError::KeyBytes(bytes).into());
-        }
-        match idempotency::one(&self.inner.shared.readers, tenant, key).await? {
-            None => Ok(None),
-            Some((sent, execution)) if sent == key.body => Ok(Some(execution)),
-            Some(_) => Err(CreateError::KeyReused),
-        }
+        key.check()?;
+        on!(self, backend => backend.repeated(tenant, key).await)
     }
 
     /// Loads an execution, calls `change` once, and keeps the next state with its events, and the
@@ -73,39 +52,6 @@ impl Store {
         grounds: Option<Grounds>,
         change: impl FnOnce(&Execution) -> Result<Transition, R>,
     ) -> Result<Execution, ChangeError<R>> {
-        let held = self.inner.hold(tenant, id).await;
-        let found = executions::one(&self.inner.shared.readers, tenant, id).await?;
-        let before = found.ok_or(ChangeError::NotFound)?;
-        let transition = change(&before).map_err(ChangeError::Refused)?;
-        let step = Step::changed(&before, &transition, at_ms);
-        self.inner.keep(step, vec![held], grounds).await?;
-        Ok(transition.next)
-    }
-}
-
-impl Inner {
-    async fn hold(&self, tenant: &Tenant, id: &str) -> Held {
-        self.locks.hold(Name::Execution(tenant.clone(), id.to_owned())).await
-    }
-
-    async fn hold_key(&self, tenant: &Tenant, key: &IdempotencyKey) -> Held {
-        let requester = key.requester.folded().to_owned();
-        self.locks.hold(Name::Key(tenant.clone(), requester, key.key.clone())).await
-    }
-
-    /// Judges the grounds, queues it all, and waits for the disk. What is held is held until the
-    /// writer has answered.
-    async fn keep(
-        &self,
-        step: Step,
-        held: Vec<Held>,
-        grounds: Option<Grounds>,
-    ) -> Result<(), CommitError> {
-        let draft = match grounds {
-            Some(Grounds { decision, ledgers }) => Draft::new(decision, ledgers),
-            None => Draft::default(),
-        };
-        let draft = Draft { step: Some(Box::new(step)), held, ..draft };
-        Accepted(self.queue(draft).await?).durable().await
+        on!(self, backend => backend.change(tenant, id, at_ms, grounds, change).await)
     }
 }

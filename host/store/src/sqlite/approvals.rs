@@ -4,63 +4,13 @@ use std::collections::BTreeSet;
 
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqlitePool, SqliteRow};
-use writ_core::{Approval, Execution, Tenant, person};
+use writ_core::{Approval, Execution, Tenant};
 
 use crate::error::{Failure, StoreError};
 use crate::execution::ApprovalFilter;
+use crate::row::{ApprovalRow, AskedRow, END, approver_key};
 use crate::sqlite::executions::execution;
-use crate::sqlite::rows::{END, RowsStatement, bind, integer};
-
-/// One approval as it is to be found.
-#[derive(Debug)]
-pub(crate) struct ApprovalRow {
-    tenant: Tenant,
-    id: String,
-    execution: String,
-    state: &'static str,
-    opened_at_ms: u64,
-}
-
-/// One approver whom a pending approval asks.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct AskedRow {
-    tenant: Tenant,
-    approver: String,
-    approval: String,
-}
-
-impl ApprovalRow {
-    /// The approvals that are new or in another state than before.
-    pub(crate) fn of_changed(before: Option<&Execution>, next: &Execution) -> Vec<Self> {
-        let state_before = |id: &str| Some(before?.approval(id)?.state.name());
-        let changed =
-            |approval: &&Approval| state_before(&approval.id) != Some(approval.state.name());
-        let row = |approval: &Approval| Self {
-            tenant: next.tenant.clone(),
-            id: approval.id.clone(),
-            execution: next.id.clone(),
-            state: approval.state.name(),
-            opened_at_ms: approval.opened_at_ms,
-        };
-        next.approvals.iter().filter(changed).map(row).collect()
-    }
-}
-
-impl AskedRow {
-    /// Everybody whom an approval asks now.
-    pub(crate) fn of(tenant: &Tenant, approval: &Approval) -> Vec<Self> {
-        let row = |approver: &String| {
-            let (kind, name) = approver.split_once(':')?;
-            let (tenant, approval) = (tenant.clone(), approval.id.clone());
-            Some(Self { tenant, approver: approver_key(kind, &person::fold(name)), approval })
-        };
-        approval.asked().iter().filter_map(row).collect()
-    }
-}
-
-fn approver_key(kind: &str, folded: &str) -> String {
-    format!("{kind}:{folded}")
-}
+use crate::sqlite::rows::{RowsStatement, bind, integer};
 
 /// Writes approvals and whom they ask.
 #[derive(Debug)]

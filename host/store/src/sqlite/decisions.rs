@@ -2,53 +2,11 @@
 
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqlitePool};
 use sqlx::{FromRow, Row as _};
-use writ_core::{DecisionRecord, Digest, PolicyRecord, Tenant};
+use writ_core::Tenant;
 
 use crate::error::{Failure, StoreError};
+use crate::row::{DecisionRow, StoredDecision, UnreadDecision};
 use crate::sqlite::rows::{RowsStatement, bind, digest, integer};
-
-/// A decision as it was stored.
-#[derive(Clone, Debug, PartialEq)]
-pub struct StoredDecision {
-    /// A UUID version 7 (RFC 9562).
-    pub id: String,
-    /// When the request was received, in milliseconds since the Unix epoch.
-    pub received_at_ms: u64,
-    /// The caller's `X-Request-ID`, where there was one.
-    pub request_id: Option<String>,
-    /// The W3C trace id, where there was one.
-    pub trace_id: Option<String>,
-    /// Digest of the request's canonical JSON.
-    pub request_digest: Digest,
-    /// `type` and `id` of the subject.
-    pub subject: (String, String),
-    /// The action's name.
-    pub action: String,
-    /// `type` and `id` of the resource.
-    pub resource: (String, String),
-    /// Digest of the policy set that decided.
-    pub policy_set: Digest,
-    /// The outcome's code.
-    pub outcome: String,
-    /// What each policy said, in binding order.
-    pub policies: Vec<PolicyRecord>,
-}
-
-/// A decision whose policies are already JSON, which is made where the decision was made and not
-/// on the one connection that writes.
-#[derive(Debug)]
-pub(crate) struct DecisionRow {
-    record: DecisionRecord,
-    policies: String,
-}
-
-impl From<DecisionRecord> for DecisionRow {
-    fn from(mut record: DecisionRecord) -> Self {
-        let policies = std::mem::take(&mut record.policies);
-        let policies = serde_json::to_string(&policies).expect("policy records are plain JSON");
-        Self { record, policies }
-    }
-}
 
 /// Appends decisions.
 #[derive(Debug)]
@@ -102,7 +60,7 @@ pub(crate) async fn one(
 ) -> Result<Option<StoredDecision>, StoreError> {
     let sql = "SELECT * FROM decisions WHERE tenant = ? AND id = ?";
     let query = sqlx::query_as(sql).bind(tenant.as_str()).bind(id);
-    let row: Option<Stored> = query.fetch_optional(readers).await.map_err(Failure::from)?;
+    let row: Option<UnreadDecision> = query.fetch_optional(readers).await.map_err(Failure::from)?;
     row.map(StoredDecision::try_from).transpose()
 }
 
@@ -116,17 +74,11 @@ pub(crate) async fn page(
     let sql = "SELECT * FROM decisions WHERE tenant = ?1 AND (?2 IS NULL OR id < ?2)
                ORDER BY id DESC LIMIT ?3";
     let query = sqlx::query_as(sql).bind(tenant.as_str()).bind(before).bind(limit);
-    let rows: Vec<Stored> = query.fetch_all(readers).await.map_err(Failure::from)?;
+    let rows: Vec<UnreadDecision> = query.fetch_all(readers).await.map_err(Failure::from)?;
     rows.into_iter().map(StoredDecision::try_from).collect()
 }
 
-/// A row, whose digests and JSON are still to be understood.
-struct Stored {
-    decision: StoredDecision,
-    policies: String,
-}
-
-impl FromRow<'_, sqlx::sqlite::SqliteRow> for Stored {
+impl FromRow<'_, sqlx::sqlite::SqliteRow> for UnreadDecision {
     fn from_row(row: &sqlx::sqlite::SqliteRow) -> Result<Self, sqlx::Error> {
         let received_at_ms: i64 = row.try_get("received_at_ms")?;
         let decision = StoredDecision {
@@ -143,21 +95,5 @@ impl FromRow<'_, sqlx::sqlite::SqliteRow> for Stored {
             policies: Vec::new(),
         };
         Ok(Self { decision, policies: row.try_get("policies")? })
-    }
-}
-
-impl TryFrom<Stored> for StoredDecision {
-    type Error = StoreError;
-
-    fn try_from(stored: Stored) -> Result<Self, StoreError> {
-        let Stored { decision, policies } = stored;
-        match serde_json::from_str(&policies) {
-            Ok(policies) => Ok(Self { policies, ..decision }),
-            Err(reason) => Err(StoreError::Damaged {
-                what: "decision",
-                id: decision.id,
-                reason: reason.to_string(),
-            }),
-        }
     }
 }

@@ -1,42 +1,14 @@
 //! Executions: one row each, as it stands now.
 
-use std::borrow::Cow;
-
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqlitePool, SqliteRow};
 use writ_core::{Execution, Tenant};
 
 use crate::error::{Failure, StoreError};
 use crate::execution::ExecutionFilter;
-use crate::sqlite::rows::{END, RowsStatement, bind, integer, name, number};
+use crate::row::{END, ExecutionRow};
+use crate::sqlite::rows::{RowsStatement, bind, integer, name, number};
 use crate::step::Versions;
-
-/// One execution as it is to be.
-#[derive(Debug, PartialEq)]
-pub(crate) struct ExecutionRow {
-    pub(crate) tenant: Tenant,
-    pub(crate) id: String,
-    pub(crate) status: Cow<'static, str>,
-    pub(crate) requester: String,
-    pub(crate) version: u64,
-    pub(crate) due_at_ms: Option<u64>,
-    /// Canonical JSON of all of it.
-    pub(crate) body: String,
-}
-
-impl From<&Execution> for ExecutionRow {
-    fn from(execution: &Execution) -> Self {
-        Self {
-            tenant: execution.tenant.clone(),
-            id: execution.id.clone(),
-            status: execution.status.name().into(),
-            requester: execution.requester.folded().to_owned(),
-            version: execution.version,
-            due_at_ms: execution.due_at_ms(),
-            body: execution.canonical(),
-        }
-    }
-}
 
 /// Looks versions up, and writes executions.
 #[derive(Debug)]

@@ -7,6 +7,7 @@ use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::config::StoreConfig;
 use crate::error::StoreError;
 
 const DATABASE: &str = "writ.db";
@@ -21,12 +22,14 @@ pub(crate) fn database(directory: &Path) -> PathBuf {
     directory.join(DATABASE)
 }
 
-/// Creates the directory and the files where they do not exist, and locks them.
-pub(crate) fn claim(directory: &Path) -> Result<(PathBuf, DirectoryLock), StoreError> {
+/// Creates the directory and the files where they do not exist, and locks them. The directory's
+/// path is absolute from then on.
+pub(crate) fn claim(config: StoreConfig) -> Result<(StoreConfig, DirectoryLock), StoreError> {
     let failed = |path: &Path| {
         let path = path.to_owned();
         |reason| StoreError::File { path, reason }
     };
+    let directory = &config.directory;
     create_directory(directory).map_err(failed(directory))?;
     // Absolute, so that SQLite takes no name for a URI or for a database in memory.
     let directory = directory.canonicalize().map_err(failed(directory))?;
@@ -40,7 +43,7 @@ pub(crate) fn claim(directory: &Path) -> Result<(PathBuf, DirectoryLock), StoreE
     // SQLite gives its other files the permissions of this one.
     let path = database(&directory);
     create_file(&path).map_err(failed(&path))?;
-    Ok((directory, DirectoryLock(file)))
+    Ok((StoreConfig { directory, ..config }, DirectoryLock(file)))
 }
 
 fn create_directory(path: &Path) -> io::Result<()> {

@@ -2,34 +2,12 @@
 
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqlitePool, SqliteRow};
+use writ_core::Approval;
 use writ_core::ports::{About, Window};
-use writ_core::{Approval, Execution};
 
 use crate::error::Failure;
+use crate::row::HistoryRow;
 use crate::sqlite::rows::{RowsStatement, bind, integer};
-
-/// One approval, and what it is about.
-#[derive(Debug)]
-pub(crate) struct HistoryRow {
-    about: About,
-    opened_at_ms: u64,
-    approval: String,
-    execution: String,
-}
-
-impl HistoryRow {
-    /// The approvals that were not there before.
-    pub(crate) fn of_new(before: Option<&Execution>, next: &Execution) -> Vec<Self> {
-        let was_there = |id: &str| before.is_some_and(|before| before.approval(id).is_some());
-        let row = |approval: &Approval| Self {
-            about: About::of(&next.tenant, &next.request),
-            opened_at_ms: approval.opened_at_ms,
-            approval: approval.id.clone(),
-            execution: next.id.clone(),
-        };
-        next.approvals.iter().filter(|approval| !was_there(&approval.id)).map(row).collect()
-    }
-}
 
 /// Writes what approvals are about.
 #[derive(Debug)]

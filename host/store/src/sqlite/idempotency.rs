@@ -5,22 +5,9 @@ use writ_core::{Digest, Execution, Tenant};
 
 use crate::error::{Failure, StoreError};
 use crate::execution::IdempotencyKey;
+use crate::row::IdempotencyRow;
 use crate::sqlite::executions::execution;
 use crate::sqlite::rows::{RowsStatement, bind, digest};
-
-/// One key as it is to be.
-#[derive(Debug)]
-pub(crate) struct IdempotencyRow {
-    tenant: Tenant,
-    key: IdempotencyKey,
-    execution: String,
-}
-
-impl IdempotencyRow {
-    pub(crate) fn new(execution: &Execution, key: IdempotencyKey) -> Self {
-        Self { tenant: execution.tenant.clone(), key, execution: execution.id.clone() }
-    }
-}
 
 /// Writes keys.
 #[derive(Debug)]

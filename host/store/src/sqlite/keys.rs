@@ -7,14 +7,8 @@ use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
 use sqlx::{FromRow, Row as _};
 use writ_core::{Digest, Key, KeyId, Person, Principal, Role, Tenant};
 
+use crate::row::KeyChange;
 use crate::sqlite::rows::integer;
-
-/// What becomes of a key.
-#[derive(Debug)]
-pub(crate) enum KeyChange {
-    Create(Key),
-    Revoke { tenant: Tenant, id: KeyId, at_ms: u64 },
-}
 
 /// Makes changes in their order.
 pub(crate) async fn apply(
@@ -70,6 +64,18 @@ pub(crate) async fn all(readers: &SqlitePool, tenant: &Tenant) -> Result<Vec<Key
     let sql = "SELECT * FROM api_keys WHERE tenant = ? ORDER BY created_at_ms, id";
     let rows: Vec<Row> = sqlx::query_as(sql).bind(tenant.as_str()).fetch_all(readers).await?;
     Ok(rows.into_iter().map(|row| row.0).collect())
+}
+
+/// One key of a tenant, as far as it is durable.
+pub(crate) async fn one(
+    readers: &SqlitePool,
+    tenant: &Tenant,
+    id: KeyId,
+) -> Result<Option<Key>, sqlx::Error> {
+    let sql = "SELECT * FROM api_keys WHERE tenant = ? AND id = ?";
+    let query = sqlx::query_as(sql).bind(tenant.as_str()).bind(id.as_str());
+    let row: Option<Row> = query.fetch_optional(readers).await?;
+    Ok(row.map(|row| row.0))
 }
 
 struct Row(Key);

@@ -7,7 +7,7 @@ use super::{approvals, audit, events, executions, history, idempotency};
 
 async fn tables() -> SqliteConnection {
     let mut connection = SqliteConnectOptions::new().in_memory(true).connect().await.unwrap();
-    sqlx::migrate!("./migrations").run(&mut connection).await.unwrap();
+    super::connect::MIGRATIONS.run(&mut connection).await.unwrap();
     connection
 }
 

@@ -14,9 +14,6 @@ use writ_core::Digest;
 /// How many rows one statement takes at most.
 pub(crate) const ROWS_MAX: usize = 64;
 
-/// Comes after every id: from where a listing starts that nobody has begun.
-pub(crate) const END: &str = "\u{10ffff}";
-
 /// A statement of any number of rows: a head, a group of parameters for each row, and a tail.
 #[derive(Debug)]
 pub(crate) struct RowsStatement {

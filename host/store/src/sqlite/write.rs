@@ -3,7 +3,7 @@
 use sqlx::sqlite::SqliteConnection;
 use writ_core::ChainedEvent;
 
-use crate::batch::{Batch, Job, newest};
+use crate::sqlite::batch::{Batch, Job, newest};
 use crate::sqlite::{
     approvals, decisions, events, executions, health, history, idempotency, keys, storage,
 };

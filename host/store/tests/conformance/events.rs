@@ -67,7 +67,7 @@ pub async fn whoever_watches_is_told_of_events_that_can_be_read(store: &Store) {
             while last < 12 {
                 changes.changed().await.unwrap();
                 let told = *changes.borrow_and_update() - seen;
-                let page = store.events_page(&Tenant::default(), None, last, 10).await.unwrap();
+                let page = store.events_page(&Tenant::default(), None, last, 100).await.unwrap();
                 last += page.len() as u64;
                 assert!(last >= told, "{told} were told, {last} can be read");
             }

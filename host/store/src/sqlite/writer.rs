@@ -12,13 +12,13 @@ use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 use tokio::sync::mpsc;
 
-use crate::batch::{self, Batch, Job, Message, Refusals, Waiter};
-use crate::chains::Chains;
 use crate::config::StoreConfig;
 use crate::error::Failure;
-use crate::shared::Shared;
-use crate::sqlite;
+use crate::sqlite::batch::{self, Batch, Job, Message, Refusals, Waiter};
+use crate::sqlite::chains::Chains;
+use crate::sqlite::connect;
 use crate::sqlite::files::DirectoryLock;
+use crate::sqlite::shared::Shared;
 use crate::sqlite::write::Statements;
 use crate::step::Versions;
 
@@ -165,7 +165,7 @@ impl Writer {
         let Self { config, connection, statements, chains, .. } = self;
         let connection = match connection {
             Some(connection) => connection,
-            None => connection.insert(sqlite::connect_writer(config).await?),
+            None => connection.insert(connect::writer(config).await?),
         };
         if batch::is_one_statement(&jobs) {
             let (batch, refusals) = Batch::admit(jobs, &Versions::new());
@@ -187,7 +187,7 @@ impl Writer {
     async fn close(mut self, closing: Vec<Waiter>) {
         self.messages.close();
         let result = match self.connection.take() {
-            Some(connection) => sqlite::close(connection).await.map_err(Failure::from),
+            Some(connection) => connect::close(connection).await.map_err(Failure::from),
             None => Ok(()),
         };
         let Self { mut messages, .. } = self;

@@ -9,7 +9,6 @@
 //! before it loaded. An offer whose stamp is old is refused, since what was loaded may be older
 //! than what has been committed, made durable and evicted in the meantime.
 
-mod account;
 mod eviction;
 mod judging;
 
@@ -19,9 +18,9 @@ use std::sync::Arc;
 use writ_core::ledger::{Stored, Usage};
 use writ_core::ports::Namespace;
 
-pub(crate) use self::account::Account;
 use self::eviction::Residents;
 pub(crate) use self::eviction::{Stamp, Stamps};
+use crate::account::Account;
 use crate::claim::Claim;
 
 /// See the module.

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 
 use tokio::sync::oneshot;
 
+use crate::commit::Answer;
 use crate::error::Failure;
-use crate::locks::Held;
-use crate::sqlite::decisions::DecisionRow;
-use crate::sqlite::keys::KeyChange;
+use crate::row::DecisionRow;
+use crate::row::KeyChange;
+use crate::row::StorageRow;
+use crate::sqlite::locks::Held;
 use crate::sqlite::rows::ROWS_MAX;
-use crate::sqlite::storage::StorageRow;
 use crate::step::{Step, Versions};
 
 /// What the writer is asked.
@@ -35,9 +36,6 @@ pub(crate) struct Job {
     /// Whether to write something that only tells whether writing works.
     pub(crate) is_probe: bool,
 }
-
-/// Comes when a job is durable, or has failed.
-pub(crate) type Answer = oneshot::Receiver<Result<(), Failure>>;
 
 /// Whoever waits for the disk, and what nobody else may touch until then.
 #[derive(Debug)]

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use writ_core::ledger::{Stored, Usage};
 
 use crate::claim::Claim;
-use crate::sqlite::storage::StorageRow;
+use crate::row::StorageRow;
 
 /// Usage and generation of a namespace.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Account {
     pub(crate) usage: Usage,
     /// Changes whenever a listing, at any time, could have changed.

@@ -8,10 +8,10 @@ use writ_core::ports::{
     About, ApprovalReader, Namespace, Page, PortFuture, StorageReader, Unavailable, Window,
 };
 
+use crate::account::Account;
 use crate::error::Failure;
+use crate::sqlite::backend::Inner;
 use crate::sqlite::{history, storage};
-use crate::store::Inner;
-use crate::table::Account;
 
 /// Answers about storage from memory where it can: then the returned future is ready at once.
 pub(crate) struct Reader(pub(crate) Arc<Inner>);

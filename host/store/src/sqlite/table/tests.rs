@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use writ_core::ledger::Usage;
 
 use super::*;
-use crate::sqlite::storage::StorageRow;
+use crate::row::StorageRow;
 
 fn space() -> Arc<Namespace> {
     Arc::new(Namespace { tenant: "t".parse().unwrap(), binding: "b".parse().unwrap() })

@@ -11,13 +11,15 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::batch::{Answer, Message};
 use crate::claim::Claim;
-use crate::commit::{Draft, Submission};
+use crate::commit::Answer;
 use crate::error::{Failure, StoreError};
-use crate::sqlite::storage::{self, StorageRow};
-use crate::store::{Inner, Store};
-use crate::table::{Loaded, Stamps};
+use crate::row::StorageRow;
+use crate::sqlite::backend::{Inner, Sqlite};
+use crate::sqlite::batch::Message;
+use crate::sqlite::commit::{Draft, Submission};
+use crate::sqlite::storage;
+use crate::sqlite::table::{Loaded, Stamps};
 
 /// How many rows are swept at once: few, since other commits wait meanwhile.
 const ROWS_MAX: u32 = 64;
@@ -45,14 +47,8 @@ impl Drop for Sweeper {
     }
 }
 
-impl Store {
-    /// Removes some of the rows that may be removed at a time (in milliseconds since the Unix
-    /// epoch), and returns how many. The store does this by itself every
-    /// [`crate::StoreConfig::sweep_every`].
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn sweep(&self, now_ms: u64) -> Result<usize, StoreError> {
+impl Sqlite {
+    pub(crate) async fn sweep(&self, now_ms: u64) -> Result<usize, StoreError> {
         Ok(self.inner.sweep(now_ms).await?)
     }
 }

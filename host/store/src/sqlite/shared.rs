@@ -10,8 +10,8 @@ use sqlx::sqlite::SqlitePool;
 
 use crate::error::Failure;
 use crate::sqlite::storage;
+use crate::sqlite::table::Table;
 use crate::stats::Counters;
-use crate::table::Table;
 
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -23,6 +23,8 @@ pub(crate) struct Shared {
     pub(crate) counters: Counters,
     /// How many events have become durable.
     pub(crate) events: watch::Sender<u64>,
+    /// Nobody else changes keys: never sent to.
+    pub(crate) key_changes: watch::Sender<u64>,
 }
 
 impl Shared {
@@ -32,6 +34,7 @@ impl Shared {
             readers,
             counters: Counters::default(),
             events: watch::Sender::new(0),
+            key_changes: watch::Sender::new(0),
         }
     }
 

@@ -6,7 +6,7 @@ use writ_core::ledger::Stored;
 
 use super::{Entry, Judgement, Table};
 use crate::claim::Claim;
-use crate::sqlite::storage::StorageRow;
+use crate::row::StorageRow;
 
 impl Table {
     pub(super) fn judge_resident(&mut self, claims: &[Claim]) -> Judgement {

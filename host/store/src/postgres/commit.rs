@@ -1,0 +1,168 @@
+//! A commit: one transaction, from what it holds to its end.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
+
+use sqlx::Transaction;
+use sqlx::postgres::Postgres as Database;
+use tokio::sync::oneshot;
+use writ_core::ports::Namespace;
+use writ_core::{DecisionRecord, Ledger, Tenant};
+
+use super::backend::{Inner, Postgres};
+use super::claims::{self, Judgement};
+use super::scope::{Access, Scope};
+use super::{approvals, decisions, events, executions, history};
+use crate::claim::Claim;
+use crate::commit::Accepted;
+use crate::error::{CommitError, Failure, is_contended};
+use crate::execution::Grounds;
+use crate::row::DecisionRow;
+use crate::step::Step;
+
+/// What is to be kept, together or not at all.
+#[derive(Debug, Default)]
+pub(super) struct Draft {
+    decision: Option<DecisionRow>,
+    claims: Vec<Claim>,
+    step: Option<Box<Step>>,
+}
+
+/// How much a transaction has kept.
+struct Kept {
+    decisions: usize,
+    writes: usize,
+}
+
+/// Why a transaction keeps nothing.
+enum Stop {
+    Conflict(Vec<Arc<Namespace>>),
+    Refused(Failure),
+    Database(sqlx::Error),
+}
+
+impl From<sqlx::Error> for Stop {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl Draft {
+    pub(super) fn of_step(step: Step, grounds: Option<Grounds>) -> Self {
+        let draft = match grounds {
+            Some(Grounds { decision, ledgers }) => {
+                let claims = Claim::of_each(ledgers);
+                Self { decision: Some(decision.into()), claims, step: None }
+            }
+            None => Self::default(),
+        };
+        Self { step: Some(Box::new(step)), ..draft }
+    }
+}
+
+impl Postgres {
+    /// What is built on nothing shares a transaction with others that come at the same time. What is
+    /// built on something is durable before it is accepted: nobody can build on it earlier.
+    pub(crate) async fn accept(
+        &self,
+        decision: DecisionRecord,
+        ledgers: Vec<(Arc<Namespace>, Ledger)>,
+    ) -> Result<Accepted, CommitError> {
+        let tenant = decision.tenant.clone();
+        let (decision, claims) = (DecisionRow::from(decision), Claim::of_each(ledgers));
+        if claims.is_empty() {
+            return Ok(Accepted(self.inner.queue(decision).await?));
+        }
+        let draft = Draft { decision: Some(decision), claims, step: None };
+        self.inner.commit(tenant, draft).await?;
+        let (done, answer) = oneshot::channel();
+        done.send(Ok(())).expect("the receiver is here");
+        Ok(Accepted(answer))
+    }
+}
+
+impl Inner {
+    /// Keeps a draft of a tenant. In a task of its own, as everything that has begun to write: who
+    /// stops waiting does not take it back.
+    async fn commit(self: &Arc<Self>, tenant: Tenant, draft: Draft) -> Result<(), CommitError> {
+        let inner = self.clone();
+        let committing = tokio::spawn(async move {
+            let begun = inner.link.begin(Scope::Tenant(&tenant), Access::Write).await;
+            let transaction = begun.map_err(|error| inner.link.failed(error))?;
+            inner.finish(transaction, draft).await
+        });
+        committing.await.unwrap_or_else(|_| Err(Failure::closed().into()))
+    }
+
+    /// Keeps a draft in a transaction that has begun, and ends it.
+    pub(super) async fn finish(
+        &self,
+        mut transaction: Transaction<'static, Database>,
+        draft: Draft,
+    ) -> Result<(), CommitError> {
+        let started = Instant::now();
+        let claimed: Vec<_> = draft.claims.iter().map(|claim| claim.namespace.clone()).collect();
+        let kept = match keep(&mut transaction, draft).await {
+            Ok(kept) => transaction.commit().await.map(|()| kept).map_err(Stop::from),
+            Err(stop) => Err(stop),
+        };
+        let namespaces = match kept {
+            Ok(Kept { decisions, writes }) => {
+                self.link.counters.count_batch(decisions, writes, started.elapsed());
+                return Ok(());
+            }
+            Err(Stop::Conflict(namespaces)) => namespaces,
+            // The others go first, and then it is decided again.
+            Err(Stop::Database(error)) if is_contended(&error) && !claimed.is_empty() => claimed,
+            Err(Stop::Database(error)) => return Err(self.link.failed(error).into()),
+            Err(Stop::Refused(failure)) => return Err(self.refused(failure).into()),
+        };
+        self.link.counters.conflicts.fetch_add(1, Relaxed);
+        Err(CommitError::Conflict(namespaces))
+    }
+
+    fn refused(&self, failure: Failure) -> Failure {
+        self.link.counters.failures.fetch_add(1, Relaxed);
+        tracing::error!(error = failure.inside(), "a commit was refused");
+        failure
+    }
+}
+
+/// Writes all of a draft, in the order in which transactions hold things.
+async fn keep(
+    transaction: &mut Transaction<'static, Database>,
+    draft: Draft,
+) -> Result<Kept, Stop> {
+    let Draft { decision, claims, step } = draft;
+    if let Some(step) = &step
+        && !executions::keep(transaction, &step.execution, step.follows).await?
+    {
+        let follows = step.follows.map_or("absent".into(), |at| format!("at version {at}"));
+        let inside = format!("execution `{}` is not {follows}", step.execution.id);
+        return Err(Stop::Refused(Failure::damaged(inside)));
+    }
+    let writes = match claims::keep(transaction, claims).await? {
+        Judgement::Kept(writes) => writes,
+        Judgement::Conflict(namespaces) => return Err(Stop::Conflict(namespaces)),
+    };
+    let decisions = decision.as_slice();
+    if !decisions.is_empty() {
+        decisions::insert(transaction, decisions).await?;
+    }
+    if let Some(step) = step {
+        tell(transaction, *step).await?;
+    }
+    Ok(Kept { decisions: decisions.len(), writes })
+}
+
+/// Writes what finds an execution's approvals, and what has happened to it.
+async fn tell(
+    transaction: &mut Transaction<'static, Database>,
+    step: Step,
+) -> Result<(), sqlx::Error> {
+    approvals::keep(transaction, &step.approvals).await?;
+    approvals::ask(transaction, &step.asked, &step.unasked).await?;
+    history::insert(transaction, &step.history).await?;
+    events::append(transaction, &step.execution.tenant, step.evidence).await
+}

@@ -1,0 +1,91 @@
+//! The decision log: one row a decision, appended.
+
+use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::{FromRow, Row as _};
+use writ_core::Tenant;
+
+use super::rows::{column, digest, integer, number, text};
+use super::text::{kept, read};
+use crate::error::{Failure, StoreError};
+use crate::row::{DecisionRow, StoredDecision, UnreadDecision};
+
+const INSERT: &str = "INSERT INTO decisions (tenant, id, received_at_ms, request_id, trace_id,
+        request_digest, subject_type, subject_id, action, resource_type, resource_id, policy_set,
+        outcome, policies)
+    SELECT * FROM UNNEST($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::bytea[],
+        $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::bytea[], $13::text[],
+        $14::text[])";
+
+/// Appends decisions of one tenant.
+pub(super) async fn insert(
+    connection: &mut PgConnection,
+    rows: &[DecisionRow],
+) -> Result<(), sqlx::Error> {
+    let optional = |text: &Option<String>| text.as_deref().map(kept).map(|text| text.into_owned());
+    sqlx::query(INSERT)
+        .bind(column(rows, |row| row.record.tenant.as_str()))
+        .bind(column(rows, |row| kept(&row.record.id)))
+        .bind(column(rows, |row| integer(row.record.received_at_ms)))
+        .bind(column(rows, |row| optional(&row.record.request_id)))
+        .bind(column(rows, |row| optional(&row.record.trace_id)))
+        .bind(column(rows, |row| &row.record.request_digest.as_bytes()[..]))
+        .bind(column(rows, |row| kept(&row.record.subject.0)))
+        .bind(column(rows, |row| kept(&row.record.subject.1)))
+        .bind(column(rows, |row| kept(&row.record.action)))
+        .bind(column(rows, |row| kept(&row.record.resource.0)))
+        .bind(column(rows, |row| kept(&row.record.resource.1)))
+        .bind(column(rows, |row| &row.record.policy_set.as_bytes()[..]))
+        .bind(column(rows, |row| row.record.outcome))
+        .bind(column(rows, |row| row.policies.as_str()))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// One decision of a tenant.
+pub(super) async fn one(
+    connection: &mut PgConnection,
+    tenant: &Tenant,
+    id: &str,
+) -> Result<Option<StoredDecision>, StoreError> {
+    let sql = "SELECT * FROM decisions WHERE tenant = $1 AND id = $2";
+    let query = sqlx::query_as(sql).bind(tenant.as_str()).bind(kept(id));
+    let row: Option<UnreadDecision> =
+        query.fetch_optional(connection).await.map_err(Failure::from)?;
+    row.map(StoredDecision::try_from).transpose()
+}
+
+/// A tenant's decisions, newest first, those before an id.
+pub(super) async fn page(
+    connection: &mut PgConnection,
+    tenant: &Tenant,
+    before: &str,
+    limit: u32,
+) -> Result<Vec<StoredDecision>, StoreError> {
+    let sql = "SELECT * FROM decisions WHERE tenant = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
+    let query = sqlx::query_as(sql).bind(tenant.as_str()).bind(kept(before)).bind(i64::from(limit));
+    let rows: Vec<UnreadDecision> = query.fetch_all(connection).await.map_err(Failure::from)?;
+    rows.into_iter().map(StoredDecision::try_from).collect()
+}
+
+impl FromRow<'_, PgRow> for UnreadDecision {
+    fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
+        let optional = |column| -> Result<Option<String>, sqlx::Error> {
+            Ok(row.try_get::<Option<String>, _>(column)?.map(read))
+        };
+        let decision = StoredDecision {
+            id: text(row, "id")?,
+            received_at_ms: number(row, "received_at_ms")?,
+            request_id: optional("request_id")?,
+            trace_id: optional("trace_id")?,
+            request_digest: digest(row, "request_digest")?,
+            subject: (text(row, "subject_type")?, text(row, "subject_id")?),
+            action: text(row, "action")?,
+            resource: (text(row, "resource_type")?, text(row, "resource_id")?),
+            policy_set: digest(row, "policy_set")?,
+            outcome: text(row, "outcome")?,
+            policies: Vec::new(),
+        };
+        Ok(Self { decision, policies: row.try_get("policies")? })
+    }
+}

@@ -1,0 +1,150 @@
+//! What is durable, as the store's handle tells it.
+
+use tokio::sync::watch;
+use writ_core::{Approval, ChainedEvent, Execution, Key, KeyId, Tenant};
+
+use super::approvals::{self, Page};
+use super::audit::View;
+use super::backend::Postgres;
+use super::scope::{Access, Scope};
+use super::{decisions, due, events, executions, keys};
+use crate::error::{Failure, StoreError};
+use crate::execution::{ApprovalFilter, ExecutionFilter};
+use crate::row::{END, KeyChange, StoredDecision};
+
+impl Postgres {
+    pub(crate) async fn decision(
+        &self,
+        tenant: &Tenant,
+        id: &str,
+    ) -> Result<Option<StoredDecision>, StoreError> {
+        decisions::one(&mut *self.inner.link.read(tenant).await?, tenant, id).await
+    }
+
+    pub(crate) async fn decisions_page(
+        &self,
+        tenant: &Tenant,
+        before: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<StoredDecision>, StoreError> {
+        let mut view = self.inner.link.read(tenant).await?;
+        decisions::page(&mut view, tenant, before.unwrap_or(END), limit).await
+    }
+
+    pub(crate) async fn execution(
+        &self,
+        tenant: &Tenant,
+        id: &str,
+    ) -> Result<Option<Execution>, StoreError> {
+        executions::one(&mut *self.inner.link.read(tenant).await?, tenant, id).await
+    }
+
+    pub(crate) async fn execution_of_approval(
+        &self,
+        tenant: &Tenant,
+        approval: &str,
+    ) -> Result<Option<Execution>, StoreError> {
+        approvals::execution_of(&mut *self.inner.link.read(tenant).await?, tenant, approval).await
+    }
+
+    pub(crate) async fn executions_page(
+        &self,
+        tenant: &Tenant,
+        filter: &ExecutionFilter,
+        before: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<Execution>, StoreError> {
+        let mut view = self.inner.link.read(tenant).await?;
+        executions::page(&mut view, tenant, filter, before.unwrap_or(END), limit).await
+    }
+
+    /// One view of it all: what is listed is also what is loaded.
+    pub(crate) async fn approvals_page(
+        &self,
+        tenant: &Tenant,
+        filter: &ApprovalFilter,
+        before: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<(Execution, Approval)>, StoreError> {
+        let begun = self.inner.link.begin(Scope::Tenant(tenant), Access::Snapshot).await;
+        let mut view = begun.map_err(Failure::from)?;
+        let page = Page { tenant, before: before.unwrap_or(END), limit };
+        page.read(&mut view, filter).await
+    }
+
+    pub(crate) async fn due(
+        &self,
+        now_ms: u64,
+        limit: u32,
+    ) -> Result<Vec<(Tenant, String)>, StoreError> {
+        Ok(self.take_due(now_ms, limit).await.map_err(Failure::from)?)
+    }
+
+    async fn take_due(
+        &self,
+        now_ms: u64,
+        limit: u32,
+    ) -> Result<Vec<(Tenant, String)>, sqlx::Error> {
+        let mut transaction = self.inner.link.begin(Scope::AllTenants, Access::Write).await?;
+        let lease_ms = self.inner.config.lease_ms;
+        let host = &self.inner.host;
+        let taken = due::take(&mut transaction, now_ms, limit, host, lease_ms).await?;
+        transaction.commit().await?;
+        Ok(taken)
+    }
+
+    pub(crate) async fn next_due_ms(&self) -> Result<Option<u64>, StoreError> {
+        let begun = self.inner.link.begin(Scope::AllTenants, Access::Read).await;
+        let mut view = begun.map_err(Failure::from)?;
+        Ok(due::next_ms(&mut view, &self.inner.host).await.map_err(Failure::from)?)
+    }
+
+    pub(crate) async fn events_page(
+        &self,
+        tenant: &Tenant,
+        execution: Option<&str>,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<ChainedEvent>, StoreError> {
+        let mut view = self.inner.link.read(tenant).await?;
+        events::page(&mut view, tenant, execution, after, limit).await
+    }
+
+    pub(crate) async fn last_sequence(&self, tenant: &Tenant) -> Result<u64, StoreError> {
+        let mut view = self.inner.link.read(tenant).await?;
+        Ok(events::last(&mut view, tenant).await.map_err(Failure::from)?)
+    }
+
+    pub(crate) fn changes(&self) -> watch::Receiver<u64> {
+        self.inner.events.subscribe()
+    }
+
+    pub(crate) async fn view(&self, tenant: &Tenant) -> Result<View, sqlx::Error> {
+        let scope = Scope::Tenant(tenant);
+        Ok(View::new(tenant, self.inner.link.begin(scope, Access::Snapshot).await?))
+    }
+
+    pub(crate) async fn keys(&self, tenant: &Tenant) -> Result<Vec<Key>, StoreError> {
+        let mut view = self.inner.link.read(tenant).await?;
+        Ok(keys::all(&mut view, tenant).await.map_err(Failure::from)?)
+    }
+
+    pub(crate) async fn key(&self, tenant: &Tenant, id: KeyId) -> Result<Option<Key>, StoreError> {
+        let mut view = self.inner.link.read(tenant).await?;
+        Ok(keys::one(&mut view, tenant, id).await.map_err(Failure::from)?)
+    }
+
+    pub(crate) fn key_changes(&self) -> watch::Receiver<u64> {
+        self.inner.key_changes.subscribe()
+    }
+
+    pub(crate) async fn change_key(&self, change: KeyChange) -> Result<(), StoreError> {
+        let inner = self.inner.clone();
+        // Who stops waiting does not take it back.
+        let changing = tokio::spawn(async move {
+            let changed = inner.write_key(change).await;
+            changed.map_err(|error| inner.link.failed(error))
+        });
+        Ok(changing.await.unwrap_or_else(|_| Err(Failure::closed()))?)
+    }
+}

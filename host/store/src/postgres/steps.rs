@@ -1,0 +1,82 @@
+//! Creating and changing executions: one at a time each, whichever host does it.
+
+use std::sync::Arc;
+
+use writ_core::execution::Transition;
+use writ_core::{Execution, Tenant};
+
+use super::backend::{Inner, Postgres};
+use super::commit::Draft;
+use super::scope::{Access, Scope};
+use super::{executions, idempotency};
+use crate::error::{CommitError, Failure, StoreError};
+use crate::execution::{ChangeError, CreateError, Created, Grounds, IdempotencyKey};
+use crate::step::Step;
+
+impl Postgres {
+    pub(crate) async fn create(
+        &self,
+        created: Created,
+        grounds: Option<Grounds>,
+    ) -> Result<(), CreateError> {
+        let creating = tokio::spawn(create(self.inner.clone(), created, grounds));
+        creating.await.unwrap_or_else(|_| Err(CommitError::from(Failure::closed()).into()))
+    }
+
+    pub(crate) async fn repeated(
+        &self,
+        tenant: &Tenant,
+        key: &IdempotencyKey,
+    ) -> Result<Option<Execution>, CreateError> {
+        let mut view = self.inner.link.read(tenant).await.map_err(StoreError::from)?;
+        key.stands_for(idempotency::one(&mut view, tenant, key).await?)
+    }
+
+    pub(crate) async fn change<R>(
+        &self,
+        tenant: &Tenant,
+        id: &str,
+        at_ms: u64,
+        grounds: Option<Grounds>,
+        change: impl FnOnce(&Execution) -> Result<Transition, R>,
+    ) -> Result<Execution, ChangeError<R>> {
+        let begun = self.inner.link.begin(Scope::Tenant(tenant), Access::Write).await;
+        let mut transaction =
+            begun.map_err(|error| CommitError::from(self.inner.link.failed(error)))?;
+        let found = executions::hold(&mut transaction, tenant, id).await?;
+        let before = found.ok_or(ChangeError::NotFound)?;
+        let transition = change(&before).map_err(ChangeError::Refused)?;
+        let draft = Draft::of_step(Step::changed(&before, &transition, at_ms), grounds);
+        let inner = self.inner.clone();
+        // Who stops waiting does not take back what has begun to be written.
+        let finishing = tokio::spawn(async move { inner.finish(transaction, draft).await });
+        finishing.await.unwrap_or_else(|_| Err(Failure::closed().into()))?;
+        Ok(transition.next)
+    }
+}
+
+async fn create(
+    inner: Arc<Inner>,
+    created: Created,
+    grounds: Option<Grounds>,
+) -> Result<(), CreateError> {
+    let (tenant, key) = (created.execution.tenant.clone(), created.idempotency.clone());
+    let step = Step::created(created);
+    let begun = inner.link.begin(Scope::Tenant(&tenant), Access::Write).await;
+    let mut transaction = begun.map_err(|error| CommitError::from(inner.link.failed(error)))?;
+    if let Some((key, row)) = key.as_ref().zip(step.idempotency.as_ref()) {
+        let taken = idempotency::take(&mut transaction, row).await;
+        if !taken.map_err(|error| CommitError::from(inner.link.failed(error)))? {
+            let found = idempotency::one(&mut transaction, &tenant, key).await?;
+            return Err(match key.stands_for(found)? {
+                Some(earlier) => CreateError::Repeated(Box::new(earlier)),
+                None => damaged(key).into(),
+            });
+        }
+    }
+    Ok(inner.finish(transaction, Draft::of_step(step, grounds)).await?)
+}
+
+fn damaged(key: &IdempotencyKey) -> CommitError {
+    Failure::damaged(format!("the execution of key `{}` is not there", key.key)).into()
+}

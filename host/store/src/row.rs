@@ -1,0 +1,24 @@
+//! Rows as every database keeps them: what a commit writes, made where the commit was made and not
+//! on a connection that writes; and what reads back, before it is understood.
+
+mod approval;
+mod decision;
+mod evidence;
+mod execution;
+mod history;
+mod idempotency;
+mod key;
+mod storage;
+
+pub(crate) use approval::{ApprovalRow, AskedRow, approver_key};
+pub use decision::StoredDecision;
+pub(crate) use decision::{DecisionRow, UnreadDecision};
+pub(crate) use evidence::{KeptEvent, KeptExecution};
+pub(crate) use execution::ExecutionRow;
+pub(crate) use history::HistoryRow;
+pub(crate) use idempotency::IdempotencyRow;
+pub(crate) use key::KeyChange;
+pub(crate) use storage::StorageRow;
+
+/// Comes after every id: from where a listing starts that nobody has begun.
+pub(crate) const END: &str = "\u{10ffff}";
