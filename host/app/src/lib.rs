@@ -18,3 +18,4 @@ pub mod policy_set;
 pub mod server;
 pub mod service;
 pub mod telemetry;
+pub mod tool_set;

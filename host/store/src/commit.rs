@@ -12,6 +12,7 @@ use crate::claim::Claim;
 use crate::error::{CommitError, Failure};
 use crate::locks::Held;
 use crate::sqlite::decisions::DecisionRow;
+use crate::sqlite::journal::JournalRow;
 use crate::step::Step;
 use crate::store::{Inner, Store};
 use crate::table::{Judgement, Loaded};
@@ -25,6 +26,7 @@ pub(crate) struct Draft {
     pub(crate) decision: Option<Box<DecisionRow>>,
     pub(crate) claims: Vec<Claim>,
     pub(crate) step: Option<Box<Step>>,
+    pub(crate) journal: Vec<JournalRow>,
     /// What nobody else may touch until the writer has answered.
     pub(crate) held: Vec<Held>,
 }
@@ -154,10 +156,10 @@ impl Inner {
 }
 
 fn send(permit: mpsc::Permit<'_, Message>, draft: Draft, sequence: u64) -> Answer {
-    let Draft { decision, claims, step, held } = draft;
+    let Draft { decision, claims, step, journal, held } = draft;
     let (waiter, answer) = Waiter::new(held);
     let writes = claims.into_iter().flat_map(|claim| claim.writes).collect();
-    let job = Job { decision, writes, step, sequence, ..Job::default() };
+    let job = Job { decision, writes, step, journal, sequence, ..Job::default() };
     permit.send(Message::Write(job, waiter));
     answer
 }

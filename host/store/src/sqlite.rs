@@ -11,9 +11,11 @@ pub(crate) mod files;
 pub(crate) mod health;
 pub(crate) mod history;
 pub(crate) mod idempotency;
+pub(crate) mod journal;
 pub(crate) mod keys;
 pub(crate) mod rows;
 pub(crate) mod storage;
+pub(crate) mod work;
 pub(crate) mod write;
 
 use std::path::Path;
