@@ -23,7 +23,9 @@ use crate::auth::JwtConfig;
 use crate::breaker::BreakerConfig;
 use crate::data_directory::DataError;
 use crate::policy_set::{self, PolicySetConfig};
+use crate::service::executions::WorkerConfig;
 use crate::telemetry::LogConfig;
+use crate::tool_set::{self, ToolSetConfig};
 use document::{Document, at};
 pub use environment::Environment;
 pub use error::ConfigError;
@@ -57,6 +59,10 @@ pub struct Config {
     pub log: LogConfig,
     /// The policies and the requests that they decide.
     pub policies: PolicySetConfig,
+    /// The tools that this host carries actions out with.
+    pub tools: ToolSetConfig,
+    /// How they are run.
+    pub worker: WorkerConfig,
 }
 
 /// Where the data directory is.
@@ -142,7 +148,9 @@ impl Config {
     ) -> Result<Self, ConfigError> {
         let raw: raw::Config = document.parse()?;
         let root = Arc::new(root);
+        let document = Arc::new(document);
         let at = |error: &dyn std::fmt::Display, key: &[_]| document.error(key, error);
+        let policies = policy_set::parse(raw.bindings, document.clone(), root.clone());
         Ok(Self {
             server: server::checked(raw.server, overrides.listen, &document)?,
             jwt: auth::checked(raw.auth, &document, &root)?,
@@ -154,7 +162,12 @@ impl Config {
             engine: raw.engine.checked(&raw.cache).map_err(|(key, text)| at(&text, &key))?,
             breaker: raw.breaker.checked().map_err(|(key, text)| at(&text, &key))?,
             log: checked_log(raw.log).map_err(|error| at(&error, &at!["log", "level"]))?,
-            policies: policy_set::parse(raw.bindings, Arc::new(document), root)?,
+            worker: raw.worker.checked().map_err(|(key, text)| at(&text, &key))?,
+            tools: {
+                let policies = policies.as_ref().map_err(Clone::clone)?;
+                tool_set::parse(raw.tools, policies, document.clone(), root)?
+            },
+            policies: policies?,
         })
     }
 }

@@ -19,3 +19,4 @@ pub mod policy_set;
 pub mod server;
 pub mod service;
 pub mod telemetry;
+pub mod tool_set;

@@ -23,7 +23,7 @@ use tokio::task::JoinSet;
 use crate::http::{self, App};
 use crate::lifecycle::Stage;
 use crate::service::Records;
-use crate::service::executions::Clock;
+use crate::service::executions::{Clock, Worker};
 
 /// How many connections are served at the same time; more wait to be accepted.
 const CONNECTIONS_MAX: usize = 4_096;
@@ -61,6 +61,7 @@ pub async fn run(
         stopped,
     };
     let clock = Clock::start(app.executions.clone());
+    let worker = Worker::start(app.executions.clone());
     app.lifecycle.advance(Stage::Serving);
     let mut shutdown = pin!(shutdown);
     loop {
@@ -73,6 +74,7 @@ pub async fn run(
     drop(listener);
     drop(stop);
     let ended = server.drain(drain_timeout).await;
+    worker.stop().await;
     clock.stop().await;
     if let Records::Durable(store) = app.service.records() {
         store.clone().close().await?;

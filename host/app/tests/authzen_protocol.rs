@@ -351,6 +351,9 @@ fn the_discovery_document_names_the_host_as_the_caller_does() {
             "policy_decision_point": base,
             "access_evaluation_endpoint": format!("{base}{EVALUATION}"),
             "access_evaluations_endpoint": format!("{base}{EVALUATIONS}"),
+            "access_request_endpoint": format!("{base}/access/v1/requests"),
+            "jwks_uri": format!("{base}/access/v1/jwks"),
+            "capabilities": ["urn:openid:authzen:capability:access-request"],
         })
     );
     let head = "GET /.well-known/authzen-configuration HTTP/1.1\r\nHost: localhost\r\n\

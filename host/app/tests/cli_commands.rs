@@ -153,7 +153,7 @@ fn eval_ends_with_3_where_a_policy_gives_no_verdict() {
     denied by fault: policy `payments` gave no verdict: out-of-fuel
       tools        allow
                    {"matched":"pay"}
-      payments     fault out-of-fuel: the policy burnt all its fuel
+      payments     fault out-of-fuel: the guest burnt all its fuel
       policy set   sha256:...
     "#);
 }

@@ -10,9 +10,16 @@
 //!                  │ claimed, with a fencing token
 //!                  v
 //!               running ─┬─> succeeded, failed   its holder reported in time
-//!                        └─> unknown             its lease ran out
-//!                              └─> succeeded, failed   reported late, or said by an operator
+//!                        ├─> unknown             its lease ran out
+//!                        │     └─> succeeded, failed   reported late, or said by an operator
+//!                        └─> suspended           its tool waits for people
+//!                              ├─> running       they have answered, and a host goes on
+//!                              └─> cancelled
 //! ```
+//!
+//! What a tool of the host carries out ([`Execution::tool`]) does not become unknown when a lease
+//! runs out: what the tool has done is recorded, so another run, with the next fencing token, goes on
+//! from there.
 //!
 //! [`Execution::apply`] is total: in every state, every event gives either a [`Transition`] or a
 //! [`Refused`], and a refused event changes nothing. What is approved and what is carried out are
@@ -31,12 +38,16 @@ use crate::canonical;
 use crate::digest::Digest;
 use crate::person::Person;
 use crate::request::{Action, Request};
+use crate::tool::BoundTool;
 pub use event::{Asking, Event, Permission, Refused, Report, Ruling};
 pub use fact::Fact;
-pub use status::{Denied, Reason, Status};
+pub use status::{Awaited, Denied, Reason, Status};
 
 /// How many approvals an execution may have, those that it was asked for again included.
 pub const APPROVALS_MAX: usize = 32;
+/// How often a tool may be begun for one execution: a run that takes its host down with it is not
+/// begun for ever.
+pub const BEGINS_MAX: u64 = 100;
 
 /// One action, and what became of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,7 +65,10 @@ pub struct Execution {
     /// What is to be done, where policies amended it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub amended: Option<Action>,
-    /// Names the action: see [`action_digest`].
+    /// The tool of this host that carries it out; none where whoever claims it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tool: Option<BoundTool>,
+    /// Names the action: see [`action_digest`] and [`tool_digest`].
     pub digest: Digest,
     /// How long it may wait to be claimed once it is allowed, in milliseconds.
     pub start_within_ms: u64,
@@ -108,6 +122,17 @@ pub fn action_digest(tenant: &Tenant, request: &Request) -> Digest {
     Digest::of_parts(parts.iter().map(|part| part.as_bytes()))
 }
 
+/// Names an action that a tool carries out: the digest of the action's and the tool's.
+pub fn tool_digest(action: Digest, tool: &BoundTool) -> Digest {
+    let (name, tool) = (tool.name.as_str(), tool.digest);
+    Digest::of_parts([
+        b"writ tool 1",
+        action.as_bytes().as_slice(),
+        name.as_bytes(),
+        tool.as_bytes(),
+    ])
+}
+
 impl Execution {
     /// An execution that nobody has decided yet.
     pub fn received(
@@ -126,6 +151,7 @@ impl Execution {
             created_at_ms: now_ms,
             request,
             amended: None,
+            tool: None,
             digest,
             start_within_ms,
             status: Status::Received,
@@ -133,6 +159,20 @@ impl Execution {
             fence: 0,
             version: 0,
         }
+    }
+
+    /// The same, to be carried out by a tool of this host.
+    #[must_use]
+    pub fn by_tool(mut self, tool: BoundTool) -> Self {
+        self.tool = Some(tool);
+        self.digest = self.digest_of(&self.request);
+        self
+    }
+
+    /// The digest that it has where it is to do what a request asks for.
+    pub fn digest_of(&self, request: &Request) -> Digest {
+        let action = action_digest(&self.tenant, request);
+        self.tool.as_ref().map_or(action, |tool| tool_digest(action, tool))
     }
 
     /// Those who may not decide about it unless its policy allows that: its subject, and who sent it.
@@ -163,8 +203,13 @@ impl Execution {
                 self.approvals.iter().filter_map(Approval::expires_at_ms).min()
             }
             Status::Allowed { start_by_ms, .. } => Some(*start_by_ms),
+            Status::Running { .. } | Status::Suspended { .. } if self.tool.is_some() => {
+                let given_up = self.given_up_at_ms();
+                self.approvals.iter().filter_map(Approval::expires_at_ms).chain(given_up).min()
+            }
             Status::Running { lease_until_ms, .. } => Some(*lease_until_ms),
-            Status::Received
+            Status::Suspended { .. }
+            | Status::Received
             | Status::Denied(_)
             | Status::Rejected
             | Status::Expired
@@ -174,9 +219,56 @@ impl Execution {
             | Status::Unknown { .. } => None,
         }
     }
+
+    /// From when on a host may run its tool, in milliseconds since the Unix epoch; none where there
+    /// is nothing to run.
+    pub fn work_at_ms(&self) -> Option<u64> {
+        self.tool.as_ref()?;
+        match &self.status {
+            Status::Allowed { .. } => Some(0),
+            Status::Suspended { awaits } if self.has_ended(awaits) => Some(0),
+            Status::Running { lease_until_ms, .. } if self.fence < BEGINS_MAX => {
+                Some(*lease_until_ms)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether something comes of it without its requester: people are waited for, or the host
+    /// carries it out.
+    pub fn is_under_way(&self) -> bool {
+        match self.status {
+            Status::Received | Status::AwaitingApproval => true,
+            Status::Allowed { .. } | Status::Running { .. } | Status::Suspended { .. } => {
+                self.tool.is_some()
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether what a tool waits for is there.
+    fn has_ended(&self, awaits: &Awaited) -> bool {
+        match awaits {
+            Awaited::Approval { id } => {
+                self.approval(id).is_none_or(|approval| approval.expires_at_ms().is_none())
+            }
+        }
+    }
+
+    /// When a tool that was begun as often as it may is given up.
+    fn given_up_at_ms(&self) -> Option<u64> {
+        match self.status {
+            Status::Running { lease_until_ms, .. } if self.fence >= BEGINS_MAX => {
+                Some(lease_until_ms)
+            }
+            _ => None,
+        }
+    }
 }
 
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tool_tests;

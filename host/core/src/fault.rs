@@ -1,6 +1,6 @@
-//! What can go wrong while a policy is evaluated: a closed set of stable codes.
+//! What can go wrong while a policy is evaluated or a tool runs: a closed set of stable codes.
 //!
-//! Every fault denies the action (decision 6). The code goes to answers, metrics and records; the
+//! Every fault of a policy denies the action (decision 6), every fault of a tool fails it. The code goes to answers, metrics and records; the
 //! detail goes to the log of the operator only.
 
 use std::fmt;
@@ -65,6 +65,10 @@ fault_codes! {
     ResultInvalid = "result-invalid", Policy;
     /// The amended action is no acceptable action.
     AmendmentInvalid = "amendment-invalid", Policy;
+    /// A tool that was run again did not do what it had done before.
+    Nondeterminism = "nondeterminism", Policy;
+    /// A tool made more host calls, or was answered more, than is recorded.
+    JournalLimit = "journal-limit", Policy;
     /// Another request changed what this evaluation read, again and again.
     StorageConflict = "storage-conflict", Host;
     /// The store did not answer.

@@ -6,6 +6,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::limits::Limits;
 
 /// How long a key may be, in bytes.
@@ -66,7 +68,8 @@ pub struct Write {
 }
 
 /// What an evaluation is told of its storage when something cannot be done.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "code", content = "text")]
 pub enum StorageError {
     /// Which bound, and its figure.
     QuotaExceeded(String),

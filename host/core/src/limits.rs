@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::journal;
+
 macro_rules! limits {
     ($(#[doc = $type_doc:literal])+ $name:ident {
         $($(#[doc = $doc:literal])+ $field:ident: $type:ty = $default:expr, $min:literal ..= $max:expr;)+
@@ -83,6 +85,71 @@ limits! {
 }
 
 limits! {
+    /// Limits of one call of a tool, settable per tool. A call that is run again has them anew.
+    ToolLimits {
+        /// Deterministic work, in units of fuel (about one a Wasm instruction).
+        fuel: u64 = 10_000_000_000, 1_000 ..= 100_000_000_000;
+        /// Wall-clock time after which a tool that computes is stopped, in milliseconds.
+        deadline_ms: u64 = 10_000, 1 ..= 60_000;
+        /// Wall-clock time of the whole call, in milliseconds; waiting for people does not count.
+        timeout_ms: u64 = 30_000, 1 ..= 600_000;
+        /// Sum of all linear memories, in bytes.
+        memory_bytes_max: usize = 64 * MIB, 65_536 ..= MEMORY_BYTES_CEILING;
+        /// Sum of the elements of all tables.
+        table_elements_max: usize = 20_000, 1 ..= 20_000;
+        /// Text of the arguments, in bytes.
+        argument_bytes_max: usize = 256 * KIB, 1 ..= 16 * MIB;
+        /// Text of the result, in bytes.
+        result_bytes_max: usize = 256 * KIB, 1 ..= 16 * MIB;
+        /// Number of host calls.
+        host_calls_max: u64 = 10_000, 0 ..= 1_000_000;
+        /// Sum of the bytes that go through host calls, in either direction.
+        host_call_bytes_max: usize = 16 * MIB, 0 ..= 64 * MIB;
+        /// One line of log, in bytes; what is longer is cut.
+        log_line_bytes_max: usize = 4 * KIB, 1 ..= 64 * KIB;
+        /// Sum of all lines of log, in bytes.
+        log_bytes_max: usize = 64 * KIB, 0 ..= MIB;
+        /// Number of resource handles that the tool may hold.
+        handles_max: usize = 256, 1 ..= 10_000;
+        /// Keys in the tool's storage.
+        storage_keys_max: u64 = 1_000_000, 0 ..= 10_000_000;
+        /// Sum of keys and values in the tool's storage, in bytes.
+        storage_bytes_max: u64 = 256 << 20, 0 ..= 1_u64 << 40;
+        /// Recorded host calls: those that storage, people and other tools answer.
+        journal_entries_max: u64 = 1_000, 1 ..= 100_000;
+        /// Sum of the texts of what is recorded, in bytes.
+        journal_bytes_max: u64 = 4 << 20, 1_024 ..= 64 << 20;
+    }
+}
+
+impl ToolLimits {
+    /// Those that a tool has in common with a policy.
+    pub fn of_guest(&self) -> Limits {
+        Limits {
+            fuel: self.fuel,
+            deadline_ms: self.deadline_ms,
+            timeout_ms: self.timeout_ms,
+            memory_bytes_max: self.memory_bytes_max,
+            table_elements_max: self.table_elements_max,
+            argument_bytes_max: self.argument_bytes_max,
+            result_bytes_max: self.result_bytes_max,
+            host_calls_max: self.host_calls_max,
+            host_call_bytes_max: self.host_call_bytes_max,
+            log_line_bytes_max: self.log_line_bytes_max,
+            log_bytes_max: self.log_bytes_max,
+            handles_max: self.handles_max,
+            storage_keys_max: self.storage_keys_max,
+            storage_bytes_max: self.storage_bytes_max,
+        }
+    }
+
+    /// How much of a call is recorded.
+    pub fn of_journal(&self) -> journal::Bounds {
+        journal::Bounds { entries_max: self.journal_entries_max, bytes_max: self.journal_bytes_max }
+    }
+}
+
+limits! {
     /// Limits of loading a component: what is checked before and during its compilation.
     LoadLimits {
         /// The component itself, in bytes.
@@ -137,6 +204,8 @@ mod tests {
     fn the_defaults_are_in_range() {
         assert!(Limits::default().checked().is_ok());
         assert!(LoadLimits::default().checked().is_ok());
+        assert!(ToolLimits::default().checked().is_ok());
+        assert!(ToolLimits::default().of_guest().checked().is_ok());
     }
 
     #[test]

@@ -3,13 +3,11 @@
 //! What a guest answers is untrusted: its size is checked before its JSON is parsed, and each
 //! bound of the contract before anybody else sees it.
 
-use writ_core::{
-    Disposition, Fault, FaultCode, Json, PolicyDecision, Request, Requirement, Stage, Verdict,
-    verdict,
-};
+use writ_core::{Fault, FaultCode, Json, PolicyDecision, Request, Verdict, verdict};
 
 use crate::bindings::exports::writ::host::policy as wit;
 use crate::bindings::writ::host::types;
+use crate::capability::tool_host::requirement;
 
 /// The request as the contract has it. Borrows all its text.
 pub(crate) fn request(request: &Request) -> wit::Request<'_> {
@@ -70,26 +68,6 @@ fn verdict(verdict: wit::Verdict) -> Result<Verdict, Fault> {
             }
         }
     })
-}
-
-fn requirement(asked: wit::Requirement) -> Requirement {
-    let stage = |stage: types::Stage| Stage {
-        approvers: stage.approvers,
-        quorum: stage.quorum,
-        expires_after_seconds: stage.expires_after_seconds,
-        on_expiry: match stage.on_expiry {
-            types::Disposition::Deny => Disposition::Deny,
-            types::Disposition::Escalate => Disposition::Escalate,
-            types::Disposition::Approve => Disposition::Approve,
-        },
-    };
-    Requirement {
-        title: asked.title,
-        reason: asked.reason,
-        stages: asked.stages.into_iter().map(stage).collect(),
-        allow_self_approval: asked.allow_self_approval,
-        reason_required: asked.reason_required,
-    }
 }
 
 fn bytes(decision: &wit::Decision) -> usize {

@@ -4,13 +4,13 @@ use wasmtime::component::ResourceTableError;
 use wasmtime::{PoolConcurrencyLimitError, Trap};
 use writ_core::{Fault, FaultCode};
 
-use crate::state::State;
+use crate::guard::Guard;
 
 /// A fault that the host itself raised while the guest ran. It travels through wasmtime as an
 /// error, and is found again by [`from_error`].
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{0}")]
-pub(crate) struct HostFault(Fault);
+pub(crate) struct HostFault(pub(crate) Fault);
 
 impl HostFault {
     pub(crate) fn new(code: FaultCode, message: impl Into<String>) -> Self {
@@ -18,7 +18,7 @@ impl HostFault {
     }
 
     pub(crate) fn deadline() -> Self {
-        Self::new(FaultCode::DeadlineExceeded, "the policy ran longer than its deadline")
+        Self::new(FaultCode::DeadlineExceeded, "the guest ran longer than its deadline")
     }
 
     #[cfg(test)]
@@ -28,13 +28,13 @@ impl HostFault {
 }
 
 /// Names what went wrong in an evaluation that ended with so much fuel.
-pub(crate) fn from_error(error: &wasmtime::Error, state: &State, fuel_left: u64) -> Fault {
+pub(crate) fn from_error(error: &wasmtime::Error, guard: &Guard, fuel_left: u64) -> Fault {
     if let Some(HostFault(fault)) = error.downcast_ref() {
         return fault.clone();
     }
     let (code, message) = match error.downcast_ref::<Trap>() {
-        Some(trap) => from_trap(*trap, state),
-        None => from_text(error, state, fuel_left),
+        Some(trap) => from_trap(*trap, guard),
+        None => from_text(error, guard, fuel_left),
     };
     Fault::new(code, message).with_detail(format!("{error:?}"))
 }
@@ -51,17 +51,17 @@ pub(crate) fn of_store(fault: Fault) -> Fault {
     }
 }
 
-fn from_trap(trap: Trap, state: &State) -> (FaultCode, &'static str) {
-    match (trap, state.limiter.refused()) {
-        (Trap::OutOfFuel, _) => (FaultCode::OutOfFuel, "the policy burnt all its fuel"),
-        (Trap::StackOverflow, _) => (FaultCode::StackOverflow, "the policy's stack is full"),
+fn from_trap(trap: Trap, guard: &Guard) -> (FaultCode, &'static str) {
+    match (trap, guard.limiter.refused()) {
+        (Trap::OutOfFuel, _) => (FaultCode::OutOfFuel, "the guest burnt all its fuel"),
+        (Trap::StackOverflow, _) => (FaultCode::StackOverflow, "the guest's stack is full"),
         (Trap::Interrupt, _) => {
-            (FaultCode::DeadlineExceeded, "the policy ran longer than its deadline")
+            (FaultCode::DeadlineExceeded, "the guest ran longer than its deadline")
         }
         // A guest that gets no memory traps on its own account; the cause is the limit.
-        (_, Some(FaultCode::TableLimit)) => (FaultCode::TableLimit, "the policy's tables are full"),
-        (_, Some(_)) => (FaultCode::MemoryLimit, "the policy wanted more memory than its limit"),
-        (_, None) => (FaultCode::Trap, "the policy trapped"),
+        (_, Some(FaultCode::TableLimit)) => (FaultCode::TableLimit, "the guest's tables are full"),
+        (_, Some(_)) => (FaultCode::MemoryLimit, "the guest wanted more memory than its limit"),
+        (_, None) => (FaultCode::Trap, "the guest trapped"),
     }
 }
 
@@ -70,11 +70,11 @@ const TABLE_FULL: &str = "resource table has no free keys";
 
 /// wasmtime keeps the types of some of its errors to itself: those are told by their texts, which
 /// `tests/evaluate/faults.rs` pins.
-fn from_text(error: &wasmtime::Error, state: &State, fuel_left: u64) -> (FaultCode, &'static str) {
+fn from_text(error: &wasmtime::Error, guard: &Guard, fuel_left: u64) -> (FaultCode, &'static str) {
     if error.is::<PoolConcurrencyLimitError>() {
         return (FaultCode::Overloaded, "the host has no free slot for another instance");
     }
-    let handles = (FaultCode::HandleLimit, "the policy holds more handles than its limit");
+    let handles = (FaultCode::HandleLimit, "the guest holds more handles than its limit");
     if let Some(ResourceTableError::Full) = error.downcast_ref() {
         return handles;
     }
@@ -83,20 +83,20 @@ fn from_text(error: &wasmtime::Error, state: &State, fuel_left: u64) -> (FaultCo
         return handles;
     }
     if text.contains("fuel allocated for hostcalls") {
-        return match state.meter.ended_in_host(fuel_left) {
+        return match guard.meter.ended_in_host(fuel_left) {
             true => (
                 FaultCode::HostCallBytesLimit,
-                "the policy moved more bytes through a host call than its limit",
+                "the guest moved more bytes through a host call than its limit",
             ),
-            false => (FaultCode::ResultTooLarge, "the policy's answer is larger than its limit"),
+            false => (FaultCode::ResultTooLarge, "the guest's answer is larger than its limit"),
         };
     }
-    match state.limiter.refused() {
+    match guard.limiter.refused() {
         Some(FaultCode::TableLimit) => {
-            (FaultCode::TableLimit, "the policy wanted larger tables than its limit")
+            (FaultCode::TableLimit, "the guest wanted larger tables than its limit")
         }
-        Some(_) => (FaultCode::MemoryLimit, "the policy wanted more memory than its limit"),
-        None => (FaultCode::Trap, "the policy trapped"),
+        Some(_) => (FaultCode::MemoryLimit, "the guest wanted more memory than its limit"),
+        None => (FaultCode::Trap, "the guest trapped"),
     }
 }
 

@@ -11,6 +11,7 @@ use writ_core::{Digest, Fault, FaultCode, Json, Ledger, Limits, PolicyDecision, 
 use crate::answer;
 use crate::bindings::{PolicyGuest, PolicyGuestPre};
 use crate::fault;
+use crate::link::Kind;
 use crate::load::Compiled;
 use crate::load_error::LoadError;
 use crate::memo::Remembered;
@@ -25,6 +26,7 @@ pub struct Image {
     number: u64,
     digest: Digest,
     compiled: Arc<Compiled>,
+    description: Description,
     pre: PolicyGuestPre<State>,
     settings: Json,
     limits: Arc<Limits>,
@@ -86,6 +88,8 @@ impl Image {
         limits: &Limits,
     ) -> Result<Self, LoadError> {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let other = LoadError::OtherKind { found: Kind::Tool, wanted: Kind::Policy };
+        let description = compiled.policy().cloned().ok_or(other)?;
         let pre = engine
             .linker
             .instantiate_pre(&compiled.component)
@@ -100,6 +104,7 @@ impl Image {
             digest: Digest::of_parts(parts),
             imports: Imports::of(&compiled.imports),
             compiled,
+            description,
             pre,
             settings: settings.clone(),
             limits: Arc::new(limits.clone()),
@@ -118,7 +123,7 @@ impl Image {
 
     /// What the policy says of itself.
     pub fn description(&self) -> &Description {
-        &self.compiled.description
+        &self.description
     }
 
     /// The interfaces that the component imports, with their versions.
@@ -187,8 +192,8 @@ impl Image {
         Evaluation {
             fuel: self.limits.fuel.saturating_sub(left),
             duration: start.elapsed(),
-            host_calls: state.meter.calls(),
-            memory_peak_bytes: state.limiter.memory_bytes(),
+            host_calls: state.guard.meter.calls(),
+            memory_peak_bytes: state.guard.limiter.memory_bytes(),
             memoised: false,
             ledger: result.as_ref().ok().and_then(|_| state.storage.into_ledger()),
             result,
@@ -213,7 +218,7 @@ impl Image {
             Ok(Ok(decision)) => decision,
             Ok(Err(error)) => {
                 let left = store.get_fuel().expect("fuel is on in every engine");
-                Err(fault::from_error(&error, store.data(), left))
+                Err(fault::from_error(&error, &store.data().guard, left))
             }
             Err(_elapsed) => {
                 Err(Fault::new(FaultCode::Timeout, "the policy waited longer than its time-out"))

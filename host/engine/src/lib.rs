@@ -1,9 +1,10 @@
-//! The only part of Writ that knows wasmtime: components in, verdicts out.
+//! The only part of Writ that knows wasmtime: components in, verdicts and results out.
 //!
 //! Loading (`scan`, `compiler`, `cache`, `load`) turns untrusted bytes into an [`Image`]: checked,
 //! configured, compiled. Evaluating (`image`, `call`, `capability`) runs an image on a fresh
-//! instance under every limit and gives a verdict or a [`Fault`](writ_core::Fault). There is no
-//! HTTP, no SQL and no configuration file here; what policies stored and what people were asked
+//! instance under every limit and gives a verdict or a [`Fault`](writ_core::Fault). Calling a tool
+//! (`tool`) does the same for whoever carries an action out: what it asks goes to a
+//! [`ToolHost`](writ_core::ToolHost), which may drop the call at any time. There is no HTTP, no SQL and no configuration file here; what policies stored and what people were asked
 //! comes in through core's [`ports`](writ_core::ports).
 
 mod answer;
@@ -15,6 +16,7 @@ mod compiler;
 mod config;
 mod fault;
 mod frame;
+mod guard;
 mod image;
 mod kept;
 mod limiter;
@@ -30,13 +32,16 @@ mod runtime;
 mod scan;
 mod snapshot;
 mod state;
+mod tool;
 mod trial;
 
 pub use cache::CacheError;
 pub use child::run_compile_child;
 pub use config::{CompilerCommand, EngineConfig};
 pub use image::{Call, Evaluation, Execution, Image};
+pub use link::{Grants, Kind};
 pub use load::LoadStats;
 pub use load_error::{CompileLimit, Counted, LoadError, Place};
-pub use report::{Description, Report};
+pub use report::{Described, Description, Report, ToolDescription};
 pub use runtime::{Engine, EngineError, EngineStats};
+pub use tool::{Called, Ended, Tool, ToolCall};

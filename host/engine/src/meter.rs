@@ -77,11 +77,11 @@ impl Meter {
 
     fn check(&self) -> Result<(), HostFault> {
         if self.calls > self.calls_max {
-            let text = format!("the policy made more than {} host calls", self.calls_max);
+            let text = format!("the guest made more than {} host calls", self.calls_max);
             return Err(HostFault::new(FaultCode::HostCallLimit, text));
         }
         if self.bytes > self.bytes_max {
-            let text = format!("the policy moved more than {} bytes by host calls", self.bytes_max);
+            let text = format!("the guest moved more than {} bytes by host calls", self.bytes_max);
             return Err(HostFault::new(FaultCode::HostCallBytesLimit, text));
         }
         Ok(())

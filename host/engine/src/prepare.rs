@@ -13,33 +13,58 @@ use wasmtime_wizer::Wizer;
 use writ_core::{Digest, LoadLimits};
 
 use crate::config;
+use crate::link::Kind;
 use crate::load_error::{CompileLimit, LoadError};
 use crate::platform;
-use crate::report::Description;
+use crate::report::Described;
 use crate::trial::{Ticking, Trial};
 
 /// What is to be done with a component.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Job {
-    /// Settings to configure it with, as canonical JSON; none: it is only asked to describe itself.
-    pub(crate) settings: Option<String>,
+    pub(crate) work: Work,
     pub(crate) limits: LoadLimits,
+}
+
+/// See [`Job`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum Work {
+    /// It is only asked to describe itself.
+    Describe(Kind),
+    /// A policy is configured with settings, as canonical JSON, and compiled.
+    Policy(String),
+    /// A tool is compiled.
+    Tool,
 }
 
 /// What became of it, beside its code.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Prepared {
-    pub(crate) description: Description,
+    pub(crate) description: Described,
     /// Why `configure` has to run on each fresh instance; none: the code holds the state that
     /// `configure` left.
     pub(crate) not_preinitialised: Option<String>,
 }
 
-/// Does the job; the code is empty where there were no settings.
+/// Does the job; the code is empty where it was only to describe itself.
 pub(crate) fn prepare(component: &[u8], job: &Job) -> Result<(Prepared, Vec<u8>), LoadError> {
-    let (described, snapshot) = try_out(component, job)?;
+    let (described, snapshot) = match job.work {
+        Work::Describe(Kind::Policy) | Work::Policy(_) => try_out(component, job)?,
+        Work::Describe(Kind::Tool) => (describe_tool(component, job)?, None),
+        // A tool keeps nothing in memory before it is called, so there is nothing to keep of it.
+        Work::Tool => (describe_tool(component, job)?, Some(Cow::Borrowed(component))),
+    };
     let Some(snapshot) = snapshot else { return Ok((described, Vec::new())) };
     Ok((described, compile(&snapshot)?))
+}
+
+/// What a tool says of itself.
+fn describe_tool(component: &[u8], job: &Job) -> Result<Prepared, LoadError> {
+    let engine = Ticking::start(&config::pre_initialising()).map_err(compile_failed)?;
+    let compiled = Component::new(&engine, component).map_err(compile_failed)?;
+    let trial = Trial::new(&engine, &compiled, Digest::of(component), &job.limits)?;
+    let description = Described::Tool(trial.describe_tool()?);
+    Ok(Prepared { description, not_preinitialised: None })
 }
 
 /// What was said, and what is to be compiled: nothing where there are no settings, else the
@@ -54,8 +79,8 @@ fn try_out<'a>(component: &'a [u8], job: &Job) -> Result<TriedOut<'a>, LoadError
     let bytes = instrumented.as_ref().map_or(component, |(_, bytes)| bytes);
     let compiled = Component::new(&engine, bytes).map_err(compile_failed)?;
     let trial = Trial::new(&engine, &compiled, Digest::of(component), &job.limits)?;
-    let description = trial.describe()?;
-    let Some(settings) = &job.settings else {
+    let description = Described::Policy(trial.describe()?);
+    let Work::Policy(settings) = &job.work else {
         return Ok((Prepared { description, not_preinitialised: instrumented.err() }, None));
     };
     let mut configured = trial.configure(settings)?;

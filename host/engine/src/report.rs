@@ -23,6 +23,31 @@ pub struct Description {
     pub settings_schema: Value,
 }
 
+/// What a tool says of itself, checked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolDescription {
+    /// Lower-case letters, digits and hyphens; 1 to 64 characters.
+    pub name: String,
+    /// Semantic version, as the tool writes it.
+    pub version: String,
+    /// One sentence; at most 1,000 characters.
+    pub summary: String,
+    /// JSON Schema (2020-12) of the arguments: an object or a boolean. Whether it is a good schema is
+    /// for whoever validates with it.
+    pub input_schema: Value,
+    /// JSON Schema (2020-12) of the result, where it has one.
+    pub output_schema: Option<Value>,
+}
+
+/// What a component says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Described {
+    /// A policy.
+    Policy(Description),
+    /// A tool.
+    Tool(ToolDescription),
+}
+
 /// What was found out about a component.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
@@ -39,7 +64,7 @@ pub struct Report {
     /// Functions of all its core modules.
     pub functions: u64,
     /// What it says of itself; none where it is refused before it could be asked.
-    pub description: Option<Description>,
+    pub description: Option<Described>,
     /// Why `configure` cannot run once and for all, but runs on each fresh instance; none where it
     /// runs once, or where it is not known.
     pub not_preinitialised: Option<String>,
@@ -59,9 +84,29 @@ impl Description {
             name: checked_name(name)?,
             version: checked_version(version)?,
             summary: checked_summary(summary)?,
-            settings_schema: checked_schema(settings_schema)?,
+            settings_schema: checked_schema("settings-schema", settings_schema)?,
         };
         Ok(described)
+    }
+}
+
+impl ToolDescription {
+    /// Checks what a guest said; `schemas` are those of its arguments and its result.
+    pub(crate) fn checked(
+        name: &str,
+        version: String,
+        summary: String,
+        schemas: (&str, Option<&str>),
+    ) -> Result<Self, LoadError> {
+        let (input, output) = schemas;
+        let output = output.map(|schema| checked_schema("output-schema", schema));
+        Ok(Self {
+            name: checked_name(name)?,
+            version: checked_version(version)?,
+            summary: checked_summary(summary)?,
+            input_schema: checked_schema("input-schema", input)?,
+            output_schema: output.transpose()?,
+        })
     }
 }
 
@@ -105,13 +150,12 @@ fn checked_summary(summary: String) -> Result<String, LoadError> {
     Ok(summary)
 }
 
-fn checked_schema(schema: &str) -> Result<Value, LoadError> {
-    let schema = Json::parse(schema)
-        .map_err(|error| invalid("settings-schema", format!("it is {error}")))?
-        .to_value();
+fn checked_schema(field: &str, schema: &str) -> Result<Value, LoadError> {
+    let schema =
+        Json::parse(schema).map_err(|error| invalid(field, format!("it is {error}")))?.to_value();
     match schema {
         Value::Object(_) | Value::Bool(_) => Ok(schema),
-        _ => Err(invalid("settings-schema", "a JSON Schema is an object or a boolean")),
+        _ => Err(invalid(field, "a JSON Schema is an object or a boolean")),
     }
 }
 

@@ -9,13 +9,14 @@ use wasmtime::EngineWeak;
 
 use crate::config::{self, EngineConfig};
 use crate::image::Image;
-use crate::link;
+use crate::link::{self, Grants};
 use crate::load::Loader;
 use crate::load_error::LoadError;
 use crate::memo::Memo;
 use crate::report::Report;
 use crate::state::State;
-use writ_core::{Json, Limits};
+use crate::tool::Tool;
+use writ_core::{Json, Limits, ToolLimits};
 
 /// How often a computing guest is looked at.
 pub(crate) const TICK: Duration = Duration::from_millis(1);
@@ -86,8 +87,22 @@ impl Engine {
         settings: &Json,
         limits: &Limits,
     ) -> Result<Arc<Image>, LoadError> {
-        let compiled = self.inner.loader.load(component, settings).await?;
+        let compiled = self.inner.loader.load(component, Some(settings)).await?;
         Image::new(&self.inner, compiled, settings, limits).map(Arc::new)
+    }
+
+    /// Makes a tool ready to be called with some grants, from the cache where it can.
+    ///
+    /// # Errors
+    /// [`LoadError`]: the component is refused, or imports what it is not granted.
+    pub async fn load_tool(
+        &self,
+        component: &[u8],
+        grants: Grants,
+        limits: &ToolLimits,
+    ) -> Result<Arc<Tool>, LoadError> {
+        let compiled = self.inner.loader.load(component, None).await?;
+        Tool::new(&self.inner, compiled, grants, limits).map(Arc::new)
     }
 
     /// Tells what a component is, and everything for which it would be refused.

@@ -16,12 +16,13 @@ use writ_core::limits::MEMORY_BYTES_CEILING;
 use writ_core::{Digest, FaultCode, Limits, LoadLimits};
 
 use crate::bindings::PolicyGuest;
+use crate::bindings::tool::ToolGuest;
 use crate::capability::wasi;
 use crate::config::TABLE_ELEMENTS_MAX;
 use crate::limiter::Limiter;
 use crate::load_error::{CompileLimit, LoadError};
 use crate::platform;
-use crate::report::{Description, shown};
+use crate::report::{Description, ToolDescription, shown};
 use crate::runtime::TICK;
 
 /// Texts that a guest may hand out while it is loaded, in bytes: a schema, an error.
@@ -123,6 +124,22 @@ impl<'a> Trial<'a> {
             Some((code, text)) => LoadError::DescribeFailed { code, text },
         })?;
         Description::checked(&said.name, said.version, said.summary, &said.settings_schema)
+    }
+
+    /// What the tool says of itself, on an instance of its own.
+    pub(crate) fn describe_tool(&self) -> Result<ToolDescription, LoadError> {
+        let mut store = self.store();
+        let described = self.in_time(async {
+            let instance = self.pre.instantiate_async(&mut store).await?;
+            let guest = ToolGuest::new(&mut store, &instance)?;
+            guest.writ_host_tool().call_describe(&mut store).await
+        });
+        let said = described.map_err(|error| match ended(&error, &store) {
+            None => unexplained(error),
+            Some((code, text)) => LoadError::DescribeFailed { code, text },
+        })?;
+        let schemas = (said.input_schema.as_str(), said.output_schema.as_deref());
+        ToolDescription::checked(&said.name, said.version, said.summary, schemas)
     }
 
     /// A fresh instance, configured.

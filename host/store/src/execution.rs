@@ -1,5 +1,6 @@
 //! Executions, what people are asked about them, and the events that tell of them.
 
+mod journal;
 mod reading;
 mod writing;
 
@@ -11,6 +12,7 @@ use writ_core::ports::Namespace;
 use writ_core::{DecisionRecord, Digest, Execution, Ledger, Person};
 
 use crate::error::{CommitError, StoreError};
+pub use journal::{RecordError, Run};
 
 /// How long a caller's key for a request may be, in bytes.
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 256;

@@ -34,6 +34,10 @@
 //!   The body is all of the event but its hash, as canonical JSON, so that whoever can hash text
 //!   can check it. See [`writ_core::chain`].
 //! - `idempotency`: a row for each key that a caller gave to a request.
+//! - `journal`: a row for each host call that a running tool was answered, appended, never changed: by
+//!   execution and number. The body is the whole entry, as canonical JSON ([`writ_core::journal`]).
+//! - `work`: a row for each execution whose tool a host may run, with the time from which on it may:
+//!   0 where it is allowed or has been answered, the end of its lease where it runs.
 //! - `api_keys`: a row for each key that names who calls, with the digest of its secret. A key that
 //!   has ended keeps its row.
 //! - `probes`: always empty, written and emptied in one transaction to see whether writing works.
@@ -56,6 +60,10 @@
 //! An execution's step is a commit too: its next state, what finds its approvals, its events, the
 //! caller's key, the decision that it rests on and what that decision's policies stored are one
 //! part of one transaction.
+//!
+//! So is what a running tool stores: it is committed with the journal's entry of the call, and only
+//! while the run that asks is the execution's last ([`Store::record`]). What the tool has merely read
+//! is recorded with the next thing that it does.
 //!
 //! # From an execution to its next state, on SQLite
 //!
@@ -100,6 +108,7 @@
 //!   tells of an execution that is there. [`Store::verify`] looks whether that is so, and whether
 //!   each chain is whole.
 //! - `approval_history` has one row for each row of `approvals`.
+//! - `work` has a row for an execution exactly where [`writ_core::Execution::work_at_ms`] gives a time.
 //! - `asked` has a row for an approver exactly where a pending approval's present stage names them.
 //!
 //! # What a crash leaves, on SQLite
@@ -174,7 +183,7 @@ pub use crate::config::{Database, PostgresConfig, StoreConfig};
 pub use crate::error::{Cause, CommitError, Failure, StoreError};
 pub use crate::execution::{
     ApprovalFilter, ChangeError, CreateError, Created, ExecutionFilter, Grounds,
-    IDEMPOTENCY_KEY_BYTES_MAX, IdempotencyKey, PAGE_MAX,
+    IDEMPOTENCY_KEY_BYTES_MAX, IdempotencyKey, PAGE_MAX, RecordError, Run,
 };
 pub use crate::migration::Migrated;
 pub use crate::row::StoredDecision;

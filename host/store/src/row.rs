@@ -7,8 +7,10 @@ mod evidence;
 mod execution;
 mod history;
 mod idempotency;
+mod journal;
 mod key;
 mod storage;
+mod work;
 
 pub(crate) use approval::{ApprovalRow, AskedRow, approver_key};
 pub use decision::StoredDecision;
@@ -17,8 +19,10 @@ pub(crate) use evidence::{KeptEvent, KeptExecution};
 pub(crate) use execution::ExecutionRow;
 pub(crate) use history::HistoryRow;
 pub(crate) use idempotency::IdempotencyRow;
+pub(crate) use journal::JournalRow;
 pub(crate) use key::KeyChange;
 pub(crate) use storage::StorageRow;
+pub(crate) use work::WorkRow;
 
 /// Comes after every id: from where a listing starts that nobody has begun.
 pub(crate) const END: &str = "\u{10ffff}";

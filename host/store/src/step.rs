@@ -9,7 +9,7 @@ use writ_core::{Digest, Execution, Tenant};
 
 use crate::error::Failure;
 use crate::execution::{Created, IdempotencyKey};
-use crate::row::{ApprovalRow, AskedRow, ExecutionRow, HistoryRow, IdempotencyRow};
+use crate::row::{ApprovalRow, AskedRow, ExecutionRow, HistoryRow, IdempotencyRow, WorkRow};
 
 /// At which version executions are; one that is not there has none.
 pub(crate) type Versions = HashMap<(Tenant, String), u64>;
@@ -28,6 +28,8 @@ pub(crate) struct Step {
     pub(crate) asked: Vec<AskedRow>,
     /// Who is asked no more.
     pub(crate) unasked: Vec<AskedRow>,
+    /// Whether its tool is to be run, where that changes.
+    pub(crate) work: Option<WorkRow>,
     pub(crate) evidence: Vec<Evidence>,
     pub(crate) idempotency: Option<IdempotencyRow>,
 }
@@ -60,6 +62,7 @@ impl Step {
             history: HistoryRow::of_new(before, next),
             asked: is_asked.difference(&was_asked).cloned().collect(),
             unasked: was_asked.difference(&is_asked).cloned().collect(),
+            work: WorkRow::of_changed(before, next),
             evidence: facts.into_iter().map(evidence).collect(),
             idempotency: None,
             execution,

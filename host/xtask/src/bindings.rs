@@ -9,11 +9,16 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use wit_bindgen_core::wit_parser::{Resolve, WorldId};
 use wit_bindgen_core::{Files, WorldGenerator};
+use wit_bindgen_rust::WithOption;
 
 use crate::repo::Repo;
 
 /// The world that policies implement.
-const WORLD: &str = "policy-guest";
+const POLICY: &str = "policy-guest";
+/// The world that tools implement.
+const TOOL: &str = "tool-guest";
+/// Interfaces of both worlds: tools use the types that policies have.
+const SHARED: &[&str] = &["types", "execution", "storage", "log"];
 
 /// Generated code follows its generator's habits, not ours.
 const RUST_HEADER: &str = "\
@@ -53,7 +58,10 @@ pub(crate) fn run(repo: &Repo, check: bool) -> Result<()> {
 
 /// Every generated file with its contents.
 fn generate(repo: &Repo) -> Result<Vec<(PathBuf, Vec<u8>)>> {
-    let mut files = vec![(repo.path("sdk/rust/src/bindings.rs"), rust(repo)?.into_bytes())];
+    let mut files = vec![
+        (repo.path("sdk/rust/src/bindings.rs"), rust(repo, POLICY)?.into_bytes()),
+        (repo.path("sdk/rust/src/tool_bindings.rs"), rust(repo, TOOL)?.into_bytes()),
+    ];
     for (name, source) in c(repo)? {
         files.push((repo.path("examples/policy-c/bindings").join(name), source.into_bytes()));
     }
@@ -64,21 +72,30 @@ fn generate(repo: &Repo) -> Result<Vec<(PathBuf, Vec<u8>)>> {
 /// file, is added when a component is made.
 fn c(repo: &Repo) -> Result<Vec<(String, String)>> {
     let options = wit_bindgen_c::Opts { no_object_file: true, ..Default::default() };
-    generate_world(repo, options.build().as_mut())
+    generate_world(repo, POLICY, options.build().as_mut())
 }
 
-fn rust(repo: &Repo) -> Result<String> {
+fn rust(repo: &Repo, world: &str) -> Result<String> {
+    let shared = |name: &&str| {
+        let path = format!("crate::bindings::writ::host::{name}");
+        (format!("writ:host/{name}@0.1.0"), WithOption::Path(path))
+    };
+    let (module, with) = match world {
+        TOOL => ("tool_bindings", SHARED.iter().map(shared).collect()),
+        _ => ("bindings", Vec::new()),
+    };
     let mut generator = wit_bindgen_rust::Opts {
         format: true,
         generate_all: true,
         pub_export_macro: true,
-        default_bindings_module: Some("writ_sdk::bindings".to_owned()),
+        with,
+        default_bindings_module: Some(format!("writ_sdk::{module}")),
         runtime_path: Some("::wit_bindgen::rt".to_owned()),
         additional_derive_attributes: vec!["PartialEq".to_owned()],
         ..Default::default()
     }
     .build();
-    let files = generate_world(repo, &mut generator)?;
+    let files = generate_world(repo, world, &mut generator)?;
     let (_, source) = files.into_iter().next().context("the Rust generator wrote no file")?;
     Ok(format!("{RUST_HEADER}{source}"))
 }
@@ -86,9 +103,10 @@ fn rust(repo: &Repo) -> Result<String> {
 /// Runs one generator over the contract; the files have names as the generator chose them.
 fn generate_world(
     repo: &Repo,
+    world: &str,
     generator: &mut dyn WorldGenerator,
 ) -> Result<Vec<(String, String)>> {
-    let (mut resolve, world) = contract(repo)?;
+    let (mut resolve, world) = parsed(repo, world)?;
     let mut files = Files::default();
     generator.generate(&mut resolve, world, &mut files)?;
     files
@@ -99,8 +117,12 @@ fn generate_world(
 
 /// The parsed contract and the world of policies.
 pub(crate) fn contract(repo: &Repo) -> Result<(Resolve, WorldId)> {
+    parsed(repo, POLICY)
+}
+
+fn parsed(repo: &Repo, world: &str) -> Result<(Resolve, WorldId)> {
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_path(repo.path("wit")).context("cannot read `wit/`")?;
-    let world = resolve.select_world(&[package], Some(WORLD))?;
+    let world = resolve.select_world(&[package], Some(world))?;
     Ok((resolve, world))
 }

@@ -1,7 +1,8 @@
 //! `cargo xtask guests`: every component that the host's tests load, made from source.
 //!
-//! They lie in `target/guests/components/`: the starter policies as `NAME.wasm`, guests that
-//! misbehave below `hostile/`, the other languages' below `javascript/` and `c/`.
+//! They lie in `target/guests/components/`: the starter policies and the example tools as
+//! `NAME.wasm`, guests that misbehave below `hostile/`, the other languages' below `javascript/` and
+//! `c/`.
 
 mod bombs;
 mod c;
@@ -55,6 +56,7 @@ pub(crate) fn run(repo: &Repo, options: &Options) -> Result<Built> {
         step("guest in JavaScript", || javascript::build(repo))?;
         step("guest in C", || c::build(repo))?;
     }
+    step("example tools", || rust::tools(repo, &toolchain).map(drop))?;
     let starters = step("starter policies", || rust::starters(repo, &toolchain))?;
     if options.update_dist {
         Dist::of(repo).update(&starters, toolchain.version())?;

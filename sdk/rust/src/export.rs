@@ -1,4 +1,4 @@
-//! The macro that makes a component of a policy.
+//! The macros that make a component of a policy or of a tool.
 
 /// Exports a [`Policy`](crate::Policy) as the component's policy; once a crate, whose type is
 /// `cdylib`. Natively it expands to nothing, so the crate's tests need no Wasm.
@@ -30,6 +30,31 @@ macro_rules! export {
             }
 
     $crate::bindings::export!(Guest with_types_in $crate::bindings);
+        };
+    };
+}
+
+/// Exports a [`Tool`](crate::Tool) as the component's tool; once a crate, whose type is `cdylib`.
+/// Natively it expands to nothing, so the crate's tests need no Wasm.
+#[macro_export]
+macro_rules! export_tool {
+    ($tool:ty) => {
+        #[cfg(target_arch = "wasm32")]
+        #[allow(unsafe_code, reason = "the exports of a component are raw symbols")]
+        const _: () = {
+            struct Guest;
+
+            impl $crate::tool_bindings::exports::writ::host::tool::Guest for Guest {
+                fn describe() -> $crate::tool_bindings::exports::writ::host::tool::Description {
+                    $crate::tool_guest::describe::<$tool>()
+                }
+
+                fn call(arguments: String) -> Result<String, String> {
+                    $crate::tool_guest::call::<$tool>(&arguments)
+                }
+            }
+
+    $crate::tool_bindings::export!(Guest with_types_in $crate::tool_bindings);
         };
     };
 }

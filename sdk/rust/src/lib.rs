@@ -1,4 +1,4 @@
-//! Write policies for Writ in Rust.
+//! Write policies and tools for Writ in Rust.
 //!
 //! A policy decides whether a subject may perform an action on a resource. It is a Wasm component
 //! that sees nothing but the request, its settings, and what it asks of the [`Host`]. This crate
@@ -64,9 +64,12 @@
 //! assert_eq!(host.calls(), 0, "the host may remember this answer");
 //! ```
 //!
+//! A [`Tool`] carries out what policies allowed: a component made by [`export_tool!`], which may
+//! store, ask people in the middle of its work ([`Approvals`]) and call other tools ([`Tools`]).
+//!
 //! # What is absent
 //! There is no file, network, environment, clock or randomness, and no state between evaluations
-//! except [`Storage`]. A panic is a fault and denies the action.
+//! except [`Storage`]. A panic is a fault: it denies the action, or fails the call of a tool.
 
 mod arena;
 #[doc(hidden)]
@@ -88,6 +91,11 @@ mod requirement;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod testing;
 mod text;
+mod tool;
+#[doc(hidden)]
+pub mod tool_bindings;
+#[doc(hidden)]
+pub mod tool_guest;
 
 pub use decision::{Decision, REASON_CHARS_MAX, Verdict};
 pub use glob::{Glob, Globs};
@@ -102,3 +110,6 @@ pub use pointer::Pointer;
 pub use policy::{Policy, configure};
 pub use request::{Action, Entity, Request};
 pub use requirement::{Disposition, Requirement, Stage, TITLE_CHARS_MAX};
+pub use tool::{
+    ApprovalError, Approvals, Tool, ToolError, ToolHost, ToolInfo, Tools, call as call_tool,
+};

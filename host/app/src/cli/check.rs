@@ -1,7 +1,7 @@
 //! `writ check`: what a component is, and why it would be refused.
 
 use serde_json::{Value, json};
-use writ_engine::{Description, LoadError, Report};
+use writ_engine::{Described, Description, LoadError, Report, ToolDescription};
 
 use super::engine;
 use super::exit::{Exit, Failure};
@@ -42,10 +42,23 @@ fn machine(report: &Report) -> Value {
         "exports": report.exports,
         "core_instances": report.core_instances,
         "functions": report.functions,
-        "description": report.description.as_ref().map(description),
+        "description": report.description.as_ref().map(described),
         "not_preinitialised": report.not_preinitialised,
         "problems": report.problems.iter().map(problem).collect::<Vec<_>>(),
     })
+}
+
+fn described(described: &Described) -> Value {
+    match described {
+        Described::Policy(policy) => description(policy),
+        Described::Tool(tool) => json!({
+            "name": tool.name,
+            "version": tool.version,
+            "summary": tool.summary,
+            "input_schema": tool.input_schema,
+            "output_schema": tool.output_schema,
+        }),
+    }
 }
 
 pub(super) fn description(description: &Description) -> Value {
@@ -76,21 +89,40 @@ fn human(source: &str, report: &Report) -> String {
     );
     text += &row("imports", lines(&report.imports));
     text += &row("exports", lines(&report.exports));
-    if let Some(description) = &report.description {
-        let Description { name, version, summary, settings_schema } = description;
-        text += &row("policy", format_args!("{name} {version}\n{summary}"));
-        text += &row("configure", configure(report.not_preinitialised.as_deref()));
-        text += &row("settings", format_args!("{settings_schema:#}"));
+    match &report.description {
+        Some(Described::Policy(description)) => {
+            let Description { name, version, summary, settings_schema } = description;
+            text += &row("policy", format_args!("{name} {version}\n{summary}"));
+            text += &row("configure", configure(report.not_preinitialised.as_deref()));
+            text += &row("settings", format_args!("{settings_schema:#}"));
+        }
+        Some(Described::Tool(description)) => text += &tool(description),
+        None => {}
     }
-    match report.problems.as_slice() {
-        [] => text += "It would be loaded, if it takes its settings: `configure` was not tried.\n",
-        problems => {
+    match (report.problems.as_slice(), &report.description) {
+        ([], Some(Described::Tool(_))) => {
+            text += "It would be loaded, if it is granted what it imports.\n";
+        }
+        ([], _) => {
+            text += "It would be loaded, if it takes its settings: `configure` was not tried.\n"
+        }
+        (problems, _) => {
             text += "It would be refused:\n";
             for problem in problems {
                 let told = problem.to_string().replace('\n', "\n  ");
                 text += &format!("  {}: {told}\n", problem.code());
             }
         }
+    }
+    text
+}
+
+fn tool(description: &ToolDescription) -> String {
+    let ToolDescription { name, version, summary, input_schema, output_schema } = description;
+    let mut text = row("tool", format_args!("{name} {version}\n{summary}"));
+    text += &row("arguments", format_args!("{input_schema:#}"));
+    if let Some(schema) = output_schema {
+        text += &row("result", format_args!("{schema:#}"));
     }
     text
 }

@@ -27,6 +27,7 @@ use crate::policy_set;
 use crate::server::{self, Ended};
 use crate::service::{Executions, Records, Service};
 use crate::telemetry::{Metrics, log};
+use crate::tool_set;
 
 /// The file, in the data directory, of the key that signs denials.
 const SIGNING_KEY: &str = "signing.key";
@@ -89,11 +90,16 @@ async fn open(config: &Config) -> Result<App, Failure> {
     if snapshot.bindings.is_empty() {
         tracing::warn!("no policy is bound: every request is denied, and `/ready` says so");
     }
+    let tools = tool_set::load(&engine, &config.tools, component_bytes_max).await?;
+    for tool in tools.iter() {
+        let (name, digest) = (tool.bound.name.as_str(), tool.bound.digest);
+        tracing::info!(name, %digest, "a tool is loaded");
+    }
     let records = Records::Durable(store.clone());
     let auth = authenticator(config, &records).await?;
     let service = Service::new(snapshot, config.breaker, records, Arc::new(Metrics::new()));
     let service = Arc::new(service);
-    let executions = Executions::new(service.clone(), store);
+    let executions = Executions::new(service.clone(), store).with_tools(tools, config.worker);
     let server = &config.server;
     let guard = Guard::new(server.listen, &server.allowed_hosts, &server.allowed_origins);
     let signer = signer(&data)?;

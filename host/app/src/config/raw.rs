@@ -3,6 +3,8 @@
 //! Keys are kebab-case, unknown ones are refused, and each default is the default of the value
 //! that it becomes.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 use writ_core::LoadLimits;
 
@@ -11,7 +13,9 @@ use super::document::{Step, at};
 use crate::auth::SigningAlgorithm;
 use crate::breaker::BreakerConfig;
 use crate::policy_set::raw::RawBinding;
+use crate::service::executions::WorkerConfig;
 use crate::telemetry::LogConfig;
+use crate::tool_set::raw::RawTool;
 
 /// What is refused: the path to it, and why.
 pub(super) type Refusal = (Vec<Step>, String);
@@ -27,8 +31,10 @@ pub(super) struct Config {
     pub(super) engine: Engine,
     pub(super) breaker: Breaker,
     pub(super) log: LogConfig,
+    pub(super) worker: Worker,
     #[serde(rename = "binding")]
     pub(super) bindings: Vec<RawBinding>,
+    pub(super) tools: Vec<RawTool>,
 }
 
 /// `[server]`
@@ -104,6 +110,14 @@ pub(super) struct Breaker {
     backoff_ms_max: u64,
 }
 
+/// `[worker]`: how tools are run.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(super) struct Worker {
+    running_max: usize,
+    grace_ms: u64,
+}
+
 impl Default for Server {
     fn default() -> Self {
         Self {
@@ -165,6 +179,22 @@ impl Default for Breaker {
     fn default() -> Self {
         let BreakerConfig { failures_max, backoff_ms, backoff_ms_max } = BreakerConfig::default();
         Self { failures_max, backoff_ms, backoff_ms_max }
+    }
+}
+
+impl Default for Worker {
+    fn default() -> Self {
+        let WorkerConfig { running_max, grace } = WorkerConfig::default();
+        Self { running_max, grace_ms: grace.as_millis() as u64 }
+    }
+}
+
+impl Worker {
+    pub(super) fn checked(self) -> Result<WorkerConfig, Refusal> {
+        let Self { running_max, grace_ms } = self;
+        in_range(at!["worker", "running-max"], running_max as u64, 1, 256)?;
+        in_range(at!["worker", "grace-ms"], grace_ms, 0, 600_000)?;
+        Ok(WorkerConfig { running_max, grace: Duration::from_millis(grace_ms) })
     }
 }
 

@@ -86,7 +86,7 @@ pub async fn submit(
     let once =
         IdempotencyKey { requester: by.person.clone(), key: token_id, body: Digest::of(&text) };
     let idempotency = idempotency(by, &headers, &text)?.or(Some(once));
-    let (active, new) = (app.service.active(), NewExecution { request, idempotency });
+    let (active, new) = (app.service.active(), NewExecution { request, tool: None, idempotency });
     let created = app.executions.create(&active, by, new, meta(&caller, &headers)).await;
     Ok(answer(StatusCode::CREATED, &headers, &created.map_err(problem)?))
 }

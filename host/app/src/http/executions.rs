@@ -13,9 +13,11 @@ use writ_core::Execution;
 use writ_core::approval::VoteRefused;
 use writ_core::execution::Refused;
 
+use super::json::FieldError;
 use super::problem::{Problem, ProblemCode};
 use super::reply::json;
 use crate::service::executions::ExecutionError;
+use crate::tool_set::Flaw;
 use reply::ExecutionReply;
 
 /// Where executions are.
@@ -36,9 +38,10 @@ pub const RESOLVE: &str = "/v1/executions/{id}/resolve";
 /// seconds.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("5");
 
-/// An execution as an answer: 202 while people are waited for, else `status`.
+/// An execution as an answer: 202 while people are waited for, or this host carries it out; else
+/// `status`.
 fn answer(status: StatusCode, execution: &Execution) -> Response {
-    let waits = execution.status.is_undecided();
+    let waits = execution.is_under_way();
     let status = if waits { StatusCode::ACCEPTED } else { status };
     let mut response = json(status, &ExecutionReply::new(execution));
     let headers = response.headers_mut();
@@ -64,10 +67,17 @@ fn header(text: &str) -> HeaderValue {
 impl From<ExecutionError> for Problem {
     fn from(error: ExecutionError) -> Self {
         let text = error.to_string();
+        let errors = match &error {
+            ExecutionError::Arguments(_, flaws) => flaws.iter().map(flaw).collect(),
+            _ => Vec::new(),
+        };
         let code = match error {
             ExecutionError::NotFound => ProblemCode::NoSuchExecution,
             ExecutionError::NoVerdict(_) => ProblemCode::NoVerdict,
             ExecutionError::Changed(_) => ProblemCode::Changed,
+            ExecutionError::CarriedOutHere(_) => ProblemCode::NotNow,
+            ExecutionError::NoSuchTool(_) => ProblemCode::NoSuchTool,
+            ExecutionError::Arguments(..) => ProblemCode::ArgumentsInvalid,
             ExecutionError::KeyReused => ProblemCode::KeyReused,
             ExecutionError::Undecided(undecided) => return undecided.into(),
             ExecutionError::Refused(refused) => code(&refused),
@@ -76,7 +86,7 @@ impl From<ExecutionError> for Problem {
             Some((detail, hint)) => (detail, Some(hint)),
             None => (text.as_str(), None),
         };
-        let problem = Self::new(code).with_detail(detail);
+        let problem = Self::new(code).with_detail(detail).with_errors(errors);
         match hint {
             Some(hint) => problem.with_hint(hint),
             None => problem,
@@ -84,9 +94,16 @@ impl From<ExecutionError> for Problem {
     }
 }
 
+/// Where in the request the arguments of a tool are wrong.
+fn flaw(flaw: &Flaw) -> FieldError {
+    let pointer = format!("/action/properties{}", flaw.pointer);
+    FieldError { pointer, message: flaw.message.clone() }
+}
+
 fn code(refused: &Refused) -> ProblemCode {
     match refused {
         Refused::NotNow { .. } | Refused::NotSettled | Refused::Nothing => ProblemCode::NotNow,
+        Refused::TooManyApprovals => ProblemCode::NotNow,
         Refused::TooLate => ProblemCode::TooLate,
         Refused::ActionChanged { .. } => ProblemCode::ActionChanged,
         Refused::WrongPermit => ProblemCode::WrongPermit,

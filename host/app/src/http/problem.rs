@@ -86,6 +86,10 @@ problem_codes! {
     ReasonRequired = "reason-required", UNPROCESSABLE_ENTITY, "the answer must give a reason";
     /// The key was used for another request.
     KeyReused = "idempotency-key-reused", UNPROCESSABLE_ENTITY, "the idempotency key was used for another request";
+    /// There is no such tool.
+    NoSuchTool = "no-such-tool", UNPROCESSABLE_ENTITY, "this host has no tool of this name";
+    /// The arguments break the tool's schema.
+    ArgumentsInvalid = "arguments-invalid", UNPROCESSABLE_ENTITY, "the arguments break the tool's schema";
     /// The caller has seen an earlier version.
     Changed = "changed", PRECONDITION_FAILED, "it has changed since the caller read it";
     /// The denial's time is over.
@@ -140,6 +144,8 @@ pub struct Problem {
     pub hint: Option<String>,
     /// The field that is wrong: a JSON pointer into the body (RFC 6901).
     pub pointer: Option<String>,
+    /// Where there is more than one: each field that is wrong.
+    pub errors: Vec<FieldError>,
 }
 
 /// Problem details (RFC 9457).
@@ -168,12 +174,26 @@ pub struct ProblemBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "/subject/id")]
     pointer: Option<&'a str>,
+    /// Each field of the body that is wrong, where more than one is told.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<FlawBody<'a>>,
+}
+
+/// A field that is wrong.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Flaw)]
+struct FlawBody<'a> {
+    /// A JSON pointer (RFC 6901).
+    #[schema(example = "/action/properties/cents")]
+    pointer: &'a str,
+    /// What is wrong with it.
+    detail: &'a str,
 }
 
 impl Problem {
     /// A problem of which nothing more is to be said.
     pub fn new(code: ProblemCode) -> Self {
-        Self { code, detail: None, hint: None, pointer: None }
+        Self { code, detail: None, hint: None, pointer: None, errors: Vec::new() }
     }
 
     /// Adds what is particular to this occurrence.
@@ -190,8 +210,14 @@ impl Problem {
 
     /// A field that is wrong.
     pub fn field(error: FieldError) -> Self {
-        let code = ProblemCode::InvalidRequest;
-        Self { code, detail: Some(error.message), hint: None, pointer: Some(error.pointer) }
+        let problem = Self::new(ProblemCode::InvalidRequest).with_detail(error.message);
+        Self { pointer: Some(error.pointer), ..problem }
+    }
+
+    /// Adds each field that is wrong.
+    #[must_use]
+    pub fn with_errors(self, errors: Vec<FieldError>) -> Self {
+        Self { errors, ..self }
     }
 
     pub(super) fn body(&self) -> ProblemBody<'_> {
@@ -203,7 +229,14 @@ impl Problem {
             detail: self.detail.as_deref(),
             hint: self.hint.as_deref(),
             pointer: self.pointer.as_deref(),
+            errors: self.errors.iter().map(FlawBody::new).collect(),
         }
+    }
+}
+
+impl<'a> FlawBody<'a> {
+    fn new(error: &'a FieldError) -> Self {
+        Self { pointer: &error.pointer, detail: &error.message }
     }
 }
 

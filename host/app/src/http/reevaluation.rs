@@ -117,6 +117,7 @@ fn usable(execution: &Execution, question: &Request) -> Result<(), Unapproved> {
         Status::Denied(_) => Err(Unapproved::PolicyDenied),
         Status::Rejected | Status::Expired | Status::Cancelled { .. } => Err(Unapproved::Ended),
         Status::Running { .. }
+        | Status::Suspended { .. }
         | Status::Succeeded { .. }
         | Status::Failed { .. }
         | Status::Unknown { .. } => Err(Unapproved::Used),

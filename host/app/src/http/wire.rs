@@ -59,6 +59,31 @@ pub struct EvaluationBody {
     context: Object,
 }
 
+/// An action that somebody asks for.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = ExecutionRequest)]
+#[serde(expecting = "an object")]
+pub struct CreateBody {
+    /// Who wants to act.
+    #[serde(deserialize_with = "object")]
+    subject: EntityBody,
+    /// What they want to do.
+    #[serde(deserialize_with = "object")]
+    action: ActionBody,
+    /// On what.
+    #[serde(deserialize_with = "object")]
+    resource: EntityBody,
+    /// Everything else that the caller knows.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    context: Object,
+    /// The tool of this host that carries it out, with the action's properties as its arguments;
+    /// without it, the caller does.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, min_length = 1, example = "payout")]
+    tool: Option<Text>,
+}
+
 /// One question of several; what it leaves out is taken, whole, from the top level.
 #[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[schema(as = EvaluationItem)]
@@ -161,6 +186,15 @@ pub fn request(
         action: action.into_action(),
         resource: resource.into_entity(),
         context: context.0,
+    }
+}
+
+impl CreateBody {
+    /// The question, and the tool that is to do it.
+    pub fn into_parts(self) -> (Request, Option<String>) {
+        let Self { subject, action, resource, context, tool } = self;
+        let question = EvaluationBody { subject, action, resource, context };
+        (question.into_request(), tool.map(|Text(name)| name))
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use futures_util::future;
 use writ_core::{Binding, BindingName, Digest, FaultCode, Limits, Matcher};
-use writ_engine::{Engine, Image, LoadError};
+use writ_engine::{Described, Engine, Image, LoadError};
 
 use super::parsed::{PolicyBinding, PolicySetConfig};
 use super::settings::Settings;
@@ -90,7 +90,7 @@ async fn image(
     match error {
         LoadError::ConfigureFailed { .. } => {
             if let Ok(report) = engine.report(component).await
-                && let Some(description) = report.description
+                && let Some(Described::Policy(description)) = report.description
             {
                 settings.check(&description.settings_schema).map_err(Refused::Settings)?;
             }

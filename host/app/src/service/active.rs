@@ -165,6 +165,8 @@ pub(super) fn end_of(code: FaultCode) -> End {
             End::Success
         }
         FaultCode::ArgumentTooLarge
+        | FaultCode::Nondeterminism
+        | FaultCode::JournalLimit
         | FaultCode::StorageConflict
         | FaultCode::StorageUnavailable
         | FaultCode::BreakerOpen

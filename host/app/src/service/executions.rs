@@ -12,6 +12,7 @@ mod list;
 mod people;
 mod ruling;
 mod start;
+mod tools;
 mod wait;
 
 use std::sync::Arc;
@@ -22,12 +23,15 @@ use writ_core::{Execution, Principal, Role, Tenant};
 use writ_store::{ChangeError, Store, Verified, VerifyError};
 
 use super::Service;
+use crate::tool_set::Toolbox;
 pub use clock::Clock;
 pub use create::NewExecution;
 pub use error::ExecutionError;
 pub use list::{Part, View};
 pub use people::Answer as ApprovalAnswer;
 pub use start::{Claim, Permit};
+use tools::Workshop;
+pub use tools::{Worker, WorkerConfig};
 use wait::Waiting;
 
 /// What executes, and where executions are kept. Cheap to clone.
@@ -36,6 +40,8 @@ pub struct Executions {
     service: Arc<Service>,
     store: Store,
     waiting: Arc<Waiting>,
+    tools: Arc<Toolbox>,
+    workshop: Arc<Workshop>,
     /// One at a time follows the chain, which keeps a connection to itself.
     verifying: Arc<Mutex<()>>,
 }
@@ -43,7 +49,20 @@ pub struct Executions {
 impl Executions {
     /// Executions that `service` decides and `store` keeps.
     pub fn new(service: Arc<Service>, store: Store) -> Self {
-        Self { service, store, waiting: Arc::default(), verifying: Arc::default() }
+        Self {
+            service,
+            store,
+            waiting: Arc::default(),
+            tools: Arc::default(),
+            workshop: Arc::new(Workshop::new(WorkerConfig::default())),
+            verifying: Arc::default(),
+        }
+    }
+
+    /// The same, with tools that this host carries actions out with.
+    #[must_use]
+    pub fn with_tools(self, tools: Toolbox, config: WorkerConfig) -> Self {
+        Self { tools: Arc::new(tools), workshop: Arc::new(Workshop::new(config)), ..self }
     }
 
     /// Where executions are kept, for reading.
@@ -70,9 +89,12 @@ impl Executions {
         found.filter(|found| may_see(by, found)).ok_or(ExecutionError::NotFound)
     }
 
-    /// Wakes those who wait for an execution.
+    /// Wakes those who wait for an execution, and whoever is to run its tool.
     fn told(&self, changed: Execution) -> Execution {
         self.waiting.tell(&changed.id);
+        if changed.work_at_ms().is_some() {
+            self.workshop.ring();
+        }
         changed
     }
 

@@ -1,7 +1,7 @@
 //! The one function that changes an execution.
 
 use super::event::{Asking, Event, Permission, Refused, Report, Ruling};
-use super::{APPROVALS_MAX, Denied, Execution, Fact, Status, Transition, action_digest};
+use super::{APPROVALS_MAX, Awaited, BEGINS_MAX, Denied, Execution, Fact, Status, Transition};
 use crate::approval::{Approval, ApprovalState, Ballot};
 use crate::digest::Digest;
 use crate::person::Person;
@@ -22,6 +22,10 @@ impl Execution {
             Event::Voted { approval, ballot } => step.voted(&approval, &ballot)?,
             Event::Passed { at_ms } => step.passed(at_ms)?,
             Event::Claimed { permission, at_ms } => step.claimed(permission, at_ms)?,
+            Event::Asked { permit, asking, lease_until_ms, at_ms } => {
+                step.tool_asked(permit, asking, lease_until_ms, at_ms)?;
+            }
+            Event::Suspended { permit, awaits, .. } => step.suspended(permit, awaits)?,
             Event::Reported { by, permit, report, .. } => step.reported(by, permit, report)?,
             Event::Cancelled { by, reason, .. } => step.cancelled(by, reason)?,
             Event::Resolved { by, report, .. } => step.resolved(by, report)?,
@@ -63,7 +67,7 @@ impl Step {
             Status::Received => {
                 let by = self.next.requester.clone();
                 self.facts.push(Fact::Received { by, digest: self.next.digest });
-                self.next.digest = action_digest(&self.next.tenant, &request);
+                self.next.digest = self.next.digest_of(&request);
                 if request.action != self.next.request.action {
                     self.next.amended = Some(request.action);
                 }
@@ -75,7 +79,7 @@ impl Step {
             Status::Allowed { .. } if matches!(ruling, Ruling::Denied(_)) => {}
             Status::Allowed { .. } => {
                 // People have agreed to one action: another one needs an execution of its own.
-                self.is_the_action(action_digest(&self.next.tenant, &request))?;
+                self.is_the_action(self.next.digest_of(&request))?;
             }
             _ => return Err(self.next.not_now("decided")),
         }
@@ -129,10 +133,46 @@ impl Step {
             return self.denied(Denied { code: "too-many-approvals".into(), reasons: Vec::new() });
         }
         self.to(Status::AwaitingApproval, Fact::AwaitingApproval);
-        for Asking { approval, binding, requirement } in unmet {
-            let approval = Approval::open(approval, binding, requirement, at_ms);
-            self.tell(&approval);
-            self.next.approvals.push(approval);
+        unmet.into_iter().for_each(|asking| self.open(asking, at_ms));
+    }
+
+    fn open(&mut self, Asking { approval, binding, requirement }: Asking, at_ms: u64) {
+        let approval = Approval::open(approval, binding, requirement, at_ms);
+        self.tell(&approval);
+        self.next.approvals.push(approval);
+    }
+
+    fn tool_asked(
+        &mut self,
+        permit: Digest,
+        asking: Asking,
+        until_ms: u64,
+        at_ms: u64,
+    ) -> Result<(), Refused> {
+        self.is_run_by(permit, "asked about")?;
+        if self.next.approvals.len() >= APPROVALS_MAX {
+            return Err(Refused::TooManyApprovals);
+        }
+        if let Status::Running { lease_until_ms, .. } = &mut self.next.status {
+            *lease_until_ms = until_ms.max(*lease_until_ms);
+        }
+        self.open(asking, at_ms);
+        Ok(())
+    }
+
+    fn suspended(&mut self, permit: Digest, awaits: Awaited) -> Result<(), Refused> {
+        self.is_run_by(permit, "suspended")?;
+        self.to(Status::Suspended { awaits: awaits.clone() }, Fact::Suspended { awaits });
+        Ok(())
+    }
+
+    /// Only the run that was begun last may speak for a tool.
+    fn is_run_by(&self, permit: Digest, event: &'static str) -> Result<(), Refused> {
+        match &self.next.status {
+            Status::Running { permit: given, .. } if self.next.tool.is_some() => {
+                if permit == *given { Ok(()) } else { Err(Refused::WrongPermit) }
+            }
+            _ => Err(self.next.not_now(event)),
         }
     }
 
@@ -151,31 +191,45 @@ impl Step {
             self.tell(&after);
         }
         self.next.approvals[index] = after;
-        self.conclude(ballot.at_ms);
+        // What a tool makes of an answer to its own question is up to the tool.
+        if self.next.status == Status::AwaitingApproval {
+            self.conclude(ballot.at_ms);
+        }
         Ok(())
     }
 
     fn passed(&mut self, at_ms: u64) -> Result<(), Refused> {
         match self.next.status.clone() {
             Status::AwaitingApproval => {
-                for index in 0..self.next.approvals.len() {
-                    if let Some(after) = self.next.approvals[index].at(at_ms) {
-                        self.tell(&after);
-                        self.next.approvals[index] = after;
-                    }
-                }
+                self.approvals_at(at_ms);
                 self.conclude(at_ms);
             }
             Status::Allowed { start_by_ms, .. } if at_ms >= start_by_ms => {
                 self.to(Status::Expired, Fact::Expired);
             }
-            Status::Running { holder, permit, lease_until_ms } if at_ms >= lease_until_ms => {
-                let fence = self.next.fence;
-                self.to(Status::Unknown { holder, permit }, Fact::Unknown { fence });
+            Status::Running { holder, permit, lease_until_ms } => {
+                let is_given_up = self.next.tool.is_none() || self.next.fence >= BEGINS_MAX;
+                if at_ms >= lease_until_ms && is_given_up {
+                    self.cancel_approvals();
+                    let fence = self.next.fence;
+                    self.to(Status::Unknown { holder, permit }, Fact::Unknown { fence });
+                } else {
+                    self.approvals_at(at_ms);
+                }
             }
+            Status::Suspended { .. } => self.approvals_at(at_ms),
             _ => {}
         }
         if self.facts.is_empty() { Err(Refused::Nothing) } else { Ok(()) }
+    }
+
+    fn approvals_at(&mut self, at_ms: u64) {
+        for index in 0..self.next.approvals.len() {
+            if let Some(after) = self.next.approvals[index].at(at_ms) {
+                self.tell(&after);
+                self.next.approvals[index] = after;
+            }
+        }
     }
 
     /// Ends the waiting once the approvals say how.
@@ -193,21 +247,36 @@ impl Step {
     }
 
     fn claimed(&mut self, permission: Permission, at_ms: u64) -> Result<(), Refused> {
-        let Status::Allowed { start_by_ms, settled } = self.next.status else {
-            return Err(self.next.not_now("claimed"));
-        };
         let Permission { holder, action, permit, lease_until_ms } = permission;
-        if at_ms >= start_by_ms {
-            return Err(Refused::TooLate);
-        }
-        self.is_the_action(action)?;
-        if !settled {
-            return Err(Refused::NotSettled);
+        let goes_on = self.goes_on(at_ms);
+        match self.next.status {
+            Status::Allowed { start_by_ms, .. } if at_ms >= start_by_ms => {
+                return Err(Refused::TooLate);
+            }
+            Status::Allowed { settled, .. } => {
+                self.is_the_action(action)?;
+                if !settled {
+                    return Err(Refused::NotSettled);
+                }
+            }
+            _ if goes_on => self.is_the_action(action)?,
+            _ => return Err(self.next.not_now("claimed")),
         }
         self.next.fence += 1;
-        let fact = Fact::Claimed { by: holder.clone(), fence: self.next.fence, lease_until_ms };
+        let (by, fence) = (holder.clone(), self.next.fence);
+        let fact = match goes_on {
+            true => Fact::Resumed { by, fence, lease_until_ms },
+            false => Fact::Claimed { by, fence, lease_until_ms },
+        };
         self.to(Status::Running { holder, permit, lease_until_ms }, fact);
         Ok(())
+    }
+
+    /// Whether a tool has begun and may be run again: what it waits for is there, or whoever ran it
+    /// has not been heard of.
+    fn goes_on(&self, at_ms: u64) -> bool {
+        let began = matches!(self.next.status, Status::Running { .. } | Status::Suspended { .. });
+        began && self.next.work_at_ms().is_some_and(|from_ms| at_ms >= from_ms)
     }
 
     /// A report after the lease still counts: nobody else can have begun meanwhile.
@@ -233,6 +302,8 @@ impl Step {
     }
 
     fn end(&mut self, report: Report, by: Person) {
+        // A tool that ends otherwise than it began leaves its questions behind.
+        self.cancel_approvals();
         match report {
             Report::Succeeded(result) => {
                 self.to(Status::Succeeded { result }, Fact::Succeeded { by });
@@ -243,7 +314,10 @@ impl Step {
 
     fn cancelled(&mut self, by: Person, reason: Option<String>) -> Result<(), Refused> {
         match self.next.status {
-            Status::Received | Status::AwaitingApproval | Status::Allowed { .. } => {
+            Status::Received
+            | Status::AwaitingApproval
+            | Status::Allowed { .. }
+            | Status::Suspended { .. } => {
                 self.cancel_approvals();
                 self.to(Status::Cancelled { by: by.clone(), reason }, Fact::Cancelled { by });
                 Ok(())

@@ -3,7 +3,7 @@
 use crate::approval::{Ballot, VoteRefused};
 use crate::binding::BindingName;
 use crate::digest::Digest;
-use crate::execution::status::Denied;
+use crate::execution::status::{Awaited, Denied};
 use crate::json::Json;
 use crate::person::Person;
 use crate::request::Request;
@@ -36,10 +36,31 @@ pub enum Event {
         /// It is now.
         at_ms: u64,
     },
-    /// Somebody begins.
+    /// Somebody begins, or goes on with a tool.
     Claimed {
         /// Who, with what, and for how long.
         permission: Permission,
+        /// When.
+        at_ms: u64,
+    },
+    /// A running tool asks people.
+    Asked {
+        /// Digest of the permit that the claim gave.
+        permit: Digest,
+        /// What it asks; the tool's name stands for the binding.
+        asking: Asking,
+        /// When its holder must have reported now, in milliseconds since the Unix epoch; never
+        /// earlier than before.
+        lease_until_ms: u64,
+        /// When.
+        at_ms: u64,
+    },
+    /// A running tool is dropped while it waits.
+    Suspended {
+        /// Digest of the permit that the claim gave.
+        permit: Digest,
+        /// What it waits for.
+        awaits: Awaited,
         /// When.
         at_ms: u64,
     },
@@ -149,6 +170,9 @@ pub enum Refused {
     /// The execution has no such approval.
     #[error("the execution has no approval `{0}`")]
     NoSuchApproval(String),
+    /// The execution has had as many approvals as it may.
+    #[error("the execution may have no more approvals")]
+    TooManyApprovals,
     /// The ballot does not count.
     #[error(transparent)]
     Vote(#[from] VoteRefused),
@@ -167,6 +191,7 @@ impl Refused {
             Self::NotSettled => "not-settled",
             Self::WrongPermit => "wrong-permit",
             Self::NoSuchApproval(_) => "no-such-approval",
+            Self::TooManyApprovals => "too-many-approvals",
             Self::Vote(refused) => refused.code(),
             Self::Nothing => "nothing",
         }

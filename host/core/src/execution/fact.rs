@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::approval::Choice;
 use crate::digest::Digest;
+use crate::execution::status::Awaited;
 use crate::person::Person;
 
 /// One thing that has happened to an execution.
@@ -51,6 +52,22 @@ pub enum Fact {
         fence: u64,
         /// When they must have reported, in milliseconds since the Unix epoch.
         lease_until_ms: u64,
+    },
+    /// A host goes on with its tool.
+    #[serde(rename = "execution.resumed")]
+    Resumed {
+        /// Who.
+        by: Person,
+        /// The fencing token.
+        fence: u64,
+        /// When they must have reported, in milliseconds since the Unix epoch.
+        lease_until_ms: u64,
+    },
+    /// Its tool waits, and was dropped meanwhile.
+    #[serde(rename = "execution.suspended")]
+    Suspended {
+        /// What it waits for.
+        awaits: Awaited,
     },
     /// An approver said no.
     #[serde(rename = "execution.rejected")]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use super::tests::{asking, person, received, request};
+use super::tests::{asking, person, received, request, tool};
 use super::*;
 use crate::approval::{ApprovalState, Ballot, Choice};
 use crate::json::Json;
@@ -41,17 +41,29 @@ fn events() -> impl Strategy<Value = Event> {
             Event::Voted { approval: format!("a{id}"), ballot }
         },
     );
-    let claimed = (prop_oneof![9 => Just(10), 1 => Just(11)], 0..3u8, at.clone()).prop_map(
-        |(amount, permit, at_ms)| {
+    let amounts = prop_oneof![9 => Just(10), 1 => Just(11)];
+    let claimed = (amounts, any::<bool>(), 0..3u8, at.clone()).prop_map(
+        |(amount, by_tool, permit, at_ms)| {
+            let action = action_digest(&Tenant::default(), &request(amount));
             let permission = Permission {
                 holder: person("app"),
-                action: action_digest(&Tenant::default(), &request(amount)),
+                action: if by_tool { tool_digest(action, &tool()) } else { action },
                 permit: Digest::of([permit]),
                 lease_until_ms: at_ms + 30_000,
             };
             Event::Claimed { permission, at_ms }
         },
     );
+    let tool_asked =
+        (0..3u8, 0..3u8, dispositions(), at.clone()).prop_map(|(permit, id, on_expiry, at_ms)| {
+            let asking = asking(&format!("a{id}"), &["user:Ann"], on_expiry);
+            let permit = Digest::of([permit]);
+            Event::Asked { permit, asking, lease_until_ms: at_ms + 10_000, at_ms }
+        });
+    let suspended = (0..3u8, 0..3u8, at.clone()).prop_map(|(permit, id, at_ms)| {
+        let awaits = Awaited::Approval { id: format!("a{id}") };
+        Event::Suspended { permit: Digest::of([permit]), awaits, at_ms }
+    });
     let report = || {
         any::<bool>().prop_map(|good| match good {
             true => Report::Succeeded(Json::empty_object()),
@@ -71,8 +83,8 @@ fn events() -> impl Strategy<Value = Event> {
         Event::Cancelled { by, reason: None, at_ms }
     });
     let passed = at.prop_map(|at_ms| Event::Passed { at_ms });
-    prop_oneof![3 => decided, 6 => voted, 4 => claimed, 2 => reported, 1 => resolved,
-        1 => cancelled, 2 => passed]
+    prop_oneof![3 => decided, 6 => voted, 6 => claimed, 3 => tool_asked, 2 => suspended,
+        2 => reported, 1 => resolved, 1 => cancelled, 2 => passed]
 }
 
 /// Some history: events, some of them again later.
@@ -92,13 +104,24 @@ fn check(before: &Execution, transition: &Transition) {
     assert!(!before.status.is_final(), "what is final stays: {before:?}");
     assert_eq!(next.version, before.version + 1);
     assert!(!facts.is_empty(), "nothing changes untold");
-    let starts = facts.iter().filter(|fact| matches!(fact, Fact::Claimed { .. })).count() as u64;
-    assert_eq!(next.fence, before.fence + starts, "one start, one fencing token");
-    assert!(next.fence <= 1, "what has begun never begins again");
+    let count = |is: fn(&Fact) -> bool| facts.iter().filter(|fact| is(fact)).count() as u64;
+    let starts = count(|fact| matches!(fact, Fact::Claimed { .. }));
+    let resumptions = count(|fact| matches!(fact, Fact::Resumed { .. }));
+    assert_eq!(next.fence, before.fence + starts + resumptions, "one start, one fencing token");
     if starts == 1 {
-        assert_eq!(before.digest, next.digest, "what begins is what was allowed");
+        assert_eq!(before.fence, 0, "what has begun never begins anew");
         assert!(matches!(before.status, Status::Allowed { settled: true, .. }));
     }
+    if resumptions == 1 {
+        assert!(before.tool.is_some() && before.fence < BEGINS_MAX);
+        assert!(matches!(before.status, Status::Running { .. } | Status::Suspended { .. }));
+    }
+    if starts + resumptions == 1 {
+        assert_eq!(before.digest, next.digest, "what begins is what was allowed");
+    }
+    let waits = next.approvals.iter().any(|approval| approval.expires_at_ms().is_some());
+    assert!(!waits || next.due_at_ms().is_some(), "what people are asked ends");
+    assert!(!waits || !next.status.is_final(), "nobody is asked about what has ended");
     if let (Status::Allowed { start_by_ms: was, .. }, Status::Allowed { start_by_ms: is, .. }) =
         (&before.status, &next.status)
     {
@@ -131,8 +154,8 @@ fn check_approval(was: &Approval, is: &Approval) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
     #[test]
-    fn any_history_keeps_the_invariants(history in histories()) {
-        let mut execution = received();
+    fn any_history_keeps_the_invariants(history in histories(), by_tool in any::<bool>()) {
+        let mut execution = if by_tool { received().by_tool(tool()) } else { received() };
         for event in history {
             if let Ok(transition) = execution.apply(event) {
                 check(&execution, &transition);

@@ -21,7 +21,7 @@ pub enum Status {
     Rejected,
     /// Nobody answered, or nobody began, in time. Final.
     Expired,
-    /// Somebody called it off before it began. Final.
+    /// Somebody called it off before it began, or while its tool waited. Final.
     Cancelled {
         /// Who.
         by: Person,
@@ -38,7 +38,8 @@ pub enum Status {
         /// asked again before it begins.
         settled: bool,
     },
-    /// Its holder carries it out. May become succeeded, failed, unknown.
+    /// Its holder carries it out. May become succeeded, failed, unknown and, where a tool does,
+    /// suspended.
     Running {
         /// Who claimed it.
         holder: Person,
@@ -46,6 +47,12 @@ pub enum Status {
         permit: Digest,
         /// When the holder must have reported, in milliseconds since the Unix epoch.
         lease_until_ms: u64,
+    },
+    /// Its tool has been dropped, and begins again once what it waits for is there. May become
+    /// running, cancelled.
+    Suspended {
+        /// What it waits for.
+        awaits: Awaited,
     },
     /// It was carried out. Final.
     Succeeded {
@@ -78,6 +85,7 @@ impl Status {
         "cancelled",
         "allowed",
         "running",
+        "suspended",
         "succeeded",
         "failed",
         "unknown",
@@ -94,6 +102,7 @@ impl Status {
             Self::Cancelled { .. } => "cancelled",
             Self::Allowed { .. } => "allowed",
             Self::Running { .. } => "running",
+            Self::Suspended { .. } => "suspended",
             Self::Succeeded { .. } => "succeeded",
             Self::Failed { .. } => "failed",
             Self::Unknown { .. } => "unknown",
@@ -118,9 +127,21 @@ impl Status {
             | Self::AwaitingApproval
             | Self::Allowed { .. }
             | Self::Running { .. }
+            | Self::Suspended { .. }
             | Self::Unknown { .. } => false,
         }
     }
+}
+
+/// What a suspended tool waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum Awaited {
+    /// The end of an approval of its execution.
+    Approval {
+        /// The approval's id.
+        id: String,
+    },
 }
 
 /// Why an action may not go on.

@@ -28,6 +28,10 @@ pub(super) fn received() -> Execution {
     Execution::received(id, Tenant::default(), person("app"), request(10), 300_000, 1_000)
 }
 
+pub(super) fn tool() -> BoundTool {
+    BoundTool { name: "payout".parse().unwrap(), digest: Digest::of("component") }
+}
+
 pub(super) fn asking(id: &str, approvers: &[&str], on_expiry: Disposition) -> Asking {
     let stage = |approver: &&str| Stage {
         approvers: vec![(*approver).to_owned()],

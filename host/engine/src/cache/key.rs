@@ -8,7 +8,7 @@ use writ_core::{Digest, Json, LoadLimits};
 use crate::prepare::WIZER_VERSION;
 
 /// Raised whenever what is kept, or how it is made, changes in a way that nothing else tells.
-const FORMAT: &str = "writ-code/1";
+const FORMAT: &str = "writ-code/2";
 
 /// What was made of the component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub(crate) enum Kind {
     Report,
     /// Code that took the settings.
     Code,
+    /// Code of a tool.
+    Tool,
 }
 
 /// Everything but component and settings that decides about code.
@@ -52,10 +54,15 @@ impl Key {
         Self::of(Kind::Code, fingerprint, component, settings.as_str().as_bytes())
     }
 
+    pub(crate) fn tool(fingerprint: Fingerprint, component: &Digest) -> Self {
+        Self::of(Kind::Tool, fingerprint, component, b"")
+    }
+
     fn of(kind: Kind, fingerprint: Fingerprint, component: &Digest, settings: &[u8]) -> Self {
         let kind: &[u8] = match kind {
             Kind::Report => b"report",
             Kind::Code => b"code",
+            Kind::Tool => b"tool",
         };
         let parts = [kind, fingerprint.0.as_bytes(), component.as_bytes(), settings];
         Self(Digest::of_parts(parts))

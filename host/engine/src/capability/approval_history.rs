@@ -49,16 +49,16 @@ impl ApprovalHistory {
 
 impl approval_history::Host for State {
     async fn recent(&mut self, within_seconds: u32) -> wasmtime::Result<Vec<Approval>> {
-        self.meter.call(0)?;
+        self.guard.meter.call(0)?;
         let history = self.approvals.as_ref().expect("only who imports it can call it");
         let approvals = history.recent(within_seconds).await?;
-        self.meter.answer(approvals.iter().map(bytes).sum())?;
+        self.guard.meter.answer(approvals.iter().map(bytes).sum())?;
         Ok(approvals.into_iter().map(told).collect())
     }
 }
 
 /// How many bytes of a guest's memory an approval takes.
-fn bytes(approval: &approval::Approval) -> usize {
+pub(super) fn bytes(approval: &approval::Approval) -> usize {
     let vote = |vote: &approval::Vote| {
         let reason = vote.reason.as_ref().map_or(0, String::len);
         VOTE_BYTES + USER.len() + vote.approver.as_str().len() + reason
@@ -66,7 +66,7 @@ fn bytes(approval: &approval::Approval) -> usize {
     APPROVAL_BYTES + approval.id.len() + approval.votes.iter().map(vote).sum::<usize>()
 }
 
-fn told(approval: approval::Approval) -> Approval {
+pub(super) fn told(approval: approval::Approval) -> Approval {
     let votes = approval.votes.into_iter().map(|vote| Vote {
         approver: format!("{USER}{}", vote.approver),
         approved: vote.choice == Choice::Approve,

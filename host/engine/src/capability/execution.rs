@@ -2,25 +2,33 @@
 
 use crate::bindings::writ::host::{execution, types};
 use crate::state::State;
+use crate::tool::ToolState;
 
-impl types::Host for State {}
+macro_rules! offer_to {
+    ($state:ty) => {
+        impl types::Host for $state {}
 
-impl execution::Host for State {
-    fn id(&mut self) -> wasmtime::Result<String> {
-        self.meter.call(0)?;
-        self.meter.answer(self.execution.id.len())?;
-        Ok(self.execution.id.clone())
-    }
+        impl execution::Host for $state {
+            fn id(&mut self) -> wasmtime::Result<String> {
+                self.guard.meter.call(0)?;
+                self.guard.meter.answer(self.execution.id.len())?;
+                Ok(self.execution.id.clone())
+            }
 
-    fn tenant(&mut self) -> wasmtime::Result<String> {
-        self.meter.call(0)?;
-        let tenant = self.execution.tenant.as_str();
-        self.meter.answer(tenant.len())?;
-        Ok(tenant.to_owned())
-    }
+            fn tenant(&mut self) -> wasmtime::Result<String> {
+                self.guard.meter.call(0)?;
+                let tenant = self.execution.tenant.as_str();
+                self.guard.meter.answer(tenant.len())?;
+                Ok(tenant.to_owned())
+            }
 
-    fn received_at(&mut self) -> wasmtime::Result<u64> {
-        self.meter.call(0)?;
-        Ok(self.execution.received_at_ms)
-    }
+            fn received_at(&mut self) -> wasmtime::Result<u64> {
+                self.guard.meter.call(0)?;
+                Ok(self.execution.received_at_ms)
+            }
+        }
+    };
 }
+
+offer_to!(State);
+offer_to!(ToolState);

@@ -8,6 +8,7 @@ use writ_core::{FaultCode, Limits};
 use crate::bindings::writ::host::log::{self, Level};
 use crate::fault::HostFault;
 use crate::state::State;
+use crate::tool::ToolState;
 
 /// What one evaluation has logged.
 pub(crate) struct Log {
@@ -28,33 +29,50 @@ impl Log {
     fn line(&mut self, message: &str) -> Result<String, HostFault> {
         let line = printable(cut(message, self.line_bytes_max));
         self.bytes_left = self.bytes_left.checked_sub(line.len().max(1)).ok_or_else(|| {
-            HostFault::new(FaultCode::LogLimit, "the policy logged more than its limit")
+            HostFault::new(FaultCode::LogLimit, "the guest logged more than its limit")
         })?;
         Ok(line)
     }
 }
 
-impl log::Host for State {
-    fn log(&mut self, level: Level, message: String) -> wasmtime::Result<()> {
-        self.meter.call(message.len())?;
-        let line = self.log.line(&message)?;
-        let Namespace { tenant, binding } = &*self.log.namespace;
-        let execution = &self.execution.id;
-        match level {
-            Level::Debug => {
-                tracing::debug!(target: "writ::policy", %tenant, %binding, execution, "{line}")
-            }
-            Level::Info => {
-                tracing::info!(target: "writ::policy", %tenant, %binding, execution, "{line}")
-            }
-            Level::Warn => {
-                tracing::warn!(target: "writ::policy", %tenant, %binding, execution, "{line}")
-            }
-            Level::Error => {
-                tracing::error!(target: "writ::policy", %tenant, %binding, execution, "{line}")
+macro_rules! offer_to {
+    ($state:ty, $target:literal) => {
+        impl log::Host for $state {
+            fn log(&mut self, level: Level, message: String) -> wasmtime::Result<()> {
+                self.guard.meter.call(message.len())?;
+                let line = self.log.line(&message)?;
+                if self.has_logged_before() {
+                    return Ok(());
+                }
+                let Namespace { tenant, binding } = &*self.log.namespace;
+                let execution = &self.execution.id;
+                match level {
+                    Level::Debug => {
+                        tracing::debug!(target: $target, %tenant, %binding, execution, "{line}")
+                    }
+                    Level::Info => {
+                        tracing::info!(target: $target, %tenant, %binding, execution, "{line}")
+                    }
+                    Level::Warn => {
+                        tracing::warn!(target: $target, %tenant, %binding, execution, "{line}")
+                    }
+                    Level::Error => {
+                        tracing::error!(target: $target, %tenant, %binding, execution, "{line}")
+                    }
+                }
+                Ok(())
             }
         }
-        Ok(())
+    };
+}
+
+offer_to!(State, "writ::policy");
+offer_to!(ToolState, "writ::tool");
+
+impl State {
+    /// An evaluation is not told that others came before it.
+    const fn has_logged_before(&self) -> bool {
+        false
     }
 }
 

@@ -96,18 +96,18 @@ impl Storage {
 
 impl storage::Host for State {
     async fn get(&mut self, key: String) -> Answer<Option<Entry>> {
-        self.meter.call(key.len())?;
+        self.guard.meter.call(key.len())?;
         let found = self.storage.knowing(&key).await.map(|ledger| {
             ledger.get(&key).map(|(value, version)| Entry { value: value.to_vec(), version })
         });
         if let Ok(Some(entry)) = &found {
-            self.meter.answer(entry.value.len())?;
+            self.guard.meter.answer(entry.value.len())?;
         }
         Ok(found)
     }
 
     async fn set(&mut self, key: String, value: Vec<u8>, ttl: Option<u32>) -> Answer<u64> {
-        self.meter.call(key.len() + value.len())?;
+        self.guard.meter.call(key.len() + value.len())?;
         Ok(match self.storage.writing(&key).await {
             Ok(ledger) => ledger.set(&key, value, ttl).map_err(Error::from),
             Err(error) => Err(error),
@@ -121,7 +121,7 @@ impl storage::Host for State {
         value: Vec<u8>,
         ttl: Option<u32>,
     ) -> Answer<u64> {
-        self.meter.call(key.len() + value.len())?;
+        self.guard.meter.call(key.len() + value.len())?;
         Ok(match self.storage.writing(&key).await {
             Ok(ledger) => ledger.compare_and_set(&key, expected, value, ttl).map_err(Error::from),
             Err(error) => Err(error),
@@ -129,7 +129,7 @@ impl storage::Host for State {
     }
 
     async fn increment(&mut self, key: String, delta: i64, ttl: Option<u32>) -> Answer<i64> {
-        self.meter.call(key.len())?;
+        self.guard.meter.call(key.len())?;
         Ok(match self.storage.writing(&key).await {
             Ok(ledger) => ledger.increment(&key, delta, ttl).map_err(Error::from),
             Err(error) => Err(error),
@@ -137,7 +137,7 @@ impl storage::Host for State {
     }
 
     async fn delete(&mut self, key: String) -> Answer<bool> {
-        self.meter.call(key.len())?;
+        self.guard.meter.call(key.len())?;
         Ok(self.storage.writing(&key).await.map(|ledger| ledger.delete(&key)))
     }
 
@@ -146,10 +146,10 @@ impl storage::Host for State {
         prefix: String,
         cursor: Option<String>,
     ) -> Answer<(Vec<String>, Option<String>)> {
-        self.meter.call(prefix.len())?;
+        self.guard.meter.call(prefix.len())?;
         let page = self.storage.page(&prefix, cursor.as_deref()).await;
         if let Ok((keys, _)) = &page {
-            self.meter.answer(keys.iter().map(String::len).sum())?;
+            self.guard.meter.answer(keys.iter().map(String::len).sum())?;
         }
         Ok(page)
     }

@@ -9,7 +9,7 @@
 //! | names | never resolve |
 //! | wall clock | the instant at which the request was received |
 //! | monotonic clock | starts at 0, one microsecond later at each look |
-//! | random | a stream seeded by the request's digest |
+//! | random | a stream seeded by the request's digest, or by the execution of a tool |
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,32 +21,27 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtx, WasiCtxView, WasiView};
 use writ_core::{Digest, Limits};
 
-use crate::image::Call;
 use crate::state::State;
+use crate::tool::ToolState;
 
 /// How many bytes of random one call may ask for.
 const RANDOM_BYTES_MAX: u64 = 64 << 10;
 
-/// WASI of one evaluation, made when it is first called.
+/// WASI of one evaluation or call, made when it is first called.
 pub(crate) struct Wasi {
-    request: Digest,
+    seed: Digest,
     received_at_ms: u64,
     handles_max: usize,
     made: Option<Box<(WasiCtx, ResourceTable)>>,
 }
 
 impl Wasi {
-    pub(crate) fn new(call: &Call<'_>, limits: &Limits) -> Self {
-        Self {
-            request: *call.request_digest,
-            received_at_ms: call.execution.received_at_ms,
-            handles_max: limits.handles_max,
-            made: None,
-        }
+    pub(crate) fn new(seed: Digest, received_at_ms: u64, limits: &Limits) -> Self {
+        Self { seed, received_at_ms, handles_max: limits.handles_max, made: None }
     }
 
     fn made(&mut self) -> &mut (WasiCtx, ResourceTable) {
-        let (seed, now_ms, handles_max) = (self.request, self.received_at_ms, self.handles_max);
+        let (seed, now_ms, handles_max) = (self.seed, self.received_at_ms, self.handles_max);
         self.made.get_or_insert_with(|| {
             let mut table = ResourceTable::new();
             table.set_max_capacity(handles_max);
@@ -55,13 +50,20 @@ impl Wasi {
     }
 }
 
-impl WasiView for State {
-    fn ctx(&mut self) -> WasiCtxView<'_> {
-        self.meter.wasi_call();
-        let (ctx, table) = self.wasi.made();
-        WasiCtxView { ctx, table }
-    }
+macro_rules! offer_to {
+    ($state:ty) => {
+        impl WasiView for $state {
+            fn ctx(&mut self) -> WasiCtxView<'_> {
+                self.guard.meter.wasi_call();
+                let (ctx, table) = self.wasi.made();
+                WasiCtxView { ctx, table }
+            }
+        }
+    };
 }
+
+offer_to!(State);
+offer_to!(ToolState);
 
 /// WASI without anything in it, from a seed and an instant.
 pub(crate) fn deny_all(seed: &Digest, now_ms: u64) -> WasiCtx {

@@ -6,12 +6,12 @@ use writ_core::Digest;
 
 use crate::kept::Kept;
 use crate::load_error::LoadError;
-use crate::report::Description;
+use crate::report::{Described, Description, ToolDescription};
 
 /// A component, compiled, and what is known of it.
 pub(crate) struct Compiled {
     pub(crate) component: Component,
-    pub(crate) description: Description,
+    description: Described,
     /// Names of the imported interfaces, with their versions.
     pub(crate) imports: Vec<String>,
     /// Whether the code holds the state that `configure` left.
@@ -35,6 +35,24 @@ impl Compiled {
             component_digest: kept.component,
             code_bytes: code.len(),
         })
+    }
+}
+
+impl Compiled {
+    /// What a policy says of itself.
+    pub(crate) fn policy(&self) -> Option<&Description> {
+        match &self.description {
+            Described::Policy(description) => Some(description),
+            Described::Tool(_) => None,
+        }
+    }
+
+    /// What a tool says of itself.
+    pub(crate) fn tool(&self) -> Option<&ToolDescription> {
+        match &self.description {
+            Described::Tool(description) => Some(description),
+            Described::Policy(_) => None,
+        }
     }
 }
 

@@ -18,8 +18,9 @@ use crate::cache::memory::Memory;
 use crate::compiler::Compiler;
 use crate::config::EngineConfig;
 use crate::kept::Kept;
+use crate::link::Kind;
 use crate::load_error::LoadError;
-use crate::prepare::{Job, Prepared};
+use crate::prepare::{Job, Prepared, Work};
 use crate::report::Report;
 use crate::scan;
 pub(crate) use compiled::Compiled;
@@ -58,11 +59,11 @@ impl Loader {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Compiled code of a component that took the settings.
+    /// Compiled code of a component that took the settings; of a tool where there are none.
     pub(crate) async fn load(
         &self,
         component: &[u8],
-        settings: &Json,
+        settings: Option<&Json>,
     ) -> Result<Arc<Compiled>, LoadError> {
         let loaded = self.find_or_compile(component, settings).await;
         if loaded.is_err() {
@@ -74,12 +75,15 @@ impl Loader {
     async fn find_or_compile(
         &self,
         component: &[u8],
-        settings: &Json,
+        settings: Option<&Json>,
     ) -> Result<Arc<Compiled>, LoadError> {
         let inner = &self.inner;
         inner.check_sizes(component, settings)?;
         let digest = Digest::of(component);
-        let key = Key::code(inner.fingerprint, &digest, settings);
+        let key = match settings {
+            Some(settings) => Key::code(inner.fingerprint, &digest, settings),
+            None => Key::tool(inner.fingerprint, &digest),
+        };
         let flight = inner.memory.flight(key);
         let _turn = flight.lock().await;
         if let Some(code) = inner.memory.code(&key) {
@@ -106,13 +110,20 @@ impl Loader {
         component: &[u8],
         digest: Digest,
         key: Key,
-        settings: &Json,
+        settings: Option<&Json>,
     ) -> Result<Arc<Compiled>, LoadError> {
         let scan = self.scan(component).await;
         if let Some(problem) = scan.problems.first() {
             return Err(problem.clone());
         }
-        let (prepared, code) = self.prepare(component, Some(settings.as_str().to_owned())).await?;
+        let (wanted, work) = match settings {
+            Some(settings) => (Kind::Policy, Work::Policy(settings.as_str().to_owned())),
+            None => (Kind::Tool, Work::Tool),
+        };
+        if scan.kind != wanted {
+            return Err(LoadError::OtherKind { found: scan.kind, wanted });
+        }
+        let (prepared, code) = self.prepare(component, work).await?;
         let kept = Kept::new(prepared, digest, component, scan);
         self.beside(move |inner| inner.keep_code(&key, kept, code)).await
     }
@@ -144,7 +155,7 @@ impl Loader {
         if !scan.problems.is_empty() {
             return Ok(Report::refused(digest, component, scan));
         }
-        match self.prepare(component, None).await {
+        match self.prepare(component, Work::Describe(scan.kind)).await {
             Ok((prepared, _)) => {
                 let kept = Kept::new(prepared, digest, component, scan);
                 let report = kept.report();
@@ -168,10 +179,10 @@ impl Loader {
     async fn prepare(
         &self,
         component: &[u8],
-        settings: Option<String>,
+        work: Work,
     ) -> Result<(Prepared, Vec<u8>), LoadError> {
         self.inner.counts.compiles.fetch_add(1, Ordering::Relaxed);
-        let job = Job { settings, limits: self.inner.limits.clone() };
+        let job = Job { work, limits: self.inner.limits.clone() };
         self.inner.compiler.run(component, &job).await
     }
 
@@ -195,12 +206,13 @@ impl Loader {
 }
 
 impl Inner {
-    fn check_sizes(&self, component: &[u8], settings: &Json) -> Result<(), LoadError> {
+    fn check_sizes(&self, component: &[u8], settings: Option<&Json>) -> Result<(), LoadError> {
         let (bytes, max) = (component.len() as u64, self.limits.component_bytes_max as u64);
         if bytes > max {
             return Err(LoadError::ComponentTooLarge { bytes, max });
         }
-        let (bytes, max) = (settings.as_str().len() as u64, self.limits.settings_bytes_max as u64);
+        let bytes = settings.map_or(0, |settings| settings.as_str().len() as u64);
+        let max = self.limits.settings_bytes_max as u64;
         if bytes > max {
             return Err(LoadError::SettingsInvalid { bytes, max });
         }

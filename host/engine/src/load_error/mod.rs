@@ -9,8 +9,9 @@ mod wording;
 use serde::{Deserialize, Serialize};
 use writ_core::FaultCode;
 
+use crate::link::Kind;
 pub use details::{CompileLimit, Counted, Place};
-use wording::{counted, hint_line, instead, offered, to_raise};
+use wording::{counted, hint_line, instead, offered, place, to_raise};
 
 /// A component, or its settings, are refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
@@ -114,15 +115,28 @@ pub enum LoadError {
         max: u64,
     },
     /// An import that is not offered.
-    #[error("the import `{import}` is not offered\nhint: offered are {}", offered())]
+    #[error("the import `{import}` is not offered\nhint: {}", offered(*.kind))]
     ImportRefused {
         /// Its name.
         import: String,
+        /// What the component is.
+        kind: Kind,
     },
-    /// The interface of policies is not exported.
+    /// An import of a tool that it is not granted.
+    #[error(
+        "the import `{import}` is not granted\n\
+         hint: let the tool have it with `{grant}` in `grants`, if you trust it with that"
+    )]
+    ImportNotGranted {
+        /// Its name.
+        import: String,
+        /// The grant that it needs.
+        grant: String,
+    },
+    /// Neither the interface of policies nor that of tools is exported.
     #[error(
         "the component does not export `{expected}`{}\n\
-         hint: build it for the world `writ:host/policy-guest`",
+         hint: build it for the world `writ:host/policy-guest`, or a tool for `writ:host/tool-guest`",
         instead(.exports)
     )]
     ExportMissing {
@@ -130,6 +144,24 @@ pub enum LoadError {
         expected: String,
         /// What is there instead.
         exports: Vec<String>,
+    },
+    /// The interfaces of policies and of tools are both exported.
+    #[error(
+        "the component is a policy and a tool at once: it exports `{}`\n\
+         hint: make two components of it",
+        .exports.join("`, `")
+    )]
+    ExportAmbiguous {
+        /// What it exports.
+        exports: Vec<String>,
+    },
+    /// A tool where a policy is wanted, or a policy where a tool is.
+    #[error("the component is a {found}, and a {wanted} is wanted here\nhint: {}", place(*.found))]
+    OtherKind {
+        /// What it is.
+        found: Kind,
+        /// What is wanted.
+        wanted: Kind,
     },
     /// Settings that are too large.
     #[error(
@@ -213,6 +245,9 @@ impl LoadError {
             Self::TooManyInstances { .. } => "too-many-instances",
             Self::TooMuchFromTheStart { .. } => "memory-too-large",
             Self::ImportRefused { .. } => "import-refused",
+            Self::ImportNotGranted { .. } => "import-not-granted",
+            Self::ExportAmbiguous { .. } => "export-ambiguous",
+            Self::OtherKind { .. } => "other-kind",
             Self::ExportMissing { .. } => "export-missing",
             Self::SettingsInvalid { .. } => "settings-invalid",
             Self::DescribeFailed { .. } => "describe-failed",
@@ -250,6 +285,9 @@ impl LoadError {
             | Self::TooManyInstances { .. }
             | Self::TooMuchFromTheStart { .. }
             | Self::ImportRefused { .. }
+            | Self::ImportNotGranted { .. }
+            | Self::ExportAmbiguous { .. }
+            | Self::OtherKind { .. }
             | Self::ExportMissing { .. }
             | Self::SettingsInvalid { .. }
             | Self::DescribeInvalid { .. }

@@ -2,7 +2,7 @@
 
 use writ_core::FaultCode;
 
-use crate::link::OFFERED;
+use crate::link::Kind;
 
 pub(super) fn hint_line(hint: &str) -> String {
     if hint.is_empty() { String::new() } else { format!("\nhint: {hint}") }
@@ -21,10 +21,22 @@ pub(super) fn counted(count: u64) -> String {
     if count == u64::MAX { "uncountably many".to_owned() } else { count.to_string() }
 }
 
-pub(super) fn offered() -> String {
-    let host: Vec<_> =
-        OFFERED.iter().filter(|name| name.starts_with("writ:")).map(|n| format!("`{n}`")).collect();
-    format!("{}, and `wasi:*` 0.2 of a world without files and network", host.join(", "))
+/// Where in a configuration a component of some kind belongs.
+pub(super) fn place(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Policy => "bind it with `[[binding]]`",
+        Kind::Tool => "offer it with `[[tools]]`",
+    }
+}
+
+pub(super) fn offered(kind: Kind) -> String {
+    let host: Vec<_> = kind.offered().iter().map(|name| format!("`{name}`")).collect();
+    let subject = match kind {
+        Kind::Policy => "offered are",
+        Kind::Tool => "a tool may be offered",
+    };
+    let host = host.join(", ");
+    format!("{subject} {host}, and `wasi:*` 0.2 of a world without files and network")
 }
 
 pub(super) fn instead(exports: &[String]) -> String {

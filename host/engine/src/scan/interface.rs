@@ -5,25 +5,24 @@ use wasmparser::{
     ComponentTypeRef,
 };
 
-use crate::link::OFFERED;
+use crate::link::Kind;
 use crate::load_error::LoadError;
-
-/// The interface that a policy must export.
-const POLICY: &str = "writ:host/policy";
 
 /// Names of imports and exports of the outermost component.
 #[derive(Debug, Default)]
 pub(super) struct Interface {
     pub(super) imports: Vec<String>,
     pub(super) exports: Vec<String>,
+    /// Imports that are no interfaces, which nobody offers.
+    odd: Vec<String>,
     policy: bool,
+    tool: bool,
 }
 
 impl Interface {
     pub(super) fn imports(
         &mut self,
         imports: ComponentImportSectionReader<'_>,
-        problems: &mut Vec<LoadError>,
     ) -> wasmparser::Result<()> {
         for import in imports {
             let import = import?;
@@ -31,15 +30,15 @@ impl Interface {
             match import.ty {
                 // A type takes nothing from the host.
                 ComponentTypeRef::Type(_) => continue,
-                ComponentTypeRef::Instance(_) if is_offered(name) => {}
-                _ => problems.push(LoadError::ImportRefused { import: name.to_owned() }),
+                ComponentTypeRef::Instance(_) => {}
+                _ => self.odd.push(name.to_owned()),
             }
             self.imports.push(name.to_owned());
         }
         Ok(())
     }
 
-    /// Others than the policy interface are tolerated: componentize-py adds `exports`,
+    /// Others than the contract's interfaces are tolerated: componentize-py adds `exports`,
     /// componentize-qjs adds `init`.
     pub(super) fn exports(
         &mut self,
@@ -48,26 +47,43 @@ impl Interface {
         for export in exports {
             let export = export?;
             let name = export.name.name;
-            self.policy |=
-                export.kind == ComponentExternalKind::Instance && unversioned(name) == Some(POLICY);
+            let interface =
+                unversioned(name).filter(|_| export.kind == ComponentExternalKind::Instance);
+            self.policy |= interface == Some(Kind::Policy.export());
+            self.tool |= interface == Some(Kind::Tool.export());
             self.exports.push(name.to_owned());
         }
         Ok(())
     }
 
-    /// Whether a policy is exported, said at the end.
-    pub(super) fn policy(&self, problems: &mut Vec<LoadError>) {
-        if !self.policy {
-            problems.push(LoadError::ExportMissing {
-                expected: format!("{POLICY}@0.1.0"),
-                exports: self.exports.clone(),
-            });
+    /// What the component is; a policy where it does not say.
+    pub(super) fn kind(&self) -> Kind {
+        if self.tool && !self.policy { Kind::Tool } else { Kind::Policy }
+    }
+
+    /// Imports that are not offered to what the component is.
+    pub(super) fn refused(&self) -> Vec<LoadError> {
+        let kind = self.kind();
+        let is_refused = |import: &&String| {
+            let offered = unversioned(import).is_some_and(|name| kind.may_import(name));
+            !offered || self.odd.contains(import)
+        };
+        let refused = self.imports.iter().filter(is_refused);
+        refused.map(|import| LoadError::ImportRefused { import: import.clone(), kind }).collect()
+    }
+
+    /// Whether it is one of both, said at the end.
+    pub(super) fn shape(&self, problems: &mut Vec<LoadError>) {
+        let exports = || self.exports.clone();
+        match (self.policy, self.tool) {
+            (true, false) | (false, true) => {}
+            (true, true) => problems.push(LoadError::ExportAmbiguous { exports: exports() }),
+            (false, false) => {
+                let expected = format!("{}@0.1.0", Kind::Policy.export());
+                problems.push(LoadError::ExportMissing { expected, exports: exports() });
+            }
         }
     }
-}
-
-fn is_offered(import: &str) -> bool {
-    unversioned(import).is_some_and(|name| OFFERED.contains(&name))
 }
 
 /// The name without its version, if the version is compatible with the one that is offered: for
@@ -86,6 +102,7 @@ mod tests {
 
     #[test]
     fn a_compatible_version_of_an_offered_interface_is_offered() {
+        let is_offered = |import| unversioned(import).is_some_and(|n| Kind::Policy.may_import(n));
         for name in ["writ:host/storage@0.1.0", "writ:host/log@0.1.7", "wasi:io/poll@0.2.6"] {
             assert!(is_offered(name), "{name}");
         }
@@ -93,11 +110,13 @@ mod tests {
 
     #[test]
     fn another_version_or_interface_is_not() {
+        let is_offered = |import| unversioned(import).is_some_and(|n| Kind::Policy.may_import(n));
         for name in [
             "writ:host/storage@0.2.0",
             "writ:host/storage",
             "writ:host/storage@0.1.0-rc1",
             "writ:host/network@0.1.0",
+            "writ:host/approvals@0.1.0",
             "wasi:http/outgoing-handler@0.2.0",
             "wasi:io/poll@0.3.0",
             "storage",

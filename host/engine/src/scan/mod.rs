@@ -15,6 +15,7 @@ use crate::config::{
     CORE_INSTANCES_MAX, MEMORIES_MAX, MODULE_MEMORIES_MAX, MODULE_TABLES_MAX, TABLE_ELEMENTS_MAX,
     TABLES_MAX,
 };
+use crate::link::Kind;
 use crate::load_error::{Counted, LoadError};
 use function::Functions;
 use interface::Interface;
@@ -24,8 +25,10 @@ use weight::{Nesting, Weight};
 const PROBLEMS_MAX: usize = 32;
 
 /// What a scan found.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Scan {
+    /// What the component is, as far as can be told.
+    pub(crate) kind: Kind,
     /// Names of the imported interfaces, with their versions.
     pub(crate) imports: Vec<String>,
     /// Names of the exports, with their versions.
@@ -51,17 +54,14 @@ pub(crate) fn features() -> WasmFeatures {
 
 /// Scans a component. Never fails: what is wrong is among its findings.
 pub(crate) fn scan(component: &[u8], limits: &LoadLimits) -> Scan {
-    let mut scan = Scan::default();
     if component.len() > limits.component_bytes_max {
-        scan.problems.push(LoadError::ComponentTooLarge {
+        return Scan::refused(LoadError::ComponentTooLarge {
             bytes: component.len() as u64,
             max: limits.component_bytes_max as u64,
         });
-        return scan;
     }
     if let Err(problem) = preamble(component) {
-        scan.problems.push(problem);
-        return scan;
+        return Scan::refused(problem);
     }
     let mut walk = Walk {
         limits,
@@ -74,6 +74,20 @@ pub(crate) fn scan(component: &[u8], limits: &LoadLimits) -> Scan {
         walk.problems.push(invalid(&error));
     }
     walk.finish()
+}
+
+impl Scan {
+    /// Nothing was looked at, for this reason.
+    fn refused(problem: LoadError) -> Self {
+        Self {
+            kind: Kind::Policy,
+            imports: Vec::new(),
+            exports: Vec::new(),
+            core_instances: 0,
+            functions: 0,
+            problems: vec![problem],
+        }
+    }
 }
 
 /// Tells components from what people hand in by mistake.
@@ -150,7 +164,7 @@ impl Walk<'_> {
         self.nesting.payload(payload)?;
         match payload {
             Payload::ComponentImportSection(imports) if self.nesting.depth() == 1 => {
-                self.interface.imports(imports.clone(), &mut self.problems)
+                self.interface.imports(imports.clone())
             }
             Payload::ComponentExportSection(exports) if self.nesting.depth() == 1 => {
                 self.interface.exports(exports.clone())
@@ -197,11 +211,14 @@ impl Walk<'_> {
     }
 
     fn finish(mut self) -> Scan {
+        // Before everything else: they say best what somebody meant.
+        self.problems.splice(0..0, self.interface.refused());
         if let Some(weight) = self.nesting.whole() {
             self.counts(weight);
-            self.interface.policy(&mut self.problems);
+            self.interface.shape(&mut self.problems);
         }
         Scan {
+            kind: self.interface.kind(),
             imports: self.interface.imports,
             exports: self.interface.exports,
             core_instances: self.nesting.whole().unwrap_or_default().core_instances,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use insta::assert_snapshot;
 use writ_core::{FaultCode, LoadLimits};
-use writ_engine::{CompilerCommand, Engine, EngineConfig, LoadError};
+use writ_engine::{CompilerCommand, Described, Engine, EngineConfig, LoadError};
 
 use crate::guests::{ECHO, Guest, OK, good};
 use crate::{config, engine, load, refusal};
@@ -35,7 +35,7 @@ async fn a_good_policy_is_described_configured_and_compiled() {
     assert!(image.preinitialised());
     assert_eq!(image.imports(), ["writ:host/types@0.1.0"]);
     let report = engine.report(&good()).await.unwrap();
-    assert_eq!(report.description.as_ref(), Some(image.description()));
+    assert_eq!(report.description, Some(Described::Policy(image.description().clone())));
     assert_eq!((report.problems, report.not_preinitialised), (vec![], None));
     assert_eq!(report.digest, image.component_digest());
     assert_eq!(report.exports, ["writ:host/policy@0.1.0"]);

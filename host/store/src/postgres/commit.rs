@@ -13,12 +13,12 @@ use writ_core::{DecisionRecord, Ledger, Tenant};
 use super::backend::{Inner, Postgres};
 use super::claims::{self, Judgement};
 use super::scope::{Access, Scope};
-use super::{approvals, decisions, events, executions, history};
+use super::{approvals, decisions, events, executions, history, journal, work};
 use crate::claim::Claim;
 use crate::commit::Accepted;
 use crate::error::{CommitError, Failure, is_contended};
 use crate::execution::Grounds;
-use crate::row::DecisionRow;
+use crate::row::{DecisionRow, JournalRow};
 use crate::step::Step;
 
 /// What is to be kept, together or not at all.
@@ -27,6 +27,7 @@ pub(super) struct Draft {
     decision: Option<DecisionRow>,
     claims: Vec<Claim>,
     step: Option<Box<Step>>,
+    journal: Vec<JournalRow>,
 }
 
 /// How much a transaction has kept.
@@ -53,11 +54,21 @@ impl Draft {
         let draft = match grounds {
             Some(Grounds { decision, ledgers }) => {
                 let claims = Claim::of_each(ledgers);
-                Self { decision: Some(decision.into()), claims, step: None }
+                Self { decision: Some(decision.into()), claims, ..Self::default() }
             }
             None => Self::default(),
         };
         Self { step: Some(Box::new(step)), ..draft }
+    }
+
+    /// What a run was answered, and what it stored.
+    pub(super) fn of_run(journal: Vec<JournalRow>, ledgers: Vec<(Arc<Namespace>, Ledger)>) -> Self {
+        Self { journal, claims: Claim::of_each(ledgers), ..Self::default() }
+    }
+
+    /// As it is, and what a run was answered.
+    pub(super) fn recording(self, journal: Vec<JournalRow>) -> Self {
+        Self { journal, ..self }
     }
 }
 
@@ -74,7 +85,7 @@ impl Postgres {
         if claims.is_empty() {
             return Ok(Accepted(self.inner.queue(decision).await?));
         }
-        let draft = Draft { decision: Some(decision), claims, step: None };
+        let draft = Draft { decision: Some(decision), claims, ..Draft::default() };
         self.inner.commit(tenant, draft).await?;
         let (done, answer) = oneshot::channel();
         done.send(Ok(())).expect("the receiver is here");
@@ -134,7 +145,7 @@ async fn keep(
     transaction: &mut Transaction<'static, Database>,
     draft: Draft,
 ) -> Result<Kept, Stop> {
-    let Draft { decision, claims, step } = draft;
+    let Draft { decision, claims, step, journal } = draft;
     if let Some(step) = &step
         && !executions::keep(transaction, &step.execution, step.follows).await?
     {
@@ -150,6 +161,7 @@ async fn keep(
     if !decisions.is_empty() {
         decisions::insert(transaction, decisions).await?;
     }
+    journal::insert(transaction, &journal).await?;
     if let Some(step) = step {
         tell(transaction, *step).await?;
     }
@@ -164,5 +176,8 @@ async fn tell(
     approvals::keep(transaction, &step.approvals).await?;
     approvals::ask(transaction, &step.asked, &step.unasked).await?;
     history::insert(transaction, &step.history).await?;
+    if let Some(row) = &step.work {
+        work::keep(transaction, row).await?;
+    }
     events::append(transaction, &step.execution.tenant, step.evidence).await
 }

@@ -6,9 +6,7 @@ use tokio::sync::oneshot;
 
 use crate::commit::Answer;
 use crate::error::Failure;
-use crate::row::DecisionRow;
-use crate::row::KeyChange;
-use crate::row::StorageRow;
+use crate::row::{DecisionRow, JournalRow, KeyChange, StorageRow};
 use crate::sqlite::locks::Held;
 use crate::sqlite::rows::ROWS_MAX;
 use crate::step::{Step, Versions};
@@ -29,6 +27,8 @@ pub(crate) struct Job {
     pub(crate) decision: Option<Box<DecisionRow>>,
     pub(crate) writes: Vec<StorageRow>,
     pub(crate) step: Option<Box<Step>>,
+    /// What a running tool was answered.
+    pub(crate) journal: Vec<JournalRow>,
     /// A key that is made or ended.
     pub(crate) key: Option<Box<KeyChange>>,
     /// The table's sequence; 0 where the table was not asked.
@@ -50,6 +50,7 @@ pub(crate) struct Batch {
     pub(crate) decisions: Vec<DecisionRow>,
     pub(crate) writes: Vec<StorageRow>,
     pub(crate) steps: Vec<Step>,
+    pub(crate) journal: Vec<JournalRow>,
     pub(crate) keys: Vec<KeyChange>,
     pub(crate) sequence: u64,
     pub(crate) is_probe: bool,
@@ -70,7 +71,8 @@ impl Job {
     }
 
     fn decides_at_most(&self) -> bool {
-        self.writes.is_empty() && self.step.is_none() && self.key.is_none() && !self.is_probe
+        let stores = !self.writes.is_empty() || !self.journal.is_empty();
+        !stores && self.step.is_none() && self.key.is_none() && !self.is_probe
     }
 }
 
@@ -112,6 +114,7 @@ impl Batch {
         self.decisions.extend(job.decision.map(|decision| *decision));
         self.writes.extend(job.writes);
         self.steps.extend(job.step.map(|step| *step));
+        self.journal.extend(job.journal);
         self.keys.extend(job.key.map(|key| *key));
         self.sequence = self.sequence.max(job.sequence);
         self.is_probe |= job.is_probe;

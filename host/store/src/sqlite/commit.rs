@@ -10,7 +10,7 @@ use writ_core::{DecisionRecord, Ledger};
 use crate::claim::Claim;
 use crate::commit::{Accepted, Answer};
 use crate::error::{CommitError, Failure};
-use crate::row::DecisionRow;
+use crate::row::{DecisionRow, JournalRow};
 use crate::sqlite::backend::{Inner, Sqlite};
 use crate::sqlite::batch::{Job, Message, Waiter};
 use crate::sqlite::locks::Held;
@@ -26,6 +26,7 @@ pub(crate) struct Draft {
     pub(crate) decision: Option<Box<DecisionRow>>,
     pub(crate) claims: Vec<Claim>,
     pub(crate) step: Option<Box<Step>>,
+    pub(crate) journal: Vec<JournalRow>,
     /// What nobody else may touch until the writer has answered.
     pub(crate) held: Vec<Held>,
 }
@@ -115,10 +116,10 @@ impl Inner {
 }
 
 fn send(permit: mpsc::Permit<'_, Message>, draft: Draft, sequence: u64) -> Answer {
-    let Draft { decision, claims, step, held } = draft;
+    let Draft { decision, claims, step, journal, held } = draft;
     let (waiter, answer) = Waiter::new(held);
     let writes = claims.into_iter().flat_map(|claim| claim.writes).collect();
-    let job = Job { decision, writes, step, sequence, ..Job::default() };
+    let job = Job { decision, writes, step, journal, sequence, ..Job::default() };
     permit.send(Message::Write(job, waiter));
     answer
 }

@@ -57,7 +57,7 @@ impl Sqlite {
 }
 
 impl Inner {
-    async fn hold(&self, tenant: &Tenant, id: &str) -> Held {
+    pub(super) async fn hold(&self, tenant: &Tenant, id: &str) -> Held {
         self.locks.hold(Name::Execution(tenant.clone(), id.to_owned())).await
     }
 

@@ -5,7 +5,8 @@ use writ_core::ChainedEvent;
 
 use crate::sqlite::batch::{Batch, Job, newest};
 use crate::sqlite::{
-    approvals, decisions, events, executions, health, history, idempotency, keys, storage,
+    approvals, decisions, events, executions, health, history, idempotency, journal, keys, storage,
+    work,
 };
 use crate::step::{Step, Versions};
 
@@ -19,6 +20,8 @@ pub(crate) struct Statements {
     history: history::Insert,
     events: events::Insert,
     idempotency: idempotency::Insert,
+    journal: journal::Insert,
+    work: work::Apply,
 }
 
 impl Statements {
@@ -31,6 +34,8 @@ impl Statements {
             history: history::Insert::new(),
             events: events::Insert::new(),
             idempotency: idempotency::Insert::new(),
+            journal: journal::Insert::new(),
+            work: work::Apply::new(),
         }
     }
 
@@ -67,6 +72,7 @@ impl Statements {
             self.write_steps(connection, batch.steps).await?;
         }
         self.events.execute(connection, events).await?;
+        self.journal.execute(connection, batch.journal).await?;
         keys::apply(connection, batch.keys).await?;
         if batch.is_probe {
             health::probe(connection).await?;
@@ -81,7 +87,7 @@ impl Statements {
     ) -> Result<(), sqlx::Error> {
         let mut executions = Vec::with_capacity(steps.len());
         let (mut approvals, mut asked, mut unasked) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut history, mut keys) = (Vec::new(), Vec::new());
+        let (mut history, mut keys, mut work) = (Vec::new(), Vec::new(), Vec::new());
         for step in steps {
             executions.push(step.execution);
             approvals.extend(step.approvals);
@@ -89,10 +95,12 @@ impl Statements {
             asked.extend(step.asked);
             unasked.extend(step.unasked);
             keys.extend(step.idempotency);
+            work.extend(step.work);
         }
         self.executions.execute(connection, executions).await?;
         self.approvals.execute(connection, approvals, asked, unasked).await?;
         self.history.execute(connection, history).await?;
+        self.work.execute(connection, work).await?;
         self.idempotency.execute(connection, keys).await
     }
 }

@@ -1,4 +1,4 @@
-//! Guests in Rust: the starter policies and most of the hostile ones.
+//! Guests in Rust: the starter policies, the example tools and most of the hostile ones.
 //!
 //! All are members of the workspace, compiled into a folder of their own (`target/guests`), since
 //! their compiler may be another one than the host's.
@@ -14,8 +14,8 @@ use crate::metadata::{Metadata, Package};
 use crate::repo::Repo;
 use crate::run::run;
 
-/// A crate below `policies/`.
-struct Starter {
+/// A crate below `policies/` or `examples/`.
+struct Guest {
     /// Its folder's name, which is the policy's name.
     name: String,
     package: String,
@@ -24,15 +24,24 @@ struct Starter {
 
 /// Builds the starter policies; returns their components' paths.
 pub(super) fn starters(repo: &Repo, toolchain: &Toolchain) -> Result<Vec<PathBuf>> {
-    let starters = find(repo)?;
-    ensure!(!starters.is_empty(), "no policy was found below `policies/`");
-    let packages = starters.iter().flat_map(|starter| ["-p", &starter.package]);
+    below(repo, toolchain, "policies")
+}
+
+/// Builds the example tools; returns their components' paths.
+pub(super) fn tools(repo: &Repo, toolchain: &Toolchain) -> Result<Vec<PathBuf>> {
+    below(repo, toolchain, "examples")
+}
+
+fn below(repo: &Repo, toolchain: &Toolchain, folder: &str) -> Result<Vec<PathBuf>> {
+    let guests = find(repo, folder)?;
+    ensure!(!guests.is_empty(), "no guest was found below `{folder}/`");
+    let packages = guests.iter().flat_map(|guest| ["-p", &guest.package]);
     run(build(repo, toolchain, "guest").args(packages).arg("--lib"))?;
-    starters
+    guests
         .iter()
-        .map(|starter| {
-            let module = module(repo, "guest", &starter.library);
-            finish(repo, &module, &starter.name)
+        .map(|guest| {
+            let module = module(repo, "guest", &guest.library);
+            finish(repo, &module, &guest.name)
         })
         .collect()
 }
@@ -78,21 +87,21 @@ fn finish(repo: &Repo, module: &Path, name: &str) -> Result<PathBuf> {
     write(repo, name, &bytes)
 }
 
-fn find(repo: &Repo) -> Result<Vec<Starter>> {
-    let policies = repo.path("policies");
+fn find(repo: &Repo, folder: &str) -> Result<Vec<Guest>> {
+    let folder = repo.path(folder);
     let mut found = Metadata::of_members(repo)?
         .packages
         .iter()
-        .filter_map(|package| starter(package, &policies))
+        .filter_map(|package| guest(package, &folder))
         .collect::<Vec<_>>();
     found.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(found)
 }
 
-/// The policy that a package is, if it is one: a `cdylib` in a folder directly below `policies/`.
-fn starter(package: &Package, policies: &Path) -> Option<Starter> {
+/// The guest that a package is, if it is one: a `cdylib` in a folder directly below another.
+fn guest(package: &Package, parent: &Path) -> Option<Guest> {
     let folder = package.manifest_path.parent()?;
-    if folder.parent()? != policies {
+    if folder.parent()? != parent {
         return None;
     }
     let is_guest = |types: &[String]| types.iter().any(|kind| kind == "cdylib");
@@ -100,7 +109,7 @@ fn starter(package: &Package, policies: &Path) -> Option<Starter> {
         .targets
         .iter()
         .find(|target| is_guest(&target.crate_types) && is_guest(&target.kind))?;
-    Some(Starter {
+    Some(Guest {
         name: folder.file_name()?.to_string_lossy().into_owned(),
         package: package.name.clone(),
         library: library.name.clone(),

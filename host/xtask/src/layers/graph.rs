@@ -19,8 +19,9 @@ const LAYERS: &[(&str, &[&str])] = &[
 /// Test support, which may use anything and which nothing but tests may use.
 const FREE: &str = "writ-testkit";
 
-/// What the crates `writ-policy-*` may use of the workspace.
-const POLICIES: (&str, &[&str]) = ("writ-policy-", &["writ-sdk"]);
+/// What guests, by the start of their names, may use of the workspace.
+const GUESTS: &[(&str, &[&str])] =
+    &[("writ-policy-", &["writ-sdk"]), ("writ-tool-", &["writ-sdk"])];
 
 /// Crates of others that belong to one layer, by the start of their names.
 const OWNED: &[(&str, &str)] = &[
@@ -101,7 +102,7 @@ impl Graph {
 
 fn allowed(member: &str) -> Option<&'static [&'static str]> {
     let listed = LAYERS.iter().find(|(name, _)| *name == member);
-    let listed = listed.or_else(|| member.starts_with(POLICIES.0).then_some(&POLICIES));
+    let listed = listed.or_else(|| GUESTS.iter().find(|(start, _)| member.starts_with(start)));
     listed.map(|(_, allowed)| *allowed)
 }
 

@@ -1,14 +1,20 @@
-//! A host in memory, with its own clock, for tests of policies without Wasm.
+//! A host in memory, with its own clock, for tests of policies and tools without Wasm.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+
+use serde_json::Value;
 
 use super::store::Store;
 use crate::host::{
     Approval, ApprovalHistory, Entry, Execution, Keys, Level, Log, Storage, StorageError,
 };
+use crate::requirement::Requirement;
+use crate::tool::{ApprovalError, Approvals, ToolError, ToolInfo, Tools};
 
-/// Answers a policy as the host does: storage with versions, expiry and staged writes, a clock
-/// that stands still until it is set, approvals that the test put there, and a log that is kept.
+/// Answers a policy or a tool as the host does: storage with versions, expiry and staged writes, a
+/// clock that stands still until it is set, approvals, people's answers and other tools' results that
+/// the test put there, and a log that is kept.
 #[derive(Debug, Default)]
 pub struct TestHost {
     now_ms: Cell<u64>,
@@ -16,6 +22,10 @@ pub struct TestHost {
     store: RefCell<Store>,
     approvals: RefCell<Vec<Approval>>,
     log: RefCell<Vec<(Level, String)>>,
+    answers: RefCell<VecDeque<Approval>>,
+    asked: RefCell<Vec<Requirement>>,
+    results: RefCell<VecDeque<Result<Value, ToolError>>>,
+    called: RefCell<Vec<(String, Value)>>,
 }
 
 impl TestHost {
@@ -44,6 +54,26 @@ impl TestHost {
         self.store.borrow_mut().discard();
     }
 
+    /// Puts there what people say to the next question of a tool; answers are used up in order.
+    pub fn will_answer(&self, approval: Approval) {
+        self.answers.borrow_mut().push_back(approval);
+    }
+
+    /// What a tool has asked people so far.
+    pub fn asked(&self) -> Vec<Requirement> {
+        self.asked.borrow().clone()
+    }
+
+    /// Puts there what the next call of another tool gives; results are used up in order.
+    pub fn will_give(&self, result: Result<Value, ToolError>) {
+        self.results.borrow_mut().push_back(result);
+    }
+
+    /// The other tools that a tool has called so far, with their arguments.
+    pub fn called_tools(&self) -> Vec<(String, Value)> {
+        self.called.borrow().clone()
+    }
+
     /// How many calls the policy made. An evaluation that makes none is remembered by the host.
     pub fn calls(&self) -> u32 {
         self.calls.get()
@@ -54,7 +84,7 @@ impl TestHost {
         self.log.borrow().clone()
     }
 
-    fn called(&self) {
+    fn count(&self) {
         self.calls.set(self.calls.get() + 1);
     }
 
@@ -65,12 +95,12 @@ impl TestHost {
 
 impl Storage for TestHost {
     fn get(&self, key: &str) -> Result<Option<Entry>, StorageError> {
-        self.called();
+        self.count();
         self.store.borrow().get(key, self.now_ms.get())
     }
 
     fn set(&self, key: &str, value: &[u8], ttl_seconds: Option<u32>) -> Result<u64, StorageError> {
-        self.called();
+        self.count();
         self.store.borrow_mut().set(key, value, self.expiry(ttl_seconds))
     }
 
@@ -81,7 +111,7 @@ impl Storage for TestHost {
         value: &[u8],
         ttl_seconds: Option<u32>,
     ) -> Result<u64, StorageError> {
-        self.called();
+        self.count();
         let expiry = self.expiry(ttl_seconds);
         self.store.borrow_mut().compare_and_set(key, expected, value, expiry, self.now_ms.get())
     }
@@ -92,50 +122,74 @@ impl Storage for TestHost {
         delta: i64,
         ttl_seconds: Option<u32>,
     ) -> Result<i64, StorageError> {
-        self.called();
+        self.count();
         let expiry = self.expiry(ttl_seconds);
         self.store.borrow_mut().increment(key, delta, expiry, self.now_ms.get())
     }
 
     fn delete(&self, key: &str) -> Result<bool, StorageError> {
-        self.called();
+        self.count();
         self.store.borrow_mut().delete(key, self.now_ms.get())
     }
 
     fn list_keys(&self, prefix: &str, cursor: Option<&str>) -> Result<Keys, StorageError> {
-        self.called();
+        self.count();
         Ok(self.store.borrow().list_keys(prefix, cursor, self.now_ms.get()))
     }
 }
 
 impl Execution for TestHost {
     fn id(&self) -> String {
-        self.called();
+        self.count();
         "test-execution".to_owned()
     }
 
     fn tenant(&self) -> String {
-        self.called();
+        self.count();
         "test-tenant".to_owned()
     }
 
     fn received_at_ms(&self) -> u64 {
-        self.called();
+        self.count();
         self.now_ms.get()
     }
 }
 
 impl ApprovalHistory for TestHost {
     fn recent_approvals(&self, _within_seconds: u32) -> Vec<Approval> {
-        self.called();
+        self.count();
         self.approvals.borrow().clone()
     }
 }
 
 impl Log for TestHost {
     fn log(&self, level: Level, message: &str) {
-        self.called();
+        self.count();
         self.log.borrow_mut().push((level, message.to_owned()));
+    }
+}
+
+impl Approvals for TestHost {
+    /// Without an answer that the test put there, nobody can be asked.
+    fn ask(&self, requirement: &Requirement) -> Result<Approval, ApprovalError> {
+        self.count();
+        requirement.check().map_err(ApprovalError::Invalid)?;
+        self.asked.borrow_mut().push(requirement.clone());
+        let answer = self.answers.borrow_mut().pop_front();
+        answer.ok_or_else(|| ApprovalError::Unavailable("the test has no answer".to_owned()))
+    }
+}
+
+impl Tools for TestHost {
+    fn search(&self, _query: &str, _limit: u32) -> Vec<ToolInfo> {
+        self.count();
+        Vec::new()
+    }
+
+    fn call(&self, name: &str, arguments: &Value) -> Result<Value, ToolError> {
+        self.count();
+        self.called.borrow_mut().push((name.to_owned(), arguments.clone()));
+        self.results.borrow_mut().pop_front().unwrap_or(Err(ToolError::NotFound))
     }
 }
 

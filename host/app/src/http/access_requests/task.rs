@@ -101,6 +101,7 @@ impl TaskStatus {
             Status::Expired => Self::Expired,
             Status::Allowed { .. }
             | Status::Running { .. }
+            | Status::Suspended { .. }
             | Status::Succeeded { .. }
             | Status::Failed { .. }
             | Status::Unknown { .. } => Self::Approved,

@@ -17,7 +17,7 @@ use crate::http::authzen::meta;
 use crate::http::body::Sent;
 use crate::http::guard::only;
 use crate::http::problem::{Problem, ProblemCode};
-use crate::http::wire::EvaluationBody;
+use crate::http::wire::CreateBody;
 use crate::service::executions::NewExecution;
 
 /// Asks for an action: decided at once, and kept until it has been carried out.
@@ -25,13 +25,13 @@ use crate::service::executions::NewExecution;
     post, path = PATH, tag = "executions", operation_id = "createExecution", security(("bearer" = [])),
     params(
         ("Idempotency-Key" = Option<String>, Header, description = "The same key and body give the same execution; another body is refused."),
-        ("Prefer" = Option<String>, Header, description = "`wait=N` holds the answer for up to N seconds (60 at most) until people have decided; after that it is 202 (RFC 7240)."),
+        ("Prefer" = Option<String>, Header, description = "`wait=N` holds the answer for up to N seconds (60 at most) until people have decided, or this host has carried it out; after that it is 202 (RFC 7240)."),
     ),
-    request_body = EvaluationBody,
+    request_body = CreateBody,
     responses(
         (status = 201, body = ExecutionReply<'static>, description = "Decided: `status` tells how.",
             headers(("Location" = String), ("ETag" = String))),
-        (status = 202, body = ExecutionReply<'static>, description = "People must agree first.",
+        (status = 202, body = ExecutionReply<'static>, description = "People must agree first, or this host carries it out.",
             headers(("Location" = String), ("ETag" = String), ("Retry-After" = u64))),
         crate::http::openapi::ExecutionErrors,
     ),
@@ -39,12 +39,13 @@ use crate::service::executions::NewExecution;
 pub async fn create(
     State(app): State<Arc<App>>,
     caller: Caller,
-    Sent { headers, text, body }: Sent<EvaluationBody>,
+    Sent { headers, text, body }: Sent<CreateBody>,
 ) -> Result<Response, Problem> {
     let by = caller.principal();
     let idempotency = idempotency(by, &headers, &text)?;
     let active = app.service.active();
-    let new = NewExecution { request: body.into_request(), idempotency };
+    let (request, tool) = body.into_parts();
+    let new = NewExecution { request, idempotency, tool };
     let mut execution = app.executions.create(&active, by, new, meta(&caller, &headers)).await?;
     let held = prefer::held(&headers);
     if held > Duration::ZERO {

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use writ_core::ChainedEvent;
 use writ_core::approval::{ApprovalState, Choice, Vote};
 use writ_core::execution::{Denied, Fact, Status};
-use writ_core::{Approval, Digest, Entity, Execution, Person};
+use writ_core::{Approval, BoundTool, Digest, Entity, Execution, Person};
 
 use crate::http::reply::{ActionReply, RequirementReply, raw};
 
@@ -18,7 +18,7 @@ pub struct ExecutionReply<'a> {
     #[schema(format = "uuid")]
     id: &'a str,
     /// `received`, `denied`, `awaiting-approval`, `rejected`, `expired`, `cancelled`, `allowed`,
-    /// `running`, `succeeded`, `failed` or `unknown`.
+    /// `running`, `suspended`, `succeeded`, `failed` or `unknown`.
     #[schema(example = "awaiting-approval")]
     status: &'static str,
     /// Grows with every change; also the entity tag.
@@ -38,6 +38,9 @@ pub struct ExecutionReply<'a> {
     /// Names what is to be done: tenant, subject, action and resource.
     #[schema(value_type = String)]
     digest: Digest,
+    /// The tool of this host that carries it out; none where its requester does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool: Option<ToolReply<'a>>,
     /// What people were asked.
     approvals: Vec<ApprovalReply<'a>>,
     /// Why it may not go on.
@@ -91,6 +94,17 @@ struct EntityReply<'a> {
     id: &'a str,
     #[schema(value_type = Object)]
     properties: &'a RawValue,
+}
+
+/// A tool of this host.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ToolShown)]
+struct ToolReply<'a> {
+    #[schema(example = "payout")]
+    name: &'a str,
+    /// Of its component; part of what is decided.
+    #[schema(value_type = String)]
+    digest: Digest,
 }
 
 /// Why an action may not go on.
@@ -193,6 +207,7 @@ impl<'a> ExecutionReply<'a> {
             resource: EntityReply::new(&request.resource),
             context: raw(&request.context),
             digest: execution.digest,
+            tool: execution.tool.as_ref().map(ToolReply::new),
             approvals: execution.approvals.iter().map(ApprovalReply::new).collect(),
             denial: None,
             start_by_ms: None,
@@ -211,7 +226,11 @@ impl<'a> ExecutionReply<'a> {
             Status::Succeeded { result } => reply.result = Some(raw(result)),
             Status::Failed { error } => reply.error = Some(error),
             Status::Cancelled { reason, .. } => reply.error = reason.as_deref(),
-            Status::Received | Status::AwaitingApproval | Status::Rejected | Status::Expired => {}
+            Status::Received
+            | Status::AwaitingApproval
+            | Status::Suspended { .. }
+            | Status::Rejected
+            | Status::Expired => {}
         }
         reply
     }
@@ -236,6 +255,12 @@ impl<'a> ClaimReply<'a> {
 impl<'a> EntityReply<'a> {
     fn new(entity: &'a Entity) -> Self {
         Self { kind: &entity.kind, id: &entity.id, properties: raw(&entity.properties) }
+    }
+}
+
+impl<'a> ToolReply<'a> {
+    fn new(tool: &'a BoundTool) -> Self {
+        Self { name: tool.name.as_str(), digest: tool.digest }
     }
 }
 

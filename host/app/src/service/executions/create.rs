@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 use writ_core::execution::Status;
-use writ_core::{DecisionRecord, Execution, Principal, Request};
+use writ_core::{BoundTool, DecisionRecord, Execution, Principal, Request};
 use writ_store::{CommitError, CreateError, Created, Grounds, IdempotencyKey, Store};
 
 use super::super::decide::Deciding;
@@ -25,13 +25,16 @@ pub struct NewExecution {
     pub request: Request,
     /// The caller's key, where it may send the same again.
     pub idempotency: Option<IdempotencyKey>,
+    /// The tool of this host that is to do it; none where the caller will.
+    pub tool: Option<String>,
 }
 
 impl Executions {
     /// Decides and keeps a new execution; or gives the one that the same key made before.
     ///
     /// # Errors
-    /// [`ExecutionError::KeyReused`], [`ExecutionError::Undecided`].
+    /// [`ExecutionError::KeyReused`], [`ExecutionError::Undecided`], and where a tool is to do it,
+    /// [`ExecutionError::NoSuchTool`] and [`ExecutionError::Arguments`].
     pub async fn create(
         &self,
         active: &Active,
@@ -44,6 +47,7 @@ impl Executions {
         {
             return Ok(earlier);
         }
+        let tool = self.tool_for(&new)?;
         let (id, at_ms) = (Uuid::now_v7().to_string(), now_ms());
         let (tenant, requester) = (by.tenant.clone(), by.person.clone());
         let request = new.request.clone();
@@ -55,6 +59,10 @@ impl Executions {
             START_WITHIN_MS,
             at_ms,
         );
+        let received = match tool {
+            Some(tool) => received.by_tool(tool),
+            None => received,
+        };
         let execution = writ_engine::Execution { id: id.clone(), tenant, received_at_ms: at_ms };
         let execution = Arc::new(execution);
         let service: &Service = &self.service;
@@ -66,7 +74,18 @@ impl Executions {
         if kept.id == execution.id {
             deciding.decided(round);
         }
-        Ok(kept)
+        Ok(self.told(kept))
+    }
+
+    /// The tool that is to do it, which takes the arguments as they are.
+    fn tool_for(&self, new: &NewExecution) -> Result<Option<BoundTool>, ExecutionError> {
+        let Some(name) = &new.tool else { return Ok(None) };
+        let tool = self.tools.get(name).ok_or_else(|| ExecutionError::NoSuchTool(name.clone()))?;
+        let flaws = tool.flaws(&new.request.action.properties);
+        match flaws.is_empty() {
+            true => Ok(Some(tool.bound.clone())),
+            false => Err(ExecutionError::Arguments(tool.bound.name.clone(), flaws)),
+        }
     }
 }
 

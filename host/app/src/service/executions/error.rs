@@ -1,9 +1,11 @@
 //! Why nothing became of what a caller wanted with an execution.
 
+use writ_core::BindingName;
 use writ_core::execution::Refused;
 use writ_store::{ChangeError, CommitError, CreateError, StoreError};
 
 use super::super::Undecided;
+use crate::tool_set::Flaw;
 
 /// Why nothing became of it. Nothing has changed.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +19,15 @@ pub enum ExecutionError {
     /// Policies were asked again before it began, and one gave no verdict.
     #[error("a policy gave no verdict: {0}\nhint: the execution is as it was; claim it again")]
     NoVerdict(String),
+    /// The host carries it out itself.
+    #[error("the tool `{0}` of this host carries it out\nhint: wait for its end")]
+    CarriedOutHere(BindingName),
+    /// There is no such tool.
+    #[error("this host has no tool `{0}`")]
+    NoSuchTool(String),
+    /// The arguments break the tool's schema.
+    #[error("the arguments break the schema of the tool `{0}`")]
+    Arguments(BindingName, Vec<Flaw>),
     /// The caller saw an earlier version.
     #[error("it has changed since: it is at version {0}")]
     Changed(u64),

@@ -69,17 +69,28 @@ impl Executions {
         claim: Claim,
         meta: &Meta,
     ) -> Result<(Execution, Option<Permit>), ExecutionError> {
+        let seen = self.one(by, id).await?;
+        may_carry_out(by, &seen)?;
+        match &seen.tool {
+            Some(tool) => Err(ExecutionError::CarriedOutHere(tool.name.clone())),
+            None => self.begin(active, seen, &by.person, &claim, meta).await,
+        }
+    }
+
+    /// Claims an execution for a holder who may: see [`Executions::claim`].
+    pub(super) async fn begin(
+        &self,
+        active: &Active,
+        mut seen: Execution,
+        holder: &Person,
+        claim: &Claim,
+        meta: &Meta,
+    ) -> Result<(Execution, Option<Permit>), ExecutionError> {
         let permit = Permit::random();
+        let (tenant, id) = (seen.tenant.clone(), seen.id.clone());
         for _ in 0..TRIES_MAX {
-            let seen = self.one(by, id).await?;
-            may_carry_out(by, &seen)?;
-            let start = Start {
-                store: &self.store,
-                seen,
-                holder: &by.person,
-                permit: Permit::digest(permit.expose()),
-                claim: &claim,
-            };
+            let permit_digest = Permit::digest(permit.expose());
+            let start = Start { store: &self.store, seen, holder, permit: permit_digest, claim };
             let started = match start.seen.status {
                 Status::Allowed { settled: false, .. } => {
                     self.decide_again(active, &start, meta.clone()).await?
@@ -90,6 +101,8 @@ impl Executions {
                 let runs = matches!(execution.status, Status::Running { .. });
                 return Ok((self.told(execution), runs.then_some(permit)));
             }
+            let found = self.store.execution(&tenant, &id).await?;
+            seen = found.ok_or(ExecutionError::NotFound)?;
         }
         Err(ExecutionError::unavailable("an execution changed at each of several tries"))
     }

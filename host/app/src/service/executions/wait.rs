@@ -1,4 +1,5 @@
-//! Waiting for people: a caller that holds on until an execution has been decided.
+//! Waiting: a caller that holds on until an execution has been decided, or a tool has ended; and a
+//! running tool that people are to answer.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,14 +19,15 @@ pub(super) struct Waiting {
 }
 
 /// One who waits; gone when this is dropped.
-struct Waiter<'a> {
+pub(super) struct Waiter<'a> {
     waiting: &'a Waiting,
     id: &'a str,
-    bell: Arc<Notify>,
+    pub(super) bell: Arc<Notify>,
 }
 
 impl Executions {
-    /// The execution as soon as people need not be waited for any more, at most `at_most` later.
+    /// The execution as soon as people need not be waited for any more, or once its tool has ended
+    /// where this host carries it out; at most `at_most` later.
     ///
     /// # Errors
     /// [`ExecutionError::NotFound`], [`ExecutionError::Undecided`].
@@ -41,8 +43,7 @@ impl Executions {
             // Asked before reading: what changes in between rings.
             let rung = waiter.bell.notified();
             let execution = self.one(by, id).await?;
-            if !execution.status.is_undecided() || tokio::time::timeout_at(end, rung).await.is_err()
-            {
+            if !execution.is_under_way() || tokio::time::timeout_at(end, rung).await.is_err() {
                 return Ok(execution);
             }
         }
@@ -50,7 +51,7 @@ impl Executions {
 }
 
 impl Waiting {
-    fn join<'a>(&'a self, id: &'a str) -> Waiter<'a> {
+    pub(super) fn join<'a>(&'a self, id: &'a str) -> Waiter<'a> {
         let bell = self.bells().entry(id.to_owned()).or_default().clone();
         Waiter { waiting: self, id, bell }
     }

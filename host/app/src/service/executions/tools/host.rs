@@ -1,0 +1,119 @@
+//! Answers what a running tool asks: from the journal what was asked before, else anew.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::{Mutex, MutexGuard};
+use writ_core::journal::{Entry, Journal, Next, Outcome};
+use writ_core::tool::{Answer, CallError, Halt, HostCall, HostFuture};
+use writ_core::{Digest, ToolHost};
+use writ_store::{RecordError, Run};
+
+use super::super::Executions;
+use crate::tool_set::LoadedTool;
+
+/// The host of one run.
+pub(super) struct RunHost {
+    pub(super) executions: Executions,
+    pub(super) tool: Arc<LoadedTool>,
+    pub(super) run: Run,
+    /// Digest of the permit of the run's claim.
+    pub(super) permit: Digest,
+    book: Mutex<Book>,
+    replays: AtomicBool,
+}
+
+/// What the run has been answered.
+pub(super) struct Book {
+    pub(super) journal: Journal,
+    /// Entries that only tell what was read: kept with the next one that tells of a change.
+    pub(super) unkept: Vec<Entry>,
+}
+
+impl RunHost {
+    pub(super) fn new(
+        executions: Executions,
+        tool: Arc<LoadedTool>,
+        run: Run,
+        permit: Digest,
+        journal: Journal,
+    ) -> Self {
+        let replays = AtomicBool::new(journal.replays());
+        let book = Mutex::new(Book { journal, unkept: Vec::new() });
+        Self { executions, tool, run, permit, book, replays }
+    }
+
+    /// What it was answered, once its tool has ended.
+    pub(super) async fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().await
+    }
+
+    async fn answered(&self, call: HostCall) -> Result<Answer, Halt> {
+        // Held for the whole call: a tool makes one after the other.
+        let mut book = self.book.lock().await;
+        let next = book.journal.next(&call).map_err(Halt::Fault)?;
+        self.replays.store(book.journal.replays(), Ordering::Relaxed);
+        match (next, &call) {
+            (Next::Recorded(Outcome::Answered(answer)), _) => Ok(answer),
+            (Next::Recorded(Outcome::Asked { approval }), _) => self.end_of(&approval).await,
+            (Next::New, HostCall::Ask { requirement }) => {
+                let requirement = requirement.clone();
+                self.ask(&mut book, &call, requirement).await
+            }
+            (Next::New, HostCall::Search { .. }) => {
+                book.read(&call, Answer::Tools { tools: Vec::new() })
+            }
+            (Next::New, HostCall::CallTool { .. }) => {
+                book.read(&call, Answer::NotCalled { error: CallError::NotFound })
+            }
+            (Next::New, _) => self.store(&mut book, &call).await,
+        }
+    }
+
+    /// Why nothing more can be recorded: another run has begun, or the store does not answer. Then
+    /// the call begins again, in that run or in a later one.
+    pub(super) fn unkept(&self, error: &RecordError) -> Halt {
+        let execution = self.run.execution.as_str();
+        match error {
+            RecordError::Superseded => {
+                tracing::info!(execution, "another run goes on with the tool");
+            }
+            RecordError::Commit(_) | RecordError::Store(_) => {
+                tracing::error!(execution, %error, "what a tool did cannot be kept; it runs again");
+            }
+        }
+        Halt::Dropped
+    }
+}
+
+impl Book {
+    /// An answer that changes nothing.
+    pub(super) fn read(&mut self, call: &HostCall, answer: Answer) -> Result<Answer, Halt> {
+        let outcome = Outcome::Answered(answer.clone());
+        let entry = self.journal.draft(call, outcome).map_err(Halt::Fault)?;
+        self.journal.record(entry.clone());
+        self.unkept.push(entry);
+        Ok(answer)
+    }
+
+    /// All that is to be kept with an entry.
+    pub(super) fn with(&self, entry: &Entry) -> Vec<Entry> {
+        self.unkept.iter().chain([entry]).cloned().collect()
+    }
+
+    /// It is kept.
+    pub(super) fn kept(&mut self, entry: Entry) {
+        self.unkept.clear();
+        self.journal.record(entry);
+    }
+}
+
+impl ToolHost for RunHost {
+    fn answer<'a>(&'a self, call: HostCall) -> HostFuture<'a> {
+        Box::pin(self.answered(call))
+    }
+
+    fn replays(&self) -> bool {
+        self.replays.load(Ordering::Relaxed)
+    }
+}

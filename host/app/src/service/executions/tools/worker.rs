@@ -1,0 +1,131 @@
+//! The task that takes executions whose tools are to be run, a bounded number at once.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::{Id, JoinHandle, JoinSet};
+use tokio::time::{Instant, sleep_until};
+use writ_core::Tenant;
+use writ_store::PAGE_MAX;
+
+use super::super::{ExecutionError, Executions};
+use super::run::Step;
+use crate::clock::now_ms;
+
+/// How late work may be found that nobody told of: after a start, or where a lease has run out.
+const EVERY: Duration = Duration::from_millis(500);
+/// After how long what could not be done is tried again.
+const REST: Duration = Duration::from_secs(5);
+/// How long runs may take to come to their end when the host stops.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The task that runs tools. Dropping it stops the task.
+#[derive(Debug)]
+pub struct Worker {
+    task: JoinHandle<()>,
+    stop: watch::Sender<()>,
+}
+
+type Name = (Tenant, String);
+
+/// What the task keeps.
+struct Working {
+    executions: Executions,
+    runs: JoinSet<Result<Step, ExecutionError>>,
+    /// What is being run.
+    names: HashMap<Id, Name>,
+    /// What could not be done, and when it is tried again.
+    resting: HashMap<Name, Instant>,
+}
+
+impl Worker {
+    /// Starts working.
+    pub fn start(executions: Executions) -> Self {
+        let (stop, stopped) = watch::channel(());
+        let working = Working {
+            executions,
+            runs: JoinSet::new(),
+            names: HashMap::new(),
+            resting: HashMap::new(),
+        };
+        Self { task: tokio::spawn(working.run(stopped)), stop }
+    }
+
+    /// Begins nothing more, lets go what waits for people, and waits for the rest for a while. What
+    /// is cut off is taken over by whoever works next, once its lease has run out.
+    pub async fn stop(self) {
+        drop(self.stop);
+        if let Err(error) = self.task.await {
+            tracing::error!(%error, "the worker ended by itself");
+        }
+    }
+}
+
+impl Working {
+    async fn run(mut self, mut stopped: watch::Receiver<()>) {
+        let executions = self.executions.clone();
+        loop {
+            let next = Instant::now() + EVERY;
+            if let Err(error) = self.fill().await {
+                tracing::warn!(%error, "no work could be found; it is tried again");
+            }
+            tokio::select! {
+                () = executions.workshop.bell.notified() => {}
+                Some(ended) = self.runs.join_next_with_id() => self.ended(ended),
+                () = sleep_until(next) => {}
+                // The sender is dropped: that is the sign.
+                _ = stopped.changed() => break,
+            }
+        }
+        executions.workshop.stopping.send_replace(true);
+        let all = async { while self.runs.join_next().await.is_some() {} };
+        if tokio::time::timeout(STOP_TIMEOUT, all).await.is_err() {
+            tracing::warn!(left = self.runs.len(), "runs of tools are cut off");
+            self.runs.shutdown().await;
+        }
+    }
+
+    /// Begins as much as there is room for.
+    async fn fill(&mut self) -> Result<(), ExecutionError> {
+        let now = Instant::now();
+        self.resting.retain(|_, until| *until > now);
+        let room = self.executions.workshop.config.running_max.saturating_sub(self.runs.len());
+        if room == 0 {
+            return Ok(());
+        }
+        // What runs or rests is found again: it must not take the places of the others.
+        let known = (self.names.len() + self.resting.len()) as u32;
+        let limit = known.saturating_add(room as u32).min(PAGE_MAX);
+        let found = self.executions.store.work(now_ms(), limit).await?;
+        let running: HashSet<_> = self.names.values().cloned().collect();
+        let is_new = |name: &Name| !running.contains(name) && !self.resting.contains_key(name);
+        let new: Vec<_> = found.into_iter().filter(is_new).take(room).collect();
+        for name in new {
+            let (executions, (tenant, id)) = (self.executions.clone(), name.clone());
+            let run = async move { executions.carry_out(&tenant, &id).await };
+            let id = self.runs.spawn(run).id();
+            self.names.insert(id, name);
+        }
+        Ok(())
+    }
+
+    fn ended(&mut self, ended: Result<(Id, Result<Step, ExecutionError>), tokio::task::JoinError>) {
+        let (id, is_done) = match ended {
+            Ok((id, Ok(step))) => (id, step == Step::Done),
+            Ok((id, Err(error))) => {
+                tracing::warn!(%error, "a tool could not be run; it is tried again");
+                (id, false)
+            }
+            Err(error) => {
+                tracing::error!(%error, "a run of a tool ended by itself");
+                (error.id(), false)
+            }
+        };
+        if let Some(name) = self.names.remove(&id)
+            && !is_done
+        {
+            self.resting.insert(name, Instant::now() + REST);
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The tools of a host, in three stages as policies: as they are written (`raw`), as they are meant
+//! (`parsed`), and ready to be called ([`Toolbox`]).
+
+mod load;
+mod parsed;
+pub(crate) mod raw;
+mod toolbox;
+
+pub use load::load;
+pub(crate) use parsed::parse;
+pub use parsed::{ToolConfig, ToolSetConfig};
+pub use toolbox::{Flaw, LoadedTool, Toolbox};

@@ -1,0 +1,66 @@
+//! From checked tools to tools that are ready to be called.
+
+use futures_util::future;
+use writ_core::{Digest, Tenant};
+use writ_engine::{Engine, Grants};
+
+use super::parsed::{ToolConfig, ToolSetConfig};
+use super::toolbox::{LoadedTool, Toolbox};
+use crate::config::ConfigError;
+use crate::config::document::at;
+
+/// Loads every tool. They load side by side, as far as the engine lets them.
+///
+/// # Errors
+/// The first tool, in the file's order, that does not load, with the line that is to be mended.
+pub async fn load(
+    engine: &Engine,
+    config: &ToolSetConfig,
+    component_bytes_max: usize,
+) -> Result<Toolbox, ConfigError> {
+    let one = |tool| Loading { engine, config, tool }.loaded(component_bytes_max);
+    let loaded = future::join_all(config.tools.iter().map(one)).await;
+    Ok(Toolbox::new(loaded.into_iter().collect::<Result<_, _>>()?))
+}
+
+struct Loading<'a> {
+    engine: &'a Engine,
+    config: &'a ToolSetConfig,
+    tool: &'a ToolConfig,
+}
+
+impl Loading<'_> {
+    async fn loaded(self, component_bytes_max: usize) -> Result<LoadedTool, ConfigError> {
+        let ToolConfig { name, source, limits, .. } = self.tool;
+        let component = source.read(&self.config.root, component_bytes_max as u64);
+        let component = component.map_err(|error| self.error("source", error))?;
+        self.check_pin(&component)?;
+        let grants = Grants { storage: self.tool.storage, tools: !self.tool.tools.is_empty() };
+        let tool = self.engine.load_tool(&component, grants, limits).await;
+        let tool = tool.map_err(|error| {
+            self.error("source", format!("tool `{source}` does not load: {error}"))
+        })?;
+        let granted = self.tool.tools.clone();
+        LoadedTool::new(name.clone(), &Tenant::default(), tool, granted).map_err(|error| {
+            let message = format!("tool `{source}` does not load: {error}");
+            self.error("source", message).with_hint("tell whoever wrote the tool")
+        })
+    }
+
+    fn check_pin(&self, component: &[u8]) -> Result<(), ConfigError> {
+        let found = Digest::of(component);
+        if self.tool.digest.is_none_or(|pinned| pinned == found) {
+            return Ok(());
+        }
+        let message = format!(
+            "`{}` is another component than the pinned one: its digest is `{found}`\n\
+             hint: if the change is meant, review the component and pin its new digest",
+            self.tool.source,
+        );
+        Err(self.error("digest", message))
+    }
+
+    fn error(&self, key: &'static str, message: impl std::fmt::Display) -> ConfigError {
+        self.config.document.error(&at!["tools", self.tool.index, key], message)
+    }
+}

@@ -1,0 +1,7 @@
+//! Tools in Wasm: carried out by the host, asked for by agents, agreed to by people in the middle of
+//! their work, on a server that is killed and started again.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod calling;
+mod surviving;
+mod world;

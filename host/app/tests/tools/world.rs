@@ -1,0 +1,162 @@
+//! A server with tools, those who call it, and those whom tools ask.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use writ_testkit::guests;
+use writ_testkit::http::{Client, Reply};
+use writ_testkit::server::Writ;
+
+/// How long a test waits for what must come.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How often it looks.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
+
+/// A payout goes on below 1,000,000 cents. Leases are short, so that a run whose host was killed is
+/// soon taken over: 1 s for the tool, what it waits for people, and 10 s beside.
+const CONFIG: &str = r#"
+[log]
+level = "error"
+
+[store]
+directory = "data"
+
+[worker]
+grace-ms = GRACE
+
+[[binding]]
+name = "small"
+source = "rules.wasm"
+[[binding.settings.rules]]
+name = "small"
+effect = "allow"
+when = { path = "/action/properties/cents", lt = 1000000 }
+
+[[tools]]
+name = "payout"
+source = "payout.wasm"
+grants = { storage = true }
+limits = { timeout-ms = 1_000 }
+"#;
+
+/// A server, and a key for each who calls it.
+pub(crate) struct World {
+    pub(crate) server: Writ,
+    pub(crate) agent: String,
+    treasurer: String,
+    director: String,
+}
+
+impl World {
+    /// A world in which a call that waits for people is held so many milliseconds.
+    pub(crate) fn new(grace_ms: u64) -> Self {
+        Self::with(&CONFIG.replace("GRACE", &grace_ms.to_string()), &[])
+    }
+
+    fn with(config: &str, place: &[(&str, Vec<u8>)]) -> Self {
+        let mut files = vec![
+            ("rules.wasm", guests::dist_bytes("rules")),
+            ("payout.wasm", guests::bytes("tool-payout")),
+        ];
+        files.extend(place.iter().cloned());
+        let server = Writ::start(env!("CARGO_BIN_EXE_writ"), config, &files);
+        let key = |name: &str, role: &str, groups: &[&str]| {
+            let body = json!({"name": name, "roles": [role], "groups": groups});
+            let reply = server.client().post("/v1/keys", &body.to_string()).unwrap();
+            assert_eq!(reply.status, 201, "{}", reply.text());
+            text(&reply.json()["key"])
+        };
+        Self {
+            agent: key("shop", "agent", &[]),
+            treasurer: key("tess", "approver", &["treasury"]),
+            director: key("dora", "approver", &["directors"]),
+            server,
+        }
+    }
+
+    pub(crate) fn client(&self, key: &str) -> Client {
+        self.server.client().without_key().with_key(key)
+    }
+
+    pub(crate) fn post(&self, key: &str, path: &str, body: &Value) -> Reply {
+        self.client(key).post(path, &body.to_string()).unwrap()
+    }
+
+    /// The agent asks for a tool's work.
+    pub(crate) fn ask(&self, tool: &str, arguments: &Value) -> Value {
+        let reply = self.post(&self.agent, "/v1/executions", &question(tool, arguments));
+        assert!(reply.status < 300, "{}", reply.text());
+        reply.json()
+    }
+
+    /// An execution as it stands.
+    pub(crate) fn see(&self, execution: &Value) -> Value {
+        let reply = self.client(&self.agent).get(&path(execution, "")).unwrap();
+        assert!(reply.status < 300, "{}", reply.text());
+        reply.json()
+    }
+
+    /// Waits until an execution is as it is to be.
+    pub(crate) fn until(&self, execution: &Value, is: impl Fn(&Value) -> bool) -> Value {
+        self.until_at(&path(execution, ""), is)
+    }
+
+    /// Waits until the agent has an execution.
+    pub(crate) fn until_listed(&self) -> Value {
+        let listed = self.until_at("/v1/executions", |list| list["items"][0].is_object());
+        listed["items"][0].clone()
+    }
+
+    fn until_at(&self, path: &str, is: impl Fn(&Value) -> bool) -> Value {
+        let (end, mut client) = (Instant::now() + PATIENCE, self.client(&self.agent));
+        loop {
+            let seen = client.get(path).unwrap().json();
+            if is(&seen) {
+                return seen;
+            }
+            assert!(Instant::now() < end, "it stays so: {seen:#}");
+            std::thread::sleep(BETWEEN_LOOKS);
+        }
+    }
+
+    /// Waits until an execution has a status.
+    pub(crate) fn until_status(&self, execution: &Value, status: &str) -> Value {
+        self.until(execution, |seen| seen["status"] == status)
+    }
+
+    /// The treasury answers the first question, or a director the second.
+    pub(crate) fn answer(&self, execution: &Value, question: usize, decision: &str) {
+        let key = if question == 0 { &self.treasurer } else { &self.director };
+        let seen = self.until(execution, |seen| seen["approvals"].get(question).is_some());
+        let approval = text(&seen["approvals"][question]["id"]);
+        let path = format!("/v1/approvals/{approval}/decision");
+        let reply = self.post(key, &path, &json!({"decision": decision}));
+        assert_eq!(reply.status, 200, "{}", reply.text());
+    }
+}
+
+pub(crate) fn question(tool: &str, arguments: &Value) -> Value {
+    json!({
+        "subject": {"type": "agent", "id": "shop"},
+        "action": {"name": tool, "properties": arguments},
+        "resource": {"type": "account", "id": "main"},
+        "tool": tool,
+    })
+}
+
+pub(crate) fn payout() -> Value {
+    json!({"payee": "acme", "cents": 500})
+}
+
+pub(crate) fn path(execution: &Value, below: &str) -> String {
+    format!("/v1/executions/{}{below}", text(&execution["id"]))
+}
+
+pub(crate) fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("{value} is a text")).to_owned()
+}
+
+/// The code of a problem, and its status.
+pub(crate) fn problem(reply: &Reply) -> (u16, String) {
+    (reply.status, text(&reply.json()["code"]))
+}

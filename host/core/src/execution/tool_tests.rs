@@ -1,0 +1,138 @@
+//! What a tool carries out: it asks, is dropped, goes on, and is taken over.
+
+use super::tests::{asking, person, received, request, tool};
+use super::*;
+use crate::approval::{Ballot, Choice};
+use crate::json::Json;
+use crate::requirement::Disposition;
+
+fn permit(run: u64) -> Digest {
+    Digest::of(run.to_string())
+}
+
+fn claim(execution: &Execution, run: u64, at_ms: u64) -> Result<Execution, Refused> {
+    let permission = Permission {
+        holder: person("host"),
+        action: execution.digest,
+        permit: permit(run),
+        lease_until_ms: at_ms + 10_000,
+    };
+    apply(execution, Event::Claimed { permission, at_ms })
+}
+
+fn apply(execution: &Execution, event: Event) -> Result<Execution, Refused> {
+    execution.apply(event).map(|transition| transition.next)
+}
+
+fn running() -> Execution {
+    let (decision, ruling, request) = ("d1".to_owned(), Ruling::Permitted, request(10));
+    let decided = Event::Decided { decision, ruling, request, at_ms: 1_000 };
+    let allowed = apply(&received().by_tool(tool()), decided).unwrap();
+    assert_eq!(allowed.work_at_ms(), Some(0));
+    claim(&allowed, 1, 2_000).unwrap()
+}
+
+fn asks(run: u64) -> Event {
+    let asking = asking("a1", &["user:ann"], Disposition::Deny);
+    Event::Asked { permit: permit(run), asking, lease_until_ms: 13_000, at_ms: 3_000 }
+}
+
+fn suspends(run: u64) -> Event {
+    let awaits = Awaited::Approval { id: "a1".into() };
+    Event::Suspended { permit: permit(run), awaits, at_ms: 4_000 }
+}
+
+fn suspended() -> Execution {
+    apply(&apply(&running(), asks(1)).unwrap(), suspends(1)).unwrap()
+}
+
+fn votes(execution: &Execution, choice: Choice) -> Execution {
+    let (voter, groups) = (person("ann"), Default::default());
+    let ballot = Ballot { voter, groups, choice, reason: None, at_ms: 5_000 };
+    apply(execution, Event::Voted { approval: "a1".into(), ballot }).unwrap()
+}
+
+fn reports(run: u64) -> Event {
+    let report = Report::Succeeded(Json::empty_object());
+    Event::Reported { by: person("host"), permit: permit(run), report, at_ms: 9_000 }
+}
+
+#[test]
+fn the_tool_is_part_of_what_is_allowed() {
+    let (plain, by_tool) = (received(), received().by_tool(tool()));
+    assert!(!plain.canonical().contains("tool"), "what has no tool is kept as it ever was");
+    assert_ne!(plain.digest, by_tool.digest);
+    let changed = BoundTool { digest: Digest::of("another"), ..tool() };
+    assert_ne!(received().by_tool(changed).digest, by_tool.digest);
+    let read: Execution = serde_json::from_str(&by_tool.canonical()).unwrap();
+    assert_eq!(read, by_tool);
+}
+
+#[test]
+fn a_suspended_tool_goes_on_once_it_is_answered_whatever_the_answer() {
+    for choice in [Choice::Approve, Choice::Reject] {
+        let suspended = suspended();
+        assert_eq!((suspended.work_at_ms(), suspended.due_at_ms()), (None, Some(63_000)));
+        assert_eq!(claim(&suspended, 2, 4_500).unwrap_err().code(), "not-now");
+        let answered = votes(&suspended, choice);
+        assert_eq!(answered.work_at_ms(), Some(0));
+        let resumed = claim(&answered, 2, 6_000).unwrap();
+        assert_eq!((resumed.status.name(), resumed.fence), ("running", 2));
+        assert_eq!(apply(&resumed, reports(1)), Err(Refused::WrongPermit));
+        assert_eq!(apply(&resumed, reports(2)).unwrap().status.name(), "succeeded");
+    }
+}
+
+#[test]
+fn a_question_that_nobody_answers_ends_and_the_tool_goes_on() {
+    let expired = apply(&suspended(), Event::Passed { at_ms: 63_000 }).unwrap();
+    assert_eq!(expired.status.name(), "suspended");
+    assert_eq!(claim(&expired, 2, 64_000).unwrap().fence, 2);
+}
+
+#[test]
+fn a_run_that_is_not_heard_of_is_taken_over_and_not_before() {
+    let running = running();
+    assert_eq!(apply(&running, Event::Passed { at_ms: 90_000 }), Err(Refused::Nothing));
+    assert_eq!(claim(&running, 2, 11_999).unwrap_err().code(), "not-now");
+    let taken_over = claim(&running, 2, 12_000).unwrap();
+    for event in [asks(1), suspends(1), reports(1)] {
+        assert_eq!(apply(&taken_over, event), Err(Refused::WrongPermit));
+    }
+}
+
+#[test]
+fn a_run_that_ends_every_time_before_it_is_done_is_given_up() {
+    let mut execution = running();
+    let mut at_ms = 2_000;
+    while execution.work_at_ms().is_some() {
+        at_ms += 10_000;
+        execution = claim(&execution, execution.fence + 1, at_ms).unwrap();
+    }
+    assert_eq!(execution.fence, BEGINS_MAX);
+    let given_up = apply(&execution, Event::Passed { at_ms: at_ms + 10_000 }).unwrap();
+    assert_eq!(given_up.status.name(), "unknown");
+}
+
+#[test]
+fn a_tool_that_ends_leaves_no_question_open() {
+    let asked = apply(&running(), asks(1)).unwrap();
+    let ended = apply(&asked, reports(1)).unwrap();
+    assert_eq!(ended.approvals[0].state.name(), "cancelled");
+    let cancelled = Event::Cancelled { by: person("op"), reason: None, at_ms: 5_000 };
+    assert_eq!(apply(&asked, cancelled.clone()).unwrap_err().code(), "not-now");
+    let cancelled = apply(&suspended(), cancelled).unwrap();
+    assert_eq!(cancelled.approvals[0].state.name(), "cancelled");
+}
+
+#[test]
+fn what_people_carry_out_cannot_ask_or_wait() {
+    let decision = "d1".to_owned();
+    let (ruling, request, at_ms) = (Ruling::Permitted, request(10), 1_000);
+    let allowed = apply(&received(), Event::Decided { decision, ruling, request, at_ms }).unwrap();
+    let running = claim(&allowed, 1, 2_000).unwrap();
+    assert_eq!(running.work_at_ms(), None);
+    for event in [asks(1), suspends(1)] {
+        assert_eq!(apply(&running, event).unwrap_err().code(), "not-now");
+    }
+}

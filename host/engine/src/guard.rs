@@ -1,0 +1,95 @@
+//! What holds a running guest to its limits, whatever kind of guest it is.
+
+use std::time::{Duration, Instant};
+
+use wasmtime::{CallHook, Store, StoreContextMut, Trap, UpdateDeadline};
+use writ_core::Limits;
+
+use crate::fault::HostFault;
+use crate::limiter::Limiter;
+use crate::meter::Meter;
+
+/// The limits of one guest, and what it has used of them.
+pub(crate) struct Guard {
+    pub(crate) limiter: Limiter,
+    pub(crate) meter: Meter,
+    deadline: Instant,
+    /// When the guest last went into a host call: what it waits there is bounded by its time-out,
+    /// and does not count against its deadline.
+    left_guest_at: Instant,
+}
+
+/// What is kept of a guest, its guard included.
+pub(crate) trait Guarded: Send + 'static {
+    fn guard(&mut self) -> &mut Guard;
+}
+
+impl Guard {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let now = Instant::now();
+        Self {
+            limiter: Limiter::new(limits),
+            meter: Meter::new(limits),
+            deadline: now + Duration::from_millis(limits.deadline_ms),
+            left_guest_at: now,
+        }
+    }
+}
+
+/// A store with every limit set. `is_hooked` tells whether the guest can call the host at all.
+pub(crate) fn store<S: Guarded>(
+    engine: &wasmtime::Engine,
+    state: S,
+    limits: &Limits,
+    is_hooked: bool,
+) -> wasmtime::Result<Store<S>> {
+    let mut store = Store::new(engine, state);
+    store.limiter(|state| &mut state.guard().limiter);
+    store.set_fuel(limits.fuel)?;
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_callback(at_each_tick);
+    store.set_hostcall_fuel(limits.result_bytes_max.max(limits.host_call_bytes_max));
+    store.set_max_component_handles(limits.handles_max);
+    if is_hooked {
+        store.call_hook(around_host_calls);
+    }
+    Ok(store)
+}
+
+/// A computing guest lets others run at each tick, and ends at its deadline.
+fn at_each_tick<S: Guarded>(
+    mut context: StoreContextMut<'_, S>,
+) -> wasmtime::Result<UpdateDeadline> {
+    match Instant::now() < context.data_mut().guard().deadline {
+        true => Ok(UpdateDeadline::Yield(1)),
+        false => Err(HostFault::deadline().into()),
+    }
+}
+
+/// Takes the fuel of host calls, and ends the guest whose host calls went over a limit. wasmtime
+/// itself charges no fuel for what the host does.
+fn around_host_calls<S: Guarded>(
+    mut context: StoreContextMut<'_, S>,
+    hook: CallHook,
+) -> wasmtime::Result<()> {
+    match hook {
+        CallHook::CallingHost => {
+            context.data_mut().guard().left_guest_at = Instant::now();
+        }
+        CallHook::ReturningFromHost => {
+            let guard = context.data_mut().guard();
+            guard.deadline += guard.left_guest_at.elapsed();
+            let owed = guard.meter.leave()?;
+            let mut left = context.get_fuel()?;
+            if owed > 0 {
+                let paid = left.checked_sub(owed);
+                left = paid.unwrap_or(0);
+                context.set_fuel(left)?;
+                paid.ok_or(Trap::OutOfFuel)?;
+            }
+            context.data_mut().guard().meter.returned(left);
+        }
+        CallHook::CallingWasm | CallHook::ReturningFromWasm => {}
+    }
+    Ok(())
+}

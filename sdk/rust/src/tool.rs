@@ -1,0 +1,161 @@
+//! What a tool is to the SDK: its name, its arguments, and one function.
+
+use std::fmt;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::host::{Approval, Execution, Log, Storage};
+use crate::requirement::Requirement;
+
+/// A tool: code that the host carries an action out with. [`export_tool!`](crate::export_tool) makes
+/// a component of it.
+///
+/// Each call runs on a fresh instance. The host may drop a call while it waits for people or when
+/// the machine fails, and begin it again from its start; it then answers each call of the
+/// [`ToolHost`] as it did before, without doing anything twice. So a tool keeps what lasts in
+/// [`Storage`], asks the host alone, and does the same for the same answers.
+pub trait Tool {
+    /// Lower-case letters, digits and hyphens; 1 to 64 characters.
+    const NAME: &'static str;
+
+    /// Semantic version; usually `env!("CARGO_PKG_VERSION")`.
+    const VERSION: &'static str;
+
+    /// One sentence, for people and for models that choose a tool.
+    const SUMMARY: &'static str;
+
+    /// JSON Schema (2020-12) of the arguments. The host validates them first.
+    const INPUT_SCHEMA: &'static str;
+
+    /// JSON Schema (2020-12) of the result, for callers.
+    const OUTPUT_SCHEMA: Option<&'static str> = None;
+
+    /// What the input schema describes.
+    type Arguments: DeserializeOwned;
+
+    /// What a call gives.
+    type Output: Serialize;
+
+    /// Does the work.
+    ///
+    /// # Errors
+    /// A text that the caller reads; at most 2,000 characters of it.
+    fn call(arguments: Self::Arguments, host: &impl ToolHost) -> Result<Self::Output, String>;
+}
+
+/// Questions to people in the middle of a tool's work.
+pub trait Approvals {
+    /// Asks, and waits for the end: the approval is never pending. The wait may last for days, and
+    /// survives a restart of the host.
+    ///
+    /// # Errors
+    /// Each of [`ApprovalError`].
+    fn ask(&self, requirement: &Requirement) -> Result<Approval, ApprovalError>;
+}
+
+/// Other tools, as far as this one was granted them.
+pub trait Tools {
+    /// Granted tools whose name or description contains a text; at most `limit` and 100.
+    fn search(&self, query: &str, limit: u32) -> Vec<ToolInfo>;
+
+    /// Calls a tool under the caller's rights and the same policies. It happens once.
+    ///
+    /// # Errors
+    /// Each of [`ToolError`].
+    fn call(&self, name: &str, arguments: &Value) -> Result<Value, ToolError>;
+}
+
+/// All that a tool may ask of its host, as far as it was granted.
+///
+/// Taken as `&impl ToolHost`: a component then imports only what it calls.
+pub trait ToolHost: Storage + Execution + Log + Approvals + Tools {}
+
+impl<H: Storage + Execution + Log + Approvals + Tools> ToolHost for H {}
+
+/// Why nobody was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ApprovalError {
+    /// The requirement breaks a bound of the contract.
+    Invalid(String),
+    /// The execution may ask no more.
+    Denied(String),
+    /// The store cannot answer now.
+    Unavailable(String),
+}
+
+/// A tool that may be called.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ToolInfo {
+    /// What it is called by.
+    pub name: String,
+    /// One sentence.
+    pub description: String,
+    /// JSON Schema (2020-12) of its arguments.
+    pub input_schema: Value,
+}
+
+/// Why a call of another tool gave nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ToolError {
+    /// No tool of this name is granted.
+    NotFound,
+    /// Policies or people said no.
+    Denied(String),
+    /// The tool failed.
+    Failed(String),
+    /// Calls are nested too deep.
+    LimitExceeded(String),
+}
+
+impl fmt::Display for ApprovalError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invalid(what) => write!(f, "the question cannot be asked: {what}"),
+            Self::Denied(why) => write!(f, "nobody may be asked: {why}"),
+            Self::Unavailable(why) => write!(f, "nobody can be asked now: {why}"),
+        }
+    }
+}
+
+impl fmt::Display for ToolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotFound => f.write_str("there is no such tool"),
+            Self::Denied(why) => write!(f, "the tool may not be called: {why}"),
+            Self::Failed(why) => write!(f, "the tool failed: {why}"),
+            Self::LimitExceeded(what) => write!(f, "the tool cannot be called: {what}"),
+        }
+    }
+}
+
+impl std::error::Error for ApprovalError {}
+
+impl std::error::Error for ToolError {}
+
+/// Lets `?` turn an error into what the caller reads.
+impl From<ApprovalError> for String {
+    fn from(error: ApprovalError) -> Self {
+        error.to_string()
+    }
+}
+
+/// Lets `?` turn an error into what the caller reads.
+impl From<ToolError> for String {
+    fn from(error: ToolError) -> Self {
+        error.to_string()
+    }
+}
+
+/// Calls a tool as the exported `call` does: arguments and result are JSON text.
+///
+/// # Errors
+/// Where the arguments are not what the tool takes, and as the tool's own.
+pub fn call<T: Tool>(arguments: &str, host: &impl ToolHost) -> Result<String, String> {
+    let arguments = serde_json::from_str(arguments)
+        .map_err(|error| format!("the arguments of `{}` cannot be read: {error}", T::NAME))?;
+    let output = T::call(arguments, host)?;
+    serde_json::to_string(&output)
+        .map_err(|error| format!("the result of `{}` cannot be written: {error}", T::NAME))
+}
