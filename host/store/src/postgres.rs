@@ -47,7 +47,9 @@ mod steps;
 mod storage;
 mod sweep;
 mod text;
+mod turns;
 mod writer;
 
 pub(crate) use backend::Postgres;
 pub(crate) use connect::{options, place};
+pub(crate) use turns::Turns;
