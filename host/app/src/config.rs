@@ -18,8 +18,9 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use writ_core::LoadLimits;
+use writ_store::PostgresConfig;
 
-use crate::auth::JwtConfig;
+use crate::auth::{JwtConfig, Secret};
 use crate::breaker::BreakerConfig;
 use crate::data_directory::DataError;
 use crate::policy_set::{self, PolicySetConfig};
@@ -47,8 +48,10 @@ pub struct Config {
     pub server: ServerConfig,
     /// Whose tokens are taken beside keys of this host.
     pub jwt: Option<JwtConfig>,
-    /// Where decisions and compiled code are kept.
+    /// Where compiled code is kept, and decisions where no database is named.
     pub data: DataLocation,
+    /// The database that hosts share; without it, SQLite files in the data directory.
+    pub database: Option<PostgresConfig>,
     /// Bounds of the engine.
     pub engine: EngineBounds,
     /// When a binding that fails is rested.
@@ -88,8 +91,10 @@ pub struct EngineBounds {
 pub struct Overrides {
     /// Where to listen.
     pub listen: Option<SocketAddr>,
-    /// Where decisions and compiled code are kept.
+    /// Where compiled code is kept, and decisions where no database is named.
     pub data_directory: Option<PathBuf>,
+    /// The URL of the database that hosts share.
+    pub database_url: Option<Secret>,
 }
 
 impl Config {
@@ -143,6 +148,15 @@ impl Config {
         let raw: raw::Config = document.parse()?;
         let root = Arc::new(root);
         let at = |error: &dyn std::fmt::Display, key: &[_]| document.error(key, error);
+        let url = raw.store.url.as_deref();
+        let database = match &overrides.database_url {
+            // The variable's name says where it stands.
+            Some(url) => Some(PostgresConfig::new(url.expose()).map_err(ConfigError::in_variable)?),
+            None => url
+                .map(PostgresConfig::new)
+                .transpose()
+                .map_err(|error| at(&error, &at!["store", "url"]))?,
+        };
         Ok(Self {
             server: server::checked(raw.server, overrides.listen, &document)?,
             jwt: auth::checked(raw.auth, &document, &root)?,
@@ -151,6 +165,7 @@ impl Config {
                 None => inside(raw.store.directory)
                     .map_err(|error| at(&error, &at!["store", "directory"]))?,
             },
+            database,
             engine: raw.engine.checked(&raw.cache).map_err(|(key, text)| at(&text, &key))?,
             breaker: raw.breaker.checked().map_err(|(key, text)| at(&text, &key))?,
             log: checked_log(raw.log).map_err(|error| at(&error, &at!["log", "level"]))?,

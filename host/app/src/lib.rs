@@ -4,6 +4,7 @@
 //! is, how one runs and how a decision is kept is in the crates below: core, engine, store.
 
 pub mod auth;
+pub mod background;
 pub mod breaker;
 pub mod builtin;
 pub mod cli;
