@@ -74,7 +74,7 @@ impl Authenticator {
             Some(jwt) if !token.starts_with(text::PREFIX) => {
                 jwt.principal(token).await.map_err(Unknown::Token)
             }
-            Some(_) | None => self.keys.principal(token, now_ms()),
+            Some(_) | None => self.keys.principal_anywhere(token, now_ms()).await,
         }
     }
 }

@@ -11,6 +11,7 @@ mod greeting;
 mod input;
 mod inspect;
 mod keys;
+mod migrate;
 mod place;
 mod remote;
 mod serve;
@@ -43,6 +44,7 @@ enum Command {
     Executions(executions::Args),
     Approvals(approvals::Args),
     Audit(audit::Args),
+    Migrate(migrate::Args),
 }
 
 /// Runs the command that the process was started with.
@@ -77,6 +79,7 @@ fn run(command: Command) -> Result<Exit, Failure> {
             Command::Executions(args) => executions::run(args, environment).await,
             Command::Approvals(args) => approvals::run(args, environment).await,
             Command::Audit(args) => audit::run(args, environment).await,
+            Command::Migrate(args) => migrate::run(args, environment).await,
         }
     })
 }

@@ -18,8 +18,9 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use writ_core::LoadLimits;
+use writ_store::PostgresConfig;
 
-use crate::auth::JwtConfig;
+use crate::auth::{JwtConfig, Secret};
 use crate::breaker::BreakerConfig;
 use crate::data_directory::DataError;
 use crate::policy_set::{self, PolicySetConfig};
@@ -49,8 +50,10 @@ pub struct Config {
     pub server: ServerConfig,
     /// Whose tokens are taken beside keys of this host.
     pub jwt: Option<JwtConfig>,
-    /// Where decisions and compiled code are kept.
+    /// Where compiled code is kept, and decisions where no database is named.
     pub data: DataLocation,
+    /// The database that hosts share; without it, SQLite files in the data directory.
+    pub database: Option<PostgresConfig>,
     /// Bounds of the engine.
     pub engine: EngineBounds,
     /// When a binding that fails is rested.
@@ -94,8 +97,10 @@ pub struct EngineBounds {
 pub struct Overrides {
     /// Where to listen.
     pub listen: Option<SocketAddr>,
-    /// Where decisions and compiled code are kept.
+    /// Where compiled code is kept, and decisions where no database is named.
     pub data_directory: Option<PathBuf>,
+    /// The URL of the database that hosts share.
+    pub database_url: Option<Secret>,
 }
 
 impl Config {
@@ -151,6 +156,15 @@ impl Config {
         let document = Arc::new(document);
         let at = |error: &dyn std::fmt::Display, key: &[_]| document.error(key, error);
         let policies = policy_set::parse(raw.bindings, document.clone(), root.clone());
+        let url = raw.store.url.as_deref();
+        let database = match &overrides.database_url {
+            // The variable's name says where it stands.
+            Some(url) => Some(PostgresConfig::new(url.expose()).map_err(ConfigError::in_variable)?),
+            None => url
+                .map(PostgresConfig::new)
+                .transpose()
+                .map_err(|error| at(&error, &at!["store", "url"]))?,
+        };
         Ok(Self {
             server: server::checked(raw.server, overrides.listen, &document)?,
             jwt: auth::checked(raw.auth, &document, &root)?,
@@ -159,6 +173,7 @@ impl Config {
                 None => inside(raw.store.directory)
                     .map_err(|error| at(&error, &at!["store", "directory"]))?,
             },
+            database,
             engine: raw.engine.checked(&raw.cache).map_err(|(key, text)| at(&text, &key))?,
             breaker: raw.breaker.checked().map_err(|(key, text)| at(&text, &key))?,
             log: checked_log(raw.log).map_err(|error| at(&error, &at!["log", "level"]))?,

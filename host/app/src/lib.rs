@@ -5,6 +5,7 @@
 
 pub mod access_request;
 pub mod auth;
+pub mod background;
 pub mod breaker;
 pub mod builtin;
 pub mod cli;

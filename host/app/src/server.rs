@@ -20,6 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
 
+use crate::background::Background;
 use crate::http::{self, App};
 use crate::lifecycle::Stage;
 use crate::service::Records;
@@ -62,6 +63,7 @@ pub async fn run(
     };
     let clock = Clock::start(app.executions.clone());
     let worker = Worker::start(app.executions.clone());
+    let others = follow_others(&app);
     app.lifecycle.advance(Stage::Serving);
     let mut shutdown = pin!(shutdown);
     loop {
@@ -76,10 +78,21 @@ pub async fn run(
     let ended = server.drain(drain_timeout).await;
     worker.stop().await;
     clock.stop().await;
+    drop(others);
     if let Records::Durable(store) = app.service.records() {
         store.clone().close().await?;
     }
     Ok(ended)
+}
+
+/// What other hosts do that share the database: whom they wake, and which keys they change.
+fn follow_others(app: &Arc<App>) -> [Background; 2] {
+    let tenant = app.auth.keys().tenant().clone();
+    let keys = app.clone();
+    [
+        Background::start(app.executions.clone().follow(tenant)),
+        Background::start(async move { keys.auth.keys().follow().await }),
+    ]
 }
 
 struct Server {

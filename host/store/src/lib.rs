@@ -188,5 +188,5 @@ pub use crate::execution::{
 pub use crate::migration::Migrated;
 pub use crate::row::StoredDecision;
 pub use crate::stats::StoreStats;
-pub use crate::store::Store;
+pub use crate::store::{Store, Turns};
 pub use crate::verify::{Broken, Verified, VerifyError};

@@ -49,8 +49,10 @@ mod steps;
 mod storage;
 mod sweep;
 mod text;
+mod turns;
 mod work;
 mod writer;
 
 pub(crate) use backend::Postgres;
 pub(crate) use connect::{options, place};
+pub(crate) use turns::Turns;

@@ -1,16 +1,17 @@
 //! The store's handle: opening, closing, and asking for what was decided.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
 use writ_core::Tenant;
-use writ_core::ports::{ApprovalReader, StorageReader};
+use writ_core::ports::{ApprovalReader, Namespace, StorageReader};
 
 use crate::config::Database;
 use crate::error::StoreError;
 use crate::migration::Migrated;
 use crate::port::{Backend, on};
-use crate::postgres::Postgres;
+use crate::postgres::{self, Postgres};
 use crate::row::StoredDecision;
 use crate::sqlite::{Sqlite, files};
 use crate::stats::StoreStats;
@@ -19,6 +20,10 @@ use crate::stats::StoreStats;
 /// returns, or some time after the last handle is dropped.
 #[derive(Clone, Debug)]
 pub struct Store(pub(crate) Backend);
+
+/// Turns, which end when this is dropped.
+#[derive(Debug)]
+pub struct Turns(#[expect(dead_code, reason = "held, not read")] Option<postgres::Turns>);
 
 impl Store {
     /// Opens a store. SQLite files are created where they are not there, and a host that opens them
@@ -90,6 +95,19 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<StoredDecision>, StoreError> {
         on!(self, backend => backend.decisions_page(tenant, before, limit).await)
+    }
+
+    /// Waits for the turn of each of some namespaces, where other hosts share the database: whoever
+    /// keeps losing to others there takes turns with those who do, too. Where none do, there is
+    /// nothing to wait for. Whoever holds a turn must not ask for another.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]; a turn makes a commit likelier to hold, and none is needed.
+    pub async fn turns(&self, namespaces: &BTreeSet<Arc<Namespace>>) -> Result<Turns, StoreError> {
+        match &self.0 {
+            Backend::Sqlite(_) => Ok(Turns(None)),
+            Backend::Postgres(postgres) => Ok(Turns(Some(postgres.turns(namespaces).await?))),
+        }
     }
 
     /// Tells whether the store can keep decisions. Once a write has failed, each call tries to

@@ -10,30 +10,58 @@ mod opened;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::path::Path;
 use std::process::{Command, Stdio};
 
 use conformance::evaluation::{Evaluation, decision, get};
 use conformance::flow::{claim, happen, permitted};
 use writ_core::{Execution, Tenant};
-use writ_store::{CommitError, CreateError, Created, Grounds, Store, StoreConfig};
+use writ_store::{CommitError, CreateError, Created, Grounds, PostgresConfig, Store, StoreConfig};
+use writ_testkit::postgres::TestDatabase;
 
-const ROUNDS: u64 = 12;
 const CHILD: &str = "commit-for-ever-in";
+/// How often a database is looked at in which what a killed host has sent is still under way.
+const LOOKS_MAX: usize = 1_000;
+
+/// How often hosts are killed, and after how many answers at most.
+struct Effort {
+    rounds: u64,
+    lines_max: u64,
+}
+
+const FILES: Effort = Effort { rounds: 12, lines_max: 4_000 };
+/// All count in one place, which in a database is one transaction after the other.
+const DATABASE: Effort = Effort { rounds: 8, lines_max: 200 };
 
 fn main() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let arguments: Vec<_> = std::env::args().collect();
     match &arguments[..] {
-        [_, child, directory, run] if child == CHILD => {
-            runtime.block_on(commit_for_ever(Path::new(directory), run.parse().unwrap()));
+        [_, child, place, run] if child == CHILD => {
+            runtime.block_on(commit_for_ever(place, run.parse().unwrap()));
         }
-        _ => runtime.block_on(a_killed_host_has_lost_nothing_that_it_answered()),
+        _ => runtime.block_on(async {
+            let directory = tempfile::tempdir().unwrap();
+            let files = directory.path().join("data");
+            a_killed_host_has_lost_nothing(files.to_str().unwrap(), FILES).await;
+            let database = TestDatabase::create();
+            let config = PostgresConfig::new(&database.url()).unwrap();
+            Store::migrate(config).await.unwrap();
+            a_killed_host_has_lost_nothing(&database.url(), DATABASE).await;
+        }),
     }
 }
 
-async fn commit_for_ever(directory: &Path, run: u64) {
-    let store = Store::open(StoreConfig::new(directory)).await.unwrap();
+/// The store of a directory or a URL.
+async fn open(place: &str) -> Store {
+    let opened = match place.contains("://") {
+        true => Store::open(PostgresConfig::new(place).unwrap()).await,
+        false => Store::open(StoreConfig::new(place)).await,
+    };
+    opened.unwrap()
+}
+
+async fn commit_for_ever(place: &str, run: u64) {
+    let store = open(place).await;
     let decisions = (0..8).map(|task| tokio::spawn(commit_in_turn(store.clone(), run, task)));
     let executions = (8..16).map(|task| tokio::spawn(execute_in_turn(store.clone(), run, task)));
     for task in decisions.chain(executions).collect::<Vec<_>>() {
@@ -93,24 +121,21 @@ fn tell(line: &str) {
     writeln!(out, "{line}").and_then(|()| out.flush()).unwrap();
 }
 
-async fn a_killed_host_has_lost_nothing_that_it_answered() {
-    let directory = tempfile::tempdir().unwrap();
+async fn a_killed_host_has_lost_nothing(place: &str, effort: Effort) {
     let (mut decisions, mut executions) = (BTreeSet::new(), BTreeMap::new());
-    for run in 0..ROUNDS {
+    for run in 0..effort.rounds {
         // Between the first answer and some thousands, so that some runs end in a checkpoint.
-        let lines = 1 + (run * run * 37) % 4_000;
-        for line in run_and_kill(directory.path(), run, lines) {
+        let lines = 1 + (run * run * 37) % effort.lines_max;
+        for line in run_and_kill(place, run, lines) {
             // A decision's line has no version; an execution's tells of its decision as well.
             let (id, version) = line.split_once(' ').unwrap_or((&line, "0"));
             decisions.insert(id.to_owned());
             executions.insert(id.to_owned(), version.parse::<u64>().unwrap());
         }
-        let store = Store::open(StoreConfig::new(directory.path())).await.unwrap();
-        let kept = kept(&store).await;
+        let store = open(place).await;
+        let kept = counted(&store, run).await;
         let lost: Vec<_> = decisions.difference(&kept).collect();
         assert!(lost.is_empty(), "run {run} lost {lost:?}");
-        let counted = get(&store, "n").await;
-        assert_eq!(counted, Some(kept.len().to_string()), "run {run} split a commit");
         for (id, version) in executions.iter().filter(|(_, version)| **version > 0) {
             let found = store.execution(&Tenant::default(), id).await.unwrap();
             let found = found.map(|execution| execution.version);
@@ -120,8 +145,27 @@ async fn a_killed_host_has_lost_nothing_that_it_answered() {
         store.close().await.unwrap();
     }
     let steps: u64 = executions.values().sum();
-    let decisions = decisions.len();
-    println!("{ROUNDS} hosts killed, {decisions} decisions and {steps} steps answered, none lost");
+    let (rounds, decisions) = (effort.rounds, decisions.len());
+    println!("{rounds} hosts killed, {decisions} decisions and {steps} steps answered, none lost");
+}
+
+/// The ids of all decisions, each of which must have been counted. A database may still be at work
+/// for a host that is gone: that comes to an end, and then it is so or never.
+async fn counted(store: &Store, run: u64) -> BTreeSet<String> {
+    let mut looks = 0;
+    loop {
+        let kept = kept(store).await;
+        let counted = get(store, "n").await;
+        looks += 1;
+        match counted == Some(kept.len().to_string()) {
+            true => return kept,
+            false => assert!(
+                store.is_shared() && looks < LOOKS_MAX,
+                "run {run} split a commit: {counted:?} of {} are counted",
+                kept.len()
+            ),
+        }
+    }
 }
 
 /// The ids of all decisions.
@@ -138,9 +182,9 @@ async fn kept(store: &Store) -> BTreeSet<String> {
 }
 
 /// Runs a child until it has answered some decisions, and kills it. Returns all that it answered.
-fn run_and_kill(directory: &Path, run: u64, lines: u64) -> Vec<String> {
+fn run_and_kill(place: &str, run: u64, lines: u64) -> Vec<String> {
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args([CHILD.as_ref(), directory.as_os_str(), run.to_string().as_ref()])
+        .args([CHILD, place, &run.to_string()])
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();

@@ -10,8 +10,8 @@ use conformance::evaluation::{NOW_MS, get, set};
 use conformance::flow::{
     asking, cancel, claim, grounds, happen, permitted, report, request, tenant, vote,
 };
-use opened::Opened;
-use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
+use opened::{Opened, Place};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use tokio::runtime::Runtime;
 use writ_core::chain::{Breach, Break};
 use writ_core::ports::{About, Window};
@@ -20,7 +20,10 @@ use writ_store::{Broken, ChangeError, CommitError, Verified, VerifyError};
 
 /// Some executions, of which each has moved. Their events: 1 to 5, 6 to 12, 13 to 15.
 async fn moved() -> (Opened, Vec<Execution>) {
-    let opened = Opened::new(|_| {}).await;
+    moved_in(Opened::new(|_| {}).await).await
+}
+
+async fn moved_in(opened: Opened) -> (Opened, Vec<Execution>) {
     let store = &opened.store;
     let done = permitted().create(store).await;
     happen(store, &done, claim(&done)).await.unwrap();
@@ -33,8 +36,20 @@ async fn moved() -> (Opened, Vec<Execution>) {
 }
 
 async fn tamper(opened: &Opened, sql: &str) {
-    let path = opened.config().directory.join("writ.db");
-    tamper_with(path, sql.to_owned()).await;
+    match &opened.place {
+        Place::Files(_) => {
+            let path = opened.config().directory.join("writ.db");
+            tamper_with(path, sql.to_owned()).await;
+        }
+        Place::Database(database) => {
+            // Whoever may change what is kept can say whose it is, too.
+            let sql = sql.replace("zeroblob(32)", "decode(repeat('00', 32), 'hex')");
+            let sql = format!("SET writ.tenant = 'default'; {}", sql.replace("x'00'", "'\\x00'"));
+            let mut connection = PgConnection::connect(&database.url()).await.unwrap();
+            sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
+            connection.close().await.unwrap();
+        }
+    }
 }
 
 async fn tamper_with(path: PathBuf, sql: String) {
@@ -60,34 +75,40 @@ async fn verify(opened: &Opened) -> Result<Verified, Broken> {
 
 /// Tampers, and expects an event to be named, with its execution if that can be told.
 async fn check(sql: &str, sequence: u64, breach: Breach, execution: Option<usize>) {
-    let (opened, executions) = moved().await;
-    tamper(&opened, sql).await;
-    let execution = execution.map(|index| executions[index].id.clone());
-    let at = Break { sequence, breach };
-    assert_eq!(verify(&opened).await, Err(Broken::Event { at, execution }), "{sql}");
-    let other = opened.store.verify(&tenant("other")).await.unwrap();
-    assert_eq!(other.executions, 1);
+    for opened in Opened::each().await {
+        let (opened, executions) = moved_in(opened).await;
+        tamper(&opened, sql).await;
+        let execution = execution.map(|index| executions[index].id.clone());
+        let at = Break { sequence, breach };
+        assert_eq!(verify(&opened).await, Err(Broken::Event { at, execution }), "{sql}");
+        let other = opened.store.verify(&tenant("other")).await.unwrap();
+        assert_eq!(other.executions, 1);
+    }
 }
 
 /// Tampers with one execution, and expects what is found.
-async fn check_execution(index: usize, sql: &str, broken: impl FnOnce(String) -> Broken) {
-    let (opened, executions) = moved().await;
-    let id = executions[index].id.clone();
-    tamper(&opened, &sql.replace("{id}", &format!("tenant = 'default' AND id = '{id}'"))).await;
-    assert_eq!(verify(&opened).await, Err(broken(id)), "{sql}");
+async fn check_execution(index: usize, sql: &str, broken: impl Fn(String) -> Broken) {
+    for opened in Opened::each().await {
+        let (opened, executions) = moved_in(opened).await;
+        let id = executions[index].id.clone();
+        tamper(&opened, &sql.replace("{id}", &format!("tenant = 'default' AND id = '{id}'"))).await;
+        assert_eq!(verify(&opened).await, Err(broken(id)), "{sql}");
+    }
 }
 
 #[tokio::test]
 async fn what_nobody_touched_is_whole() {
-    let (opened, executions) = moved().await;
-    let verified = verify(&opened).await.unwrap();
-    assert_eq!((verified.head.sequence, verified.executions), (15, executions.len() as u64));
-    let opened = opened.again().await;
-    assert_eq!(verify(&opened).await.unwrap(), verified);
-    permitted().create(&opened.store).await;
-    assert_eq!(verify(&opened).await.unwrap().head.sequence, 18);
-    let nothing = opened.store.verify(&tenant("nobody")).await.unwrap();
-    assert_eq!((nothing.head.sequence, nothing.executions), (0, 0));
+    for opened in Opened::each().await {
+        let (opened, executions) = moved_in(opened).await;
+        let verified = verify(&opened).await.unwrap();
+        assert_eq!((verified.head.sequence, verified.executions), (15, executions.len() as u64));
+        let opened = opened.again().await;
+        assert_eq!(verify(&opened).await.unwrap(), verified);
+        permitted().create(&opened.store).await;
+        assert_eq!(verify(&opened).await.unwrap().head.sequence, 18);
+        let nothing = opened.store.verify(&tenant("nobody")).await.unwrap();
+        assert_eq!((nothing.head.sequence, nothing.executions), (0, 0));
+    }
 }
 
 #[tokio::test]
@@ -210,13 +231,15 @@ async fn a_history_does_not_leave_out_what_is_damaged() {
         "UPDATE executions SET body = 'x' || body",
         "DELETE FROM executions",
     ] {
-        let (opened, _) = moved().await;
-        let about = About::of(&Tenant::default(), &request());
-        let window = Window { since_ms: 0, limit: 100 };
-        let reader = opened.store.approval_reader();
-        assert_eq!(reader.recent(&about, window).await.unwrap().len(), 1);
-        tamper(&opened, sql).await;
-        let refused = reader.recent(&about, window).await;
-        assert!(refused.is_err(), "{sql}: {refused:?}");
+        for opened in Opened::each().await {
+            let (opened, _) = moved_in(opened).await;
+            let about = About::of(&Tenant::default(), &request());
+            let window = Window { since_ms: 0, limit: 100 };
+            let reader = opened.store.approval_reader();
+            assert_eq!(reader.recent(&about, window).await.unwrap().len(), 1);
+            tamper(&opened, sql).await;
+            let refused = reader.recent(&about, window).await;
+            assert!(refused.is_err(), "{sql}: {refused:?}");
+        }
     }
 }

@@ -9,7 +9,7 @@ use crate::guests::dist::Dist;
 use crate::guests::{self, Options, Source};
 use crate::repo::Repo;
 use crate::run::{cargo, run, step};
-use crate::{bindings, deny, layers};
+use crate::{bindings, deny, layers, postgres};
 
 /// Every check, then every test.
 pub(crate) fn ci(repo: &Repo) -> Result<()> {
@@ -30,6 +30,7 @@ pub(crate) fn test(repo: &Repo) -> Result<()> {
         dist.check_sums()?;
         dist.check_fresh(&built.starters, &built.toolchain)
     })?;
+    step("PostgreSQL for tests", postgres::prepare)?;
     step("tests", || run(cargo_at(repo).args(["test", "--workspace", "--quiet"])))
 }
 

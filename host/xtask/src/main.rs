@@ -10,6 +10,7 @@ mod deny;
 mod guests;
 mod layers;
 mod metadata;
+mod postgres;
 mod repo;
 mod run;
 

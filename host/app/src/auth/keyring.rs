@@ -1,13 +1,16 @@
-//! The keys of this host, in memory: read when it starts, changed when an operator says so.
+//! The keys of a tenant, in memory: read when the host starts, changed when an operator says so.
 //!
-//! One host has the data directory, so nobody else changes them. A key is durable before it is
-//! told; a key that is revoked opens nothing from then on, even where the disk fails.
+//! A key is durable before it is told; a key that is revoked opens nothing from then on, even where
+//! the disk fails. Where other hosts share the database, they may change keys too.
+
+mod sharing;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use constant_time_eq::constant_time_eq_32;
+use tokio::sync::Semaphore;
 use writ_core::key::Standing;
 use writ_core::{Key, KeyId, Principal, Tenant};
 use writ_store::StoreError;
@@ -25,6 +28,7 @@ pub struct Keyring {
     records: Records,
     // Guards the keys; held for one lookup or one change, never across an await.
     keys: RwLock<HashMap<KeyId, Key>>,
+    look_ups: Semaphore,
 }
 
 /// A key that was just made, with the text that is told once and never again.
@@ -79,7 +83,13 @@ impl Keyring {
             Records::Ephemeral(_) => Vec::new(),
         };
         let keys = kept.into_iter().map(|key| (key.id, key)).collect();
-        Ok(Self { tenant, records, keys: RwLock::new(keys) })
+        let look_ups = Semaphore::new(sharing::LOOK_UPS_MAX);
+        Ok(Self { tenant, records, keys: RwLock::new(keys), look_ups })
+    }
+
+    /// Whose keys they are.
+    pub fn tenant(&self) -> &Tenant {
+        &self.tenant
     }
 
     /// Whom a key's text names at a time. Costs a hash and a lookup.
@@ -127,6 +137,9 @@ impl Keyring {
     /// # Errors
     /// [`KeyError::Unknown`]; [`KeyError::Store`] where a restart could bring it back.
     pub async fn revoke(&self, id: KeyId, now_ms: u64) -> Result<(), KeyError> {
+        if !self.read().contains_key(&id) {
+            self.look_up(id).await;
+        }
         {
             let mut keys = self.write();
             let key = keys.get_mut(&id).ok_or(KeyError::Unknown(id))?;

@@ -20,7 +20,7 @@ pub(super) struct ConfigArgs {
     /// The configuration file; without it, the built-in one is used
     #[arg(long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
-    /// Where decisions and compiled code are kept
+    /// Where compiled code is kept, and decisions where no database is configured
     #[arg(long, value_name = "DIR")]
     pub(super) data_dir: Option<PathBuf>,
 }
@@ -36,6 +36,7 @@ impl ConfigArgs {
         let overrides = Overrides {
             listen: listen.map(address).transpose().map_err(Failure::usage)?,
             data_directory: self.data_directory(environment),
+            database_url: environment.database_url.clone(),
         };
         match self.config.as_ref().or(environment.config.as_ref()) {
             Some(file) => Ok(Config::load(file, &overrides)?),

@@ -18,6 +18,8 @@ pub struct Environment {
     pub data_directory: Option<PathBuf>,
     /// `WRIT_LISTEN`: where the server listens.
     pub listen: Option<String>,
+    /// `WRIT_DATABASE_URL`: the database that hosts share. It may hold a password.
+    pub database_url: Option<Secret>,
     /// `WRIT_KEY`: the key, or token, with which commands call a server.
     pub key: Option<Secret>,
 }
@@ -31,6 +33,7 @@ impl Environment {
             config: path("WRIT_CONFIG"),
             data_directory: path("WRIT_DATA_DIR"),
             listen: text("WRIT_LISTEN"),
+            database_url: text("WRIT_DATABASE_URL").map(Secret::new),
             key: text("WRIT_KEY").map(Secret::new),
         }
     }

@@ -33,6 +33,11 @@ impl ConfigError {
         Self::at(Place { file: file.display().to_string(), position: None }, message)
     }
 
+    /// An error about the variable that names the database.
+    pub(crate) fn in_variable(message: impl fmt::Display) -> Self {
+        Self::at(Place { file: "WRIT_DATABASE_URL".into(), position: None }, message)
+    }
+
     /// Says what to do next.
     #[must_use]
     pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {

@@ -81,6 +81,7 @@ pub(super) struct Jwt {
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(super) struct Store {
     pub(super) directory: String,
+    pub(super) url: Option<String>,
 }
 
 /// `[cache]`: of compiled code.
@@ -154,7 +155,7 @@ impl Jwt {
 
 impl Default for Store {
     fn default() -> Self {
-        Self { directory: "writ-data".into() }
+        Self { directory: "writ-data".into(), url: None }
     }
 }
 

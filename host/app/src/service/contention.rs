@@ -8,6 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::OwnedMutexGuard;
 use writ_core::ports::Namespace;
+use writ_store::Turns;
+
+use super::Records;
 
 type Turn = Arc<tokio::sync::Mutex<()>>;
 
@@ -21,18 +24,25 @@ pub(super) struct Contention {
 /// Turns, held until this is dropped.
 #[derive(Debug, Default)]
 pub(super) struct Held {
+    // Before the turns of this host, so that its next one finds them free.
+    _among_hosts: Option<Turns>,
     _turns: Vec<OwnedMutexGuard<()>>,
 }
 
 impl Contention {
-    /// Waits for the turns of all these namespaces. They are taken in order, so that two requests
-    /// never wait for each other; a request holds none when it asks.
-    pub(super) async fn hold(&self, namespaces: &BTreeSet<Arc<Namespace>>) -> Held {
+    /// Waits for the turns of all these namespaces, on this host and then among all that share its
+    /// records. They are taken in order, so that two requests never wait for each other; a request
+    /// holds none when it asks.
+    pub(super) async fn hold(
+        &self,
+        namespaces: &BTreeSet<Arc<Namespace>>,
+        records: &Records,
+    ) -> Held {
         let mut held = Vec::with_capacity(namespaces.len());
         for namespace in namespaces {
             held.push(self.turn(namespace).lock_owned().await);
         }
-        Held { _turns: held }
+        Held { _among_hosts: records.turns(namespaces).await, _turns: held }
     }
 
     fn turn(&self, namespace: &Arc<Namespace>) -> Turn {

@@ -102,7 +102,7 @@ impl<'a> Deciding<'a> {
         for number in 0..ROUNDS_MAX {
             let turns = match number {
                 0..OPTIMISTIC_ROUNDS => Held::default(),
-                _ => self.service.contention.hold(&contended).await,
+                _ => self.service.contention.hold(&contended, &self.service.records).await,
             };
             let mut round = self.service.round(self.asked, request).await;
             let record = self.record(&round);

@@ -8,6 +8,7 @@
 mod clock;
 mod create;
 mod error;
+mod follow;
 mod list;
 mod people;
 mod ruling;

@@ -1,10 +1,11 @@
 //! Where decisions and what policies store are kept.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use writ_core::ports::{ApprovalReader, Namespace, StorageReader};
 use writ_core::{DecisionRecord, Ledger};
-use writ_store::{Accepted, CommitError, Store};
+use writ_store::{Accepted, CommitError, Store, Turns};
 
 use super::ephemeral::Ephemeral;
 
@@ -32,6 +33,13 @@ impl Records {
             Self::Durable(store) => store.approval_reader(),
             Self::Ephemeral(memory) => Arc::new(memory.clone()),
         }
+    }
+
+    /// The turns of some namespaces among all hosts; none where there is nobody to take turns with,
+    /// or where the store cannot say whose turn it is: then only luck is missing.
+    pub(super) async fn turns(&self, namespaces: &BTreeSet<Arc<Namespace>>) -> Option<Turns> {
+        let Self::Durable(store) = self else { return None };
+        store.turns(namespaces).await.inspect_err(|error| tracing::debug!(%error, "no turn")).ok()
     }
 
     /// Accepts a decision and the writes of all ledgers, or nothing: others read them from now on.

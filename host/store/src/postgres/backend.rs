@@ -37,6 +37,7 @@ pub(crate) struct Inner {
     /// Names this handle among those who look at what is due.
     pub(super) host: String,
     listening: PgPool,
+    pub(super) turns: PgPool,
     /// Guards the tasks until somebody waits for their end; taken once, by [`Postgres::close`].
     tasks: Mutex<Option<Tasks>>,
 }
@@ -65,6 +66,7 @@ impl Postgres {
         let inner = Arc::new(Inner {
             link: Arc::new(Link::new(connect::pool(&config))),
             listening: connect::listening(&config),
+            turns: connect::turns(&config),
             messages,
             events: watch::Sender::new(0),
             key_changes: watch::Sender::new(0),
@@ -105,6 +107,7 @@ impl Postgres {
         let closed = writer.await.map_err(|_| Failure::closed());
         drop(others);
         self.inner.listening.close().await;
+        self.inner.turns.close().await;
         // Waits for the transactions that are under way.
         self.inner.link.pool.close().await;
         Ok(closed?)

@@ -15,6 +15,8 @@ static MIGRATIONS: Migrator = sqlx::migrate!("./migrations/postgres");
 
 /// How long to wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How many requests that keep losing to each other wait for their turn on a host's behalf.
+const TURNS_MAX: u32 = 4;
 /// How long a statement waits for what another transaction holds. Nothing in the store holds
 /// anything for long.
 const LOCK_TIMEOUT: &str = "5s";
@@ -74,20 +76,28 @@ pub(super) fn pool(config: &PostgresConfig) -> PgPool {
         // What is answered is on disk, whatever the database's own setting is.
         ("synchronous_commit", "on"),
     ];
+    let options = config.options.clone().options(bounds);
+    pool_of(config.connections_max.max(1)).connect_lazy_with(options)
+}
+
+/// Connections for turns alone.
+pub(super) fn turns(config: &PostgresConfig) -> PgPool {
+    let bounds =
+        [("lock_timeout", LOCK_TIMEOUT), ("idle_in_transaction_session_timeout", IDLE_TIMEOUT)];
+    pool_of(TURNS_MAX).connect_lazy_with(config.options.clone().options(bounds))
+}
+
+fn pool_of(connections_max: u32) -> PgPoolOptions {
     PgPoolOptions::new()
-        .max_connections(config.connections_max.max(1))
+        .max_connections(connections_max)
         .acquire_timeout(CONNECT_TIMEOUT)
         .test_before_acquire(false)
-        .connect_lazy_with(config.options.clone().options(bounds))
 }
 
 /// The one connection on which the database says what has changed. Not of the others, so that it
 /// never waits for them.
 pub(super) fn listening(config: &PostgresConfig) -> PgPool {
-    PgPoolOptions::new()
-        .max_connections(1)
-        .acquire_timeout(CONNECT_TIMEOUT)
-        .connect_lazy_with(config.options.clone())
+    pool_of(1).connect_lazy_with(config.options.clone())
 }
 
 /// Creates the tables, or brings them up to date. Where several hosts try, one does it.

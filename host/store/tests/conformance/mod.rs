@@ -15,6 +15,7 @@ pub mod flow;
 pub mod history;
 pub mod listing;
 pub mod quotas;
+pub mod texts;
 
 /// Makes a test of each function, with the store that `$open` gives.
 #[macro_export]
@@ -75,6 +76,10 @@ macro_rules! conformance_tests {
             quotas: usage_counts_keys_and_bytes,
             quotas: two_evaluations_do_not_exceed_the_quota_together,
             quotas: a_full_namespace_may_still_shrink,
+            texts: what_a_decision_is_about_may_be_any_text,
+            texts: what_people_are_asked_about_may_be_any_text,
+            texts: a_key_of_a_caller_may_be_any_text,
+            texts: nothing_is_found_by_a_text_that_names_nothing,
         }
     };
     ($open:path; $($area:ident: $name:ident,)+) => {

@@ -56,6 +56,10 @@ impl Waiting {
         Waiter { waiting: self, id, bell }
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.bells().is_empty()
+    }
+
     pub(super) fn tell(&self, id: &str) {
         if let Some(bell) = self.bells().get(id) {
             bell.notify_waiters();
