@@ -295,7 +295,8 @@ typedef struct {
 } exports_writ_host_policy_result_decision_string_t;
 
 // Imported Functions from `writ:host/execution@0.1.0`
-// The id of this decision, unique in the host's store. Cannot fail.
+// The id of this decision, or of the execution that a tool carries out; unique in the host's
+// store. Cannot fail.
 extern void writ_host_execution_id(policy_guest_string_t *ret);
 // The tenant on whose behalf the host decides. Cannot fail.
 extern void writ_host_execution_tenant(policy_guest_string_t *ret);

@@ -68,6 +68,9 @@ pub struct Execution {
     /// The tool of this host that carries it out; none where whoever claims it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tool: Option<BoundTool>,
+    /// The execution whose tool called for it; none where a requester did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<Parent>,
     /// Names the action: see [`action_digest`] and [`tool_digest`].
     pub digest: Digest,
     /// How long it may wait to be claimed once it is allowed, in milliseconds.
@@ -80,6 +83,15 @@ pub struct Execution {
     pub fence: u64,
     /// Grows by one with every transition.
     pub version: u64,
+}
+
+/// The execution whose tool called for another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parent {
+    /// Its id.
+    pub execution: String,
+    /// How many calls led to it.
+    pub depth: u32,
 }
 
 /// What an event makes of an execution.
@@ -152,6 +164,7 @@ impl Execution {
             request,
             amended: None,
             tool: None,
+            parent: None,
             digest,
             start_within_ms,
             status: Status::Received,
@@ -167,6 +180,22 @@ impl Execution {
         self.tool = Some(tool);
         self.digest = self.digest_of(&self.request);
         self
+    }
+
+    /// The same, called for by a tool.
+    #[must_use]
+    pub fn called_by(self, parent: Parent) -> Self {
+        Self { parent: Some(parent), ..self }
+    }
+
+    /// How many calls of tools led to it.
+    pub fn depth(&self) -> u32 {
+        self.parent.as_ref().map_or(0, |parent| parent.depth.saturating_add(1))
+    }
+
+    /// Whether nothing comes of it any more, as far as anybody knows.
+    pub fn has_come_to_an_end(&self) -> bool {
+        self.status.is_final() || matches!(self.status, Status::Unknown { .. })
     }
 
     /// The digest that it has where it is to do what a request asks for.
@@ -252,6 +281,7 @@ impl Execution {
             Awaited::Approval { id } => {
                 self.approval(id).is_none_or(|approval| approval.expires_at_ms().is_none())
             }
+            Awaited::Execution { has_ended, .. } => *has_ended,
         }
     }
 

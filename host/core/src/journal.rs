@@ -45,6 +45,11 @@ pub enum Outcome {
         /// The approval's id in this execution.
         approval: String,
     },
+    /// Another tool was called: the answer is what became of its execution.
+    Called {
+        /// That execution's id.
+        execution: String,
+    },
 }
 
 /// What a run is told of its next call.

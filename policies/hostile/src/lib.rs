@@ -8,9 +8,14 @@ use std::marker::PhantomData;
 
 #[path = "../../../sdk/rust/src/bindings.rs"]
 pub mod bindings;
+#[path = "../../../sdk/rust/src/tool_bindings.rs"]
+pub mod tool_bindings;
 
 use bindings::exports::writ::host::policy::{Decision, Description, Guest, Verdict};
+use bindings::writ::host::types::{ApprovalState, Disposition, Requirement, Stage};
 pub use bindings::writ::host::types::{Json, Request};
+use tool_bindings::exports::writ::host::tool;
+use tool_bindings::writ::host::approvals;
 
 /// One way to misbehave. What is not overridden behaves well.
 pub trait Rule {
@@ -74,4 +79,70 @@ macro_rules! guest {
         type Exported = $crate::Policy<$rule>;
         $crate::bindings::export!(Exported with_types_in $crate::bindings);
     };
+}
+
+/// One way for a tool to misbehave.
+pub trait ToolRule {
+    /// The name of the file, of the component and of the tool.
+    const NAME: &'static str;
+
+    /// As the contract's `call`.
+    ///
+    /// # Errors
+    /// Where the rule is about them.
+    fn call(arguments: Json) -> Result<Json, String>;
+}
+
+/// A rule as a whole tool. It takes whatever policies let through.
+#[derive(Debug)]
+pub struct Tool<R>(PhantomData<R>);
+
+impl<R: ToolRule> tool::Guest for Tool<R> {
+    fn describe() -> tool::Description {
+        tool::Description {
+            name: R::NAME.to_owned(),
+            version: "0.1.0".to_owned(),
+            summary: format!("Breaks the rule `{}`.", R::NAME),
+            input_schema: r#"{"type":"object"}"#.to_owned(),
+            output_schema: None,
+        }
+    }
+
+    fn call(arguments: Json) -> Result<Json, String> {
+        R::call(arguments)
+    }
+}
+
+/// Makes a component of a tool's rule.
+#[macro_export]
+macro_rules! tool {
+    ($rule:ident) => {
+        type Exported = $crate::Tool<$rule>;
+        $crate::tool_bindings::export!(Exported with_types_in $crate::tool_bindings);
+    };
+}
+
+/// Asks a person, and waits.
+///
+/// # Errors
+/// Where they do not agree, or cannot be asked.
+pub fn ask(approver: &str) -> Result<(), String> {
+    let stage = Stage {
+        approvers: vec![approver.to_owned()],
+        quorum: 1,
+        expires_after_seconds: 3_600,
+        on_expiry: Disposition::Deny,
+    };
+    let requirement = Requirement {
+        title: "Go on".to_owned(),
+        reason: String::new(),
+        stages: vec![stage],
+        allow_self_approval: false,
+        reason_required: false,
+    };
+    match approvals::request(&requirement) {
+        Ok(approval) if approval.state == ApprovalState::Approved => Ok(()),
+        Ok(_) => Err("nobody agreed".to_owned()),
+        Err(_) => Err("nobody was asked".to_owned()),
+    }
 }

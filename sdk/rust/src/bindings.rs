@@ -278,8 +278,8 @@ pub mod writ {
                 }
             }
         }
-        /// The running evaluation: everything that is not in the request. An evaluation that calls any of
-        /// these is not remembered.
+        /// The running evaluation, or the execution of a tool: everything that is not in the request. An
+        /// evaluation that calls any of these is not remembered.
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
         pub mod execution {
             #[used]
@@ -288,7 +288,8 @@ pub mod writ {
             use super::super::super::_rt;
             pub type TimestampMs = super::super::super::writ::host::types::TimestampMs;
             #[allow(unused_unsafe, clippy::all)]
-            /// The id of this decision, unique in the host's store. Cannot fail.
+            /// The id of this decision, or of the execution that a tool carries out; unique in the host's
+            /// store. Cannot fail.
             #[allow(async_fn_in_trait)]
             pub fn id() -> _rt::String {
                 unsafe {
@@ -384,7 +385,10 @@ pub mod writ {
                 }
             }
         }
-        /// Key-value storage, private to a tenant and a binding: no other policy reads or writes it.
+        /// Key-value storage, private to a tenant and a binding or tool: no other reads or writes it.
+        ///
+        /// For a tool, each call is a transaction of its own, durable when it returns, and `ttl-seconds` counts
+        /// from the call. For a policy:
         ///
         /// An evaluation sees its own writes at once. They are staged, and committed together with the
         /// decision in one transaction, only if the combined decision lets the action go on (or the binding

@@ -26,6 +26,7 @@ use writ_store::{ChangeError, Store, Verified, VerifyError};
 use super::Service;
 use crate::tool_set::Toolbox;
 pub use clock::Clock;
+use create::Nested;
 pub use create::NewExecution;
 pub use error::ExecutionError;
 pub use list::{Part, View};
@@ -93,9 +94,7 @@ impl Executions {
     /// Wakes those who wait for an execution, and whoever is to run its tool.
     fn told(&self, changed: Execution) -> Execution {
         self.waiting.tell(&changed.id);
-        if changed.work_at_ms().is_some() {
-            self.workshop.ring();
-        }
+        self.workshop.note(&changed);
         changed
     }
 

@@ -3,5 +3,6 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod calling;
+mod hostile;
 mod surviving;
 mod world;

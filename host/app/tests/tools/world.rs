@@ -53,6 +53,11 @@ impl World {
         Self::with(&CONFIG.replace("GRACE", &grace_ms.to_string()), &[])
     }
 
+    /// The same with more in its configuration.
+    pub(crate) fn with_more(more: &str, place: &[(&str, Vec<u8>)]) -> Self {
+        Self::with(&format!("{}{more}", CONFIG.replace("GRACE", "5000")), place)
+    }
+
     fn with(config: &str, place: &[(&str, Vec<u8>)]) -> Self {
         let mut files = vec![
             ("rules.wasm", guests::dist_bytes("rules")),

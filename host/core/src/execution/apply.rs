@@ -22,10 +22,10 @@ impl Execution {
             Event::Voted { approval, ballot } => step.voted(&approval, &ballot)?,
             Event::Passed { at_ms } => step.passed(at_ms)?,
             Event::Claimed { permission, at_ms } => step.claimed(permission, at_ms)?,
-            Event::Asked { permit, asking, lease_until_ms, at_ms } => {
-                step.tool_asked(permit, asking, lease_until_ms, at_ms)?;
-            }
+            Event::Asked { permit, asking, at_ms } => step.tool_asked(permit, asking, at_ms)?,
             Event::Suspended { permit, awaits, .. } => step.suspended(permit, awaits)?,
+            Event::CallEnded { execution, .. } => step.call_ended(execution)?,
+            Event::Lost { permit, .. } => step.lost(permit)?,
             Event::Reported { by, permit, report, .. } => step.reported(by, permit, report)?,
             Event::Cancelled { by, reason, .. } => step.cancelled(by, reason)?,
             Event::Resolved { by, report, .. } => step.resolved(by, report)?,
@@ -142,19 +142,10 @@ impl Step {
         self.next.approvals.push(approval);
     }
 
-    fn tool_asked(
-        &mut self,
-        permit: Digest,
-        asking: Asking,
-        until_ms: u64,
-        at_ms: u64,
-    ) -> Result<(), Refused> {
+    fn tool_asked(&mut self, permit: Digest, asking: Asking, at_ms: u64) -> Result<(), Refused> {
         self.is_run_by(permit, "asked about")?;
         if self.next.approvals.len() >= APPROVALS_MAX {
             return Err(Refused::TooManyApprovals);
-        }
-        if let Status::Running { lease_until_ms, .. } = &mut self.next.status {
-            *lease_until_ms = until_ms.max(*lease_until_ms);
         }
         self.open(asking, at_ms);
         Ok(())
@@ -164,6 +155,33 @@ impl Step {
         self.is_run_by(permit, "suspended")?;
         self.to(Status::Suspended { awaits: awaits.clone() }, Fact::Suspended { awaits });
         Ok(())
+    }
+
+    fn call_ended(&mut self, execution: String) -> Result<(), Refused> {
+        match &mut self.next.status {
+            Status::Suspended { awaits: Awaited::Execution { id, has_ended } }
+                if *id == execution && !*has_ended =>
+            {
+                *has_ended = true;
+                self.facts.push(Fact::CallEnded { call: execution });
+                Ok(())
+            }
+            _ => Err(Refused::Nothing),
+        }
+    }
+
+    fn lost(&mut self, permit: Digest) -> Result<(), Refused> {
+        self.is_run_by(permit, "lost")?;
+        if let Status::Running { holder, permit, .. } = self.next.status.clone() {
+            self.give_up(holder, permit);
+        }
+        Ok(())
+    }
+
+    fn give_up(&mut self, holder: Person, permit: Digest) {
+        self.cancel_approvals();
+        let fence = self.next.fence;
+        self.to(Status::Unknown { holder, permit }, Fact::Unknown { fence });
     }
 
     /// Only the run that was begun last may speak for a tool.
@@ -210,9 +228,7 @@ impl Step {
             Status::Running { holder, permit, lease_until_ms } => {
                 let is_given_up = self.next.tool.is_none() || self.next.fence >= BEGINS_MAX;
                 if at_ms >= lease_until_ms && is_given_up {
-                    self.cancel_approvals();
-                    let fence = self.next.fence;
-                    self.to(Status::Unknown { holder, permit }, Fact::Unknown { fence });
+                    self.give_up(holder, permit);
                 } else {
                     self.approvals_at(at_ms);
                 }

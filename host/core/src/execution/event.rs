@@ -49,9 +49,6 @@ pub enum Event {
         permit: Digest,
         /// What it asks; the tool's name stands for the binding.
         asking: Asking,
-        /// When its holder must have reported now, in milliseconds since the Unix epoch; never
-        /// earlier than before.
-        lease_until_ms: u64,
         /// When.
         at_ms: u64,
     },
@@ -61,6 +58,20 @@ pub enum Event {
         permit: Digest,
         /// What it waits for.
         awaits: Awaited,
+        /// When.
+        at_ms: u64,
+    },
+    /// What a suspended tool called has ended.
+    CallEnded {
+        /// The id of the execution that it called.
+        execution: String,
+        /// When.
+        at_ms: u64,
+    },
+    /// Nobody knows what became of what a running tool called.
+    Lost {
+        /// Digest of the permit that the claim gave.
+        permit: Digest,
         /// When.
         at_ms: u64,
     },

@@ -69,6 +69,12 @@ pub enum Fact {
         /// What it waits for.
         awaits: Awaited,
     },
+    /// What its tool called, and waited for, has ended.
+    #[serde(rename = "execution.call-ended")]
+    CallEnded {
+        /// The id of the execution that was called.
+        call: String,
+    },
     /// An approver said no.
     #[serde(rename = "execution.rejected")]
     Rejected,

@@ -57,13 +57,20 @@ fn events() -> impl Strategy<Value = Event> {
     let tool_asked =
         (0..3u8, 0..3u8, dispositions(), at.clone()).prop_map(|(permit, id, on_expiry, at_ms)| {
             let asking = asking(&format!("a{id}"), &["user:Ann"], on_expiry);
-            let permit = Digest::of([permit]);
-            Event::Asked { permit, asking, lease_until_ms: at_ms + 10_000, at_ms }
+            Event::Asked { permit: Digest::of([permit]), asking, at_ms }
         });
-    let suspended = (0..3u8, 0..3u8, at.clone()).prop_map(|(permit, id, at_ms)| {
-        let awaits = Awaited::Approval { id: format!("a{id}") };
-        Event::Suspended { permit: Digest::of([permit]), awaits, at_ms }
-    });
+    let suspended =
+        (0..3u8, 0..3u8, any::<bool>(), at.clone()).prop_map(|(permit, id, call, at_ms)| {
+            let awaits = match call {
+                true => Awaited::Execution { id: format!("e{id}"), has_ended: false },
+                false => Awaited::Approval { id: format!("a{id}") },
+            };
+            Event::Suspended { permit: Digest::of([permit]), awaits, at_ms }
+        });
+    let call_ended = (0..3u8, at.clone())
+        .prop_map(|(id, at_ms)| Event::CallEnded { execution: format!("e{id}"), at_ms });
+    let lost = (0..3u8, at.clone())
+        .prop_map(|(permit, at_ms)| Event::Lost { permit: Digest::of([permit]), at_ms });
     let report = || {
         any::<bool>().prop_map(|good| match good {
             true => Report::Succeeded(Json::empty_object()),
@@ -83,7 +90,7 @@ fn events() -> impl Strategy<Value = Event> {
         Event::Cancelled { by, reason: None, at_ms }
     });
     let passed = at.prop_map(|at_ms| Event::Passed { at_ms });
-    prop_oneof![3 => decided, 6 => voted, 6 => claimed, 3 => tool_asked, 2 => suspended,
+    prop_oneof![3 => decided, 6 => voted, 6 => claimed, 3 => tool_asked, 2 => suspended, 2 => call_ended, 1 => lost,
         2 => reported, 1 => resolved, 1 => cancelled, 2 => passed]
 }
 

@@ -142,6 +142,13 @@ pub enum Awaited {
         /// The approval's id.
         id: String,
     },
+    /// The end of another execution, which it called.
+    Execution {
+        /// That execution's id.
+        id: String,
+        /// Whether it has ended.
+        has_ended: bool,
+    },
 }
 
 /// Why an action may not go on.

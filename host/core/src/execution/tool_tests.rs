@@ -34,7 +34,7 @@ fn running() -> Execution {
 
 fn asks(run: u64) -> Event {
     let asking = asking("a1", &["user:ann"], Disposition::Deny);
-    Event::Asked { permit: permit(run), asking, lease_until_ms: 13_000, at_ms: 3_000 }
+    Event::Asked { permit: permit(run), asking, at_ms: 3_000 }
 }
 
 fn suspends(run: u64) -> Event {
@@ -135,4 +135,35 @@ fn what_people_carry_out_cannot_ask_or_wait() {
     for event in [asks(1), suspends(1)] {
         assert_eq!(apply(&running, event).unwrap_err().code(), "not-now");
     }
+}
+
+#[test]
+fn a_tool_that_waits_for_another_goes_on_once_that_has_ended() {
+    let awaits = Awaited::Execution { id: "e2".into(), has_ended: false };
+    let suspends = Event::Suspended { permit: permit(1), awaits, at_ms: 4_000 };
+    let suspended = apply(&running(), suspends).unwrap();
+    assert_eq!(suspended.work_at_ms(), None);
+    let ends = |execution: &str| Event::CallEnded { execution: execution.into(), at_ms: 5_000 };
+    assert_eq!(apply(&suspended, ends("e3")), Err(Refused::Nothing));
+    let told = apply(&suspended, ends("e2")).unwrap();
+    assert_eq!(told.work_at_ms(), Some(0));
+    assert_eq!(apply(&told, ends("e2")), Err(Refused::Nothing));
+    assert_eq!(claim(&told, 2, 6_000).unwrap().fence, 2);
+}
+
+#[test]
+fn a_tool_that_does_not_know_what_it_has_begun_is_unknown_itself() {
+    let lost = |run| Event::Lost { permit: permit(run), at_ms: 4_000 };
+    assert_eq!(apply(&running(), lost(2)), Err(Refused::WrongPermit));
+    let unknown = apply(&running(), lost(1)).unwrap();
+    assert_eq!((unknown.status.name(), unknown.work_at_ms()), ("unknown", None));
+}
+
+#[test]
+fn a_call_is_one_deeper_than_its_caller() {
+    let parent = |caller: &Execution| Parent { execution: "e1".into(), depth: caller.depth() };
+    let called = received().called_by(parent(&received()));
+    assert_eq!((received().depth(), called.depth()), (0, 1));
+    assert_eq!(received().called_by(parent(&called)).depth(), 2);
+    assert_eq!(received().digest, called.digest, "who calls is not what is done");
 }

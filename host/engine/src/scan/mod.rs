@@ -211,8 +211,7 @@ impl Walk<'_> {
     }
 
     fn finish(mut self) -> Scan {
-        // Before everything else: they say best what somebody meant.
-        self.problems.splice(0..0, self.interface.refused());
+        self.problems.extend(self.interface.refused());
         if let Some(weight) = self.nesting.whole() {
             self.counts(weight);
             self.interface.shape(&mut self.problems);

@@ -276,7 +276,7 @@ async fn refuses_a_component_that_is_no_policy() {
     let nothing = wat::parse_str("(component)").unwrap();
     assert_snapshot!(by_default(&nothing, "export-missing").await, @"
     the component does not export `writ:host/policy@0.1.0`, nor anything else
-    hint: build it for the world `writ:host/policy-guest`
+    hint: build it for the world `writ:host/policy-guest`, or a tool for `writ:host/tool-guest`
     ");
     let other = wat::parse_str(
         "(component (instance $i) (export \"wasi:cli/run@0.2.0\" (instance $i))
@@ -284,7 +284,7 @@ async fn refuses_a_component_that_is_no_policy() {
     );
     assert_snapshot!(by_default(&other.unwrap(), "export-missing").await, @"
     the component does not export `writ:host/policy@0.1.0`, but `wasi:cli/run@0.2.0`, `writ:host/policy@0.2.0`
-    hint: build it for the world `writ:host/policy-guest`
+    hint: build it for the world `writ:host/policy-guest`, or a tool for `writ:host/tool-guest`
     ");
 }
 

@@ -3,7 +3,7 @@
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Row as _};
 
-use super::{approvals, audit, events, executions, history, idempotency};
+use super::{approvals, audit, events, executions, history, idempotency, journal, work};
 
 async fn tables() -> SqliteConnection {
     let mut connection = SqliteConnectOptions::new().in_memory(true).connect().await.unwrap();
@@ -89,6 +89,11 @@ async fn each_query_uses_its_index() {
                 "SEARCH {by_id} (tenant=? AND id=?)",
             ],
         ),
+        (
+            journal::ALL,
+            &["SEARCH journal USING INDEX sqlite_autoindex_journal_1 (tenant=? AND execution=?)"],
+        ),
+        (work::DUE, &["SEARCH work USING COVERING INDEX work_by_time (at_ms<?)"]),
         (
             audit::EVENTS,
             &["SEARCH events USING INDEX sqlite_autoindex_events_1 (tenant=? AND sequence>?)"],

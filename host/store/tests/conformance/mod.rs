@@ -13,6 +13,7 @@ pub mod executions;
 pub mod expiry;
 pub mod flow;
 pub mod history;
+pub mod journal;
 pub mod listing;
 pub mod quotas;
 pub mod texts;
@@ -68,6 +69,11 @@ macro_rules! conformance_tests {
             history: a_history_does_not_look_at_arguments,
             history: a_history_tells_how_approvals_stand,
             history: a_history_has_each_approval_of_an_execution,
+            journal: a_journal_reads_back_in_order,
+            journal: an_entry_is_kept_with_what_it_tells_of_or_not_at_all,
+            journal: only_the_last_run_records,
+            journal: a_step_that_is_refused_records_nothing,
+            journal: work_is_what_a_host_may_run_now,
             listing: a_listing_has_what_was_committed_in_byte_order,
             listing: a_listing_pages_through_a_prefix,
             listing: a_listing_is_in_conflict_with_a_new_key,

@@ -41,6 +41,10 @@ pub struct ExecutionReply<'a> {
     /// The tool of this host that carries it out; none where its requester does.
     #[serde(skip_serializing_if = "Option::is_none")]
     tool: Option<ToolReply<'a>>,
+    /// The execution whose tool called for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = "uuid")]
+    parent: Option<&'a str>,
     /// What people were asked.
     approvals: Vec<ApprovalReply<'a>>,
     /// Why it may not go on.
@@ -208,6 +212,7 @@ impl<'a> ExecutionReply<'a> {
             context: raw(&request.context),
             digest: execution.digest,
             tool: execution.tool.as_ref().map(ToolReply::new),
+            parent: execution.parent.as_ref().map(|parent| parent.execution.as_str()),
             approvals: execution.approvals.iter().map(ApprovalReply::new).collect(),
             denial: None,
             start_by_ms: None,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use uuid::Uuid;
-use writ_core::execution::Status;
+use writ_core::execution::{Parent, Status};
 use writ_core::{BoundTool, DecisionRecord, Execution, Principal, Request};
 use writ_store::{CommitError, CreateError, Created, Grounds, IdempotencyKey, Store};
 
@@ -29,6 +29,16 @@ pub struct NewExecution {
     pub tool: Option<String>,
 }
 
+/// What a tool calls for.
+pub(super) struct Nested {
+    /// The id that the caller's journal has for it.
+    pub(super) id: String,
+    /// What is to be done: the action is named as the tool is.
+    pub(super) request: Request,
+    /// Who calls.
+    pub(super) parent: Parent,
+}
+
 impl Executions {
     /// Decides and keeps a new execution; or gives the one that the same key made before.
     ///
@@ -48,27 +58,52 @@ impl Executions {
             return Ok(earlier);
         }
         let tool = self.tool_for(&new)?;
-        let (id, at_ms) = (Uuid::now_v7().to_string(), now_ms());
         let (tenant, requester) = (by.tenant.clone(), by.person.clone());
-        let request = new.request.clone();
-        let received = Execution::received(
-            id.clone(),
-            tenant.clone(),
-            requester,
-            new.request,
-            START_WITHIN_MS,
-            at_ms,
-        );
+        let id = Uuid::now_v7().to_string();
+        let received =
+            Execution::received(id, tenant, requester, new.request, START_WITHIN_MS, now_ms());
         let received = match tool {
             Some(tool) => received.by_tool(tool),
             None => received,
         };
+        self.create_received(active, received, new.idempotency, meta).await
+    }
+
+    /// Decides and keeps what a tool calls for, in the name of whoever sent the caller's.
+    ///
+    /// # Errors
+    /// [`ExecutionError::NoSuchTool`], [`ExecutionError::Undecided`].
+    pub(super) async fn create_nested(
+        &self,
+        caller: &Execution,
+        nested: Nested,
+    ) -> Result<Execution, ExecutionError> {
+        let Nested { id, request, parent } = nested;
+        let name = &request.action.name;
+        let tool = self.tools.get(name).ok_or_else(|| ExecutionError::NoSuchTool(name.clone()))?;
+        let tool = tool.bound.clone();
+        let (tenant, requester) = (caller.tenant.clone(), caller.requester.clone());
+        let received =
+            Execution::received(id, tenant, requester, request, START_WITHIN_MS, now_ms());
+        let received = received.by_tool(tool).called_by(parent);
+        let active = self.service.active();
+        self.create_received(&active, received, None, Meta::default()).await
+    }
+
+    async fn create_received(
+        &self,
+        active: &Active,
+        received: Execution,
+        idempotency: Option<IdempotencyKey>,
+        meta: Meta,
+    ) -> Result<Execution, ExecutionError> {
+        let (id, at_ms) = (received.id.clone(), received.created_at_ms);
+        let (tenant, request) = (received.tenant.clone(), received.request.clone());
         let execution = writ_engine::Execution { id: id.clone(), tenant, received_at_ms: at_ms };
         let execution = Arc::new(execution);
         let service: &Service = &self.service;
         let deciding = Deciding::new(service, active, &execution, id, &request, meta);
-        let creation =
-            Creation { store: &self.store, received, idempotency: new.idempotency, at_ms };
+        let creation = Creation { store: &self.store, received, idempotency, at_ms };
         let (round, kept) = deciding.until_kept(request, &creation).await?;
         // Otherwise somebody else's decision counts, and has been counted.
         if kept.id == execution.id {

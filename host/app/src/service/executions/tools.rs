@@ -6,14 +6,16 @@
 
 mod approvals;
 mod host;
+mod nested;
 mod run;
 mod storage;
 mod worker;
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
-use writ_core::Person;
+use writ_core::{Execution, Person, Tenant};
 
 pub use worker::Worker;
 
@@ -22,7 +24,8 @@ pub use worker::Worker;
 pub struct WorkerConfig {
     /// How many run at once; 1 to 256.
     pub running_max: usize,
-    /// How long a call that waits for people is held in memory.
+    /// How long a run that waits, for people or for other tools, is held in memory: all its waits
+    /// together.
     pub grace: Duration,
 }
 
@@ -40,8 +43,29 @@ pub(super) struct Workshop {
     holder: Person,
     /// Rings when something may be there to be run.
     bell: Notify,
+    /// Calls of tools that have ended, whose callers are to be told.
+    ended: Mutex<Vec<Call>>,
     /// True once nothing new is begun and nobody is waited for.
     stopping: watch::Sender<bool>,
+}
+
+/// A call of a tool by a tool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Call {
+    tenant: Tenant,
+    /// The execution that called.
+    caller: String,
+    /// The execution that was called.
+    called: String,
+}
+
+impl Call {
+    /// The call that an execution is, where it is one.
+    fn of(execution: &Execution) -> Option<Self> {
+        let caller = execution.parent.as_ref()?.execution.clone();
+        let (tenant, called) = (execution.tenant.clone(), execution.id.clone());
+        Some(Self { tenant, caller, called })
+    }
 }
 
 impl Workshop {
@@ -49,12 +73,22 @@ impl Workshop {
         let holder = format!("host-{}", uuid::Uuid::now_v7());
         let holder = holder.parse().expect("letters, digits and hyphens name somebody");
         let (bell, stopping) = (Notify::new(), watch::Sender::new(false));
-        Self { config, holder, bell, stopping }
+        Self { config, holder, bell, ended: Mutex::default(), stopping }
     }
 
-    /// Something may be there to be run.
-    pub(super) fn ring(&self) {
-        self.bell.notify_one();
+    /// Takes note of an execution that has changed: whether its tool is to be run, or whoever called
+    /// for it to be told.
+    pub(super) fn note(&self, changed: &Execution) {
+        let call = Call::of(changed).filter(|_| changed.has_come_to_an_end());
+        if call.is_some() || changed.work_at_ms().is_some() {
+            self.ended().extend(call);
+            self.bell.notify_one();
+        }
+    }
+
+    // Held for a few instructions, never across an await.
+    fn ended(&self) -> MutexGuard<'_, Vec<Call>> {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Done when the host stops.

@@ -1,6 +1,6 @@
 //! Questions of a running tool to people: asked once, and waited for as long as it takes.
 
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 use uuid::Uuid;
 use writ_core::execution::{Asking, Awaited, Event, Refused};
 use writ_core::journal::Outcome;
@@ -35,7 +35,6 @@ impl RunHost {
         let asked = Event::Asked {
             permit: self.permit,
             asking: Asking { approval: approval.clone(), binding, requirement },
-            lease_until_ms: at_ms.saturating_add(self.lease_ms()),
             at_ms,
         };
         let (store, run) = (&self.executions.store, &self.run);
@@ -57,7 +56,7 @@ impl RunHost {
 
     /// What people said, once they have; dropped where they take longer than the grace period.
     pub(super) async fn end_of(&self, approval: &str) -> Result<Answer, Halt> {
-        let end = Instant::now() + self.executions.workshop.config.grace;
+        let (_wait, end) = self.wait();
         let waiter = self.executions.waiting.join(&self.run.execution);
         loop {
             // Asked before reading: what changes in between rings.
@@ -94,14 +93,8 @@ impl RunHost {
         }
     }
 
-    /// How long the run may take from now on until it is thought dead: its time-out, and what it may
-    /// wait for people beside that.
-    pub(super) fn lease_ms(&self) -> u64 {
-        let grace = self.executions.workshop.config.grace;
-        super::run::lease_ms(&self.tool, grace)
-    }
-
-    async fn read(&self) -> Result<Execution, Halt> {
+    /// The run's execution as it stands.
+    pub(super) async fn read(&self) -> Result<Execution, Halt> {
         let found = self.executions.store.execution(&self.run.tenant, &self.run.execution).await;
         let found = found
             .map_err(ExecutionError::from)
@@ -113,7 +106,8 @@ impl RunHost {
         })
     }
 
-    fn dropped<R: std::fmt::Display>(&self, error: &ChangeError<R>) -> Halt {
+    /// Why a step of the run was not kept: another run has begun, or the store does not answer.
+    pub(super) fn dropped<R: std::fmt::Display>(&self, error: &ChangeError<R>) -> Halt {
         let execution = self.run.execution.as_str();
         match error {
             ChangeError::Refused(refused) => {

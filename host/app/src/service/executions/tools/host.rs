@@ -1,11 +1,13 @@
 //! Answers what a running tool asks: from the journal what was asked before, else anew.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::Instant;
 use writ_core::journal::{Entry, Journal, Next, Outcome};
-use writ_core::tool::{Answer, CallError, Halt, HostCall, HostFuture};
+use writ_core::tool::{Answer, Halt, HostCall, HostFuture};
 use writ_core::{Digest, ToolHost};
 use writ_store::{RecordError, Run};
 
@@ -21,6 +23,14 @@ pub(super) struct RunHost {
     pub(super) permit: Digest,
     book: Mutex<Book>,
     replays: AtomicBool,
+    /// How long the run has waited so far, in milliseconds.
+    waited_ms: AtomicU64,
+}
+
+/// A wait that counts until it is dropped.
+pub(super) struct Wait<'a> {
+    host: &'a RunHost,
+    since: Instant,
 }
 
 /// What the run has been answered.
@@ -40,12 +50,20 @@ impl RunHost {
     ) -> Self {
         let replays = AtomicBool::new(journal.replays());
         let book = Mutex::new(Book { journal, unkept: Vec::new() });
-        Self { executions, tool, run, permit, book, replays }
+        Self { executions, tool, run, permit, book, replays, waited_ms: AtomicU64::new(0) }
     }
 
     /// What it was answered, once its tool has ended.
     pub(super) async fn book(&self) -> MutexGuard<'_, Book> {
         self.book.lock().await
+    }
+
+    /// Begins to wait. Gives also when the grace period of the run is used up.
+    pub(super) fn wait(&self) -> (Wait<'_>, Instant) {
+        let since = Instant::now();
+        let waited = Duration::from_millis(self.waited_ms.load(Ordering::Relaxed));
+        let left = self.executions.workshop.config.grace.saturating_sub(waited);
+        (Wait { host: self, since }, since + left)
     }
 
     async fn answered(&self, call: HostCall) -> Result<Answer, Halt> {
@@ -60,11 +78,18 @@ impl RunHost {
                 let requirement = requirement.clone();
                 self.ask(&mut book, &call, requirement).await
             }
-            (Next::New, HostCall::Search { .. }) => {
-                book.read(&call, Answer::Tools { tools: Vec::new() })
+            (Next::Recorded(Outcome::Called { execution }), call) => match call {
+                HostCall::CallTool { name, arguments } => {
+                    self.end_of_call(&execution, name, arguments).await
+                }
+                // The digest of the call is the recorded one's, so it is the same call.
+                _ => unreachable!("only a tool is called"),
+            },
+            (Next::New, HostCall::Search { query, limit }) => {
+                book.read(&call, self.search(query, *limit))
             }
-            (Next::New, HostCall::CallTool { .. }) => {
-                book.read(&call, Answer::NotCalled { error: CallError::NotFound })
+            (Next::New, HostCall::CallTool { name, arguments }) => {
+                self.call_tool(&mut book, &call, name, arguments).await
             }
             (Next::New, _) => self.store(&mut book, &call).await,
         }
@@ -83,6 +108,13 @@ impl RunHost {
             }
         }
         Halt::Dropped
+    }
+}
+
+impl Drop for Wait<'_> {
+    fn drop(&mut self) {
+        let waited_ms = self.since.elapsed().as_millis() as u64;
+        self.host.waited_ms.fetch_add(waited_ms, Ordering::Relaxed);
     }
 }
 

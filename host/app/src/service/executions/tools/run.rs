@@ -9,6 +9,7 @@ use writ_engine::{Called, Ended, ToolCall};
 use writ_store::{ChangeError, Run};
 
 use super::super::{Claim, ExecutionError, Executions};
+use super::Call;
 use super::host::RunHost;
 use crate::clock::now_ms;
 use crate::service::Meta;
@@ -17,9 +18,9 @@ use crate::tool_set::LoadedTool;
 /// How much longer than its tool a run may take, until it is thought dead.
 const MARGIN_MS: u64 = 10_000;
 
-/// How long a run of a tool may take until it is thought dead, in milliseconds, where it waits for
-/// people at most once.
-pub(super) fn lease_ms(tool: &LoadedTool, grace: Duration) -> u64 {
+/// How long a run of a tool may take until it is thought dead, in milliseconds: its time-out, what it
+/// may wait beside that, and a margin.
+fn lease_ms(tool: &LoadedTool, grace: Duration) -> u64 {
     tool.tool.limits().timeout_ms + grace.as_millis() as u64 + MARGIN_MS
 }
 
@@ -156,6 +157,20 @@ impl Executions {
                 tracing::info!(execution = run.execution, %refused, "a tool's end is not kept");
                 Ok(())
             }
+            Err(error) => Err(ExecutionError::of(error)),
+        }
+    }
+
+    /// Tells who called that a call has ended, if they wait for it.
+    pub(super) async fn tell_caller(&self, call: &Call) -> Result<(), ExecutionError> {
+        let (at_ms, execution) = (now_ms(), call.called.clone());
+        let change = |current: &Execution| current.apply(Event::CallEnded { execution, at_ms });
+        match self.store.change(&call.tenant, &call.caller, at_ms, None, change).await {
+            Ok(changed) => {
+                self.told(changed);
+                Ok(())
+            }
+            Err(ChangeError::Refused(_) | ChangeError::NotFound) => Ok(()),
             Err(error) => Err(ExecutionError::of(error)),
         }
     }
