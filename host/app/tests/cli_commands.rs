@@ -331,6 +331,7 @@ fn help_says_how_commands_end() {
       executions  See, call off and resolve the executions of a running server
       approvals   See and decide what people are asked by a running server
       audit       Check the evidence: that no event and no execution was changed, removed or put elsewhere
+      migrate     Create the store's tables, or bring them up to date
 
     Options:
       -h, --help     Print help
@@ -347,10 +348,11 @@ fn help_says_how_commands_end() {
       78  the configuration, or a policy set that it names, is refused
 
     Environment (an option goes before its variable):
-      WRIT_CONFIG    --config
-      WRIT_DATA_DIR  --data-dir
-      WRIT_LISTEN    --listen
-      WRIT_KEY       the key with which commands call a server that `--server` names
+      WRIT_CONFIG        --config
+      WRIT_DATA_DIR      --data-dir
+      WRIT_LISTEN        --listen
+      WRIT_DATABASE_URL  `url` in `[store]`: the PostgreSQL database that hosts share
+      WRIT_KEY           the key with which commands call a server that `--server` names
     "#);
 }
 

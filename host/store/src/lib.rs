@@ -141,6 +141,7 @@
 //! - Two steps of one execution, two uses of one key, two writes in one namespace come one after the
 //!   other, whichever hosts they come from. Transactions that are in each other's way after all are
 //!   in conflict, as if what they read had changed.
+//! - Evaluations that keep losing to others' take turns ([`Store::turns`]), which no commit waits for.
 //! - Decisions that are built on nothing hold nothing; those that come together share a transaction.
 //! - What is committed is durable: readers, and so evaluations, see nothing that may yet be lost.
 //!   `synchronous_commit` is on, whatever the database's default.

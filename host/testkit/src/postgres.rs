@@ -10,7 +10,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -41,8 +41,8 @@ pub struct TestDatabase {
 enum Server {
     /// One that somebody else runs, and the URL of a database on it.
     Given { url: String },
-    /// Our own, until the pipe is closed.
-    Private { directory: PathBuf, _keeper: ChildStdin },
+    /// Our own, until the pipe to its keeper is closed: when this process ends.
+    Private { directory: PathBuf, _keeper: Child },
 }
 
 impl TestDatabase {
@@ -128,8 +128,7 @@ fn start() -> Server {
     let output = keeper.stdout.take().expect("it is piped");
     BufReader::new(output).read_line(&mut line).expect("the keeper's output can be read");
     assert_eq!(line, "started\n", "the cluster does not start");
-    let _keeper = keeper.stdin.take().expect("it is piped");
-    let server = Server::Private { directory, _keeper };
+    let server = Server::Private { directory, _keeper: keeper };
     let mut createuser = server.program("createuser", ADMIN);
     run(createuser.args(["--createdb", OWNER]), "a role cannot be created");
     server
