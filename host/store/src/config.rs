@@ -56,7 +56,8 @@ impl StoreConfig {
 /// Which PostgreSQL database, and the bounds of what a host asks of it. None is optional.
 #[derive(Clone)]
 pub struct PostgresConfig {
-    pub(crate) options: PgConnectOptions,
+    // Boxed: it is several times what all else is.
+    pub(crate) options: Box<PgConnectOptions>,
     /// How many connections the host has at most, besides the one on which it listens.
     pub connections_max: u32,
     /// How many decisions one transaction carries at most.
@@ -79,7 +80,7 @@ impl PostgresConfig {
     /// [`StoreError::Url`].
     pub fn new(url: &str) -> Result<Self, StoreError> {
         Ok(Self {
-            options: postgres::options(url)?,
+            options: Box::new(postgres::options(url)?),
             connections_max: 16,
             commit_batch_max: 512,
             queue_max: 4_096,

@@ -112,7 +112,7 @@ pub enum OneOrSeveral<'a> {
     /// Where `evaluations` had items.
     Several(DecisionsReply<'a>),
     /// Where it had none.
-    One(DecisionReply<'a>),
+    One(Box<DecisionReply<'a>>),
 }
 
 /// Problems of a caller: headers that cannot be used, a name or an origin that is not known.

@@ -76,7 +76,7 @@ pub(super) fn pool(config: &PostgresConfig) -> PgPool {
         // What is answered is on disk, whatever the database's own setting is.
         ("synchronous_commit", "on"),
     ];
-    let options = config.options.clone().options(bounds);
+    let options = PgConnectOptions::clone(&config.options).options(bounds);
     pool_of(config.connections_max.max(1)).connect_lazy_with(options)
 }
 
@@ -84,7 +84,7 @@ pub(super) fn pool(config: &PostgresConfig) -> PgPool {
 pub(super) fn turns(config: &PostgresConfig) -> PgPool {
     let bounds =
         [("lock_timeout", LOCK_TIMEOUT), ("idle_in_transaction_session_timeout", IDLE_TIMEOUT)];
-    pool_of(TURNS_MAX).connect_lazy_with(config.options.clone().options(bounds))
+    pool_of(TURNS_MAX).connect_lazy_with(PgConnectOptions::clone(&config.options).options(bounds))
 }
 
 fn pool_of(connections_max: u32) -> PgPoolOptions {
@@ -97,7 +97,7 @@ fn pool_of(connections_max: u32) -> PgPoolOptions {
 /// The one connection on which the database says what has changed. Not of the others, so that it
 /// never waits for them.
 pub(super) fn listening(config: &PostgresConfig) -> PgPool {
-    pool_of(1).connect_lazy_with(config.options.clone())
+    pool_of(1).connect_lazy_with(PgConnectOptions::clone(&config.options))
 }
 
 /// Creates the tables, or brings them up to date. Where several hosts try, one does it.
