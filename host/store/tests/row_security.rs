@@ -10,7 +10,7 @@ use opened::Opened;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 
 /// Every table with rows of tenants.
-const TABLES: [&str; 11] = [
+const TABLES: [&str; 13] = [
     "decisions",
     "namespaces",
     "storage",
@@ -21,6 +21,8 @@ const TABLES: [&str; 11] = [
     "chains",
     "events",
     "idempotency",
+    "journal",
+    "work",
     "api_keys",
 ];
 
@@ -31,7 +33,12 @@ async fn filled() -> (Opened, PgConnection) {
     set(&opened.store, "k", "v").await;
     permitted().with_key("k", "body").create(&opened.store).await;
     asking(&[&["user:ann"]]).create(&opened.store).await;
-    let connection = PgConnection::connect(&opened.place.url()).await.unwrap();
+    let mut connection = PgConnection::connect(&opened.place.url()).await.unwrap();
+    say(&mut connection, "writ.tenant", "default").await;
+    let tool = "INSERT INTO journal VALUES ('default', 'e', 0, '{}');
+        INSERT INTO work VALUES ('default', 'e', 0)";
+    sqlx::raw_sql(tool).execute(&mut connection).await.unwrap();
+    say(&mut connection, "writ.tenant", "").await;
     (opened, connection)
 }
 
