@@ -61,6 +61,17 @@ impl Binding {
         hash(request, &self.binding_context_members) == self.binding_hash
     }
 
+    /// Whether a request says nothing that `agreed`, about which people were asked, does not say as
+    /// well: policies have decided about that one and not about this.
+    pub fn is_within(request: &Request, agreed: &Request) -> bool {
+        let known = context(agreed);
+        let mut said = context(request).into_iter();
+        let is_said = |(name, value): (String, Value)| {
+            UNBOUND.contains(&name.as_str()) || known.get(&name) == Some(&value)
+        };
+        request.subject == agreed.subject && said.all(is_said)
+    }
+
     /// A request that holds the binding, in place of whatever the caller put there.
     ///
     /// # Errors
@@ -142,6 +153,20 @@ mod tests {
         check(&request(10, r#"{"team":"b"}"#, &context), false);
         check(&request(10, r#"{"team":"a"}"#, &json!({"session": "other"})), false);
         check(&request(10, r#"{"team":"a"}"#, &json!({})), false);
+    }
+
+    #[test]
+    fn what_people_were_not_asked_about_is_not_said_later() {
+        let agreed = request(10, "{}", &json!({"session": "s", "justification": "must"}));
+        let check = |subject: &str, context: Value, within: bool| {
+            let asked = request(10, subject, &context);
+            assert_eq!(Binding::is_within(&asked, &agreed), within, "{asked:?}");
+        };
+        check("{}", json!({"session": "s", "time": "now", "approval": {"id": "x"}}), true);
+        check("{}", json!({"session": "s", "justification": "must"}), true);
+        check("{}", json!({"session": "s", "to": "mallory"}), false);
+        check("{}", json!({"session": "s", "justification": "other"}), false);
+        check(r#"{"act":{"sub":"mallory"}}"#, json!({"session": "s"}), false);
     }
 
     #[test]

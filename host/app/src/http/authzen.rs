@@ -50,12 +50,23 @@ pub async fn evaluation(
     let body = body::read(&parts.headers, body, app.body_bytes_max).await?;
     let question = json::read::<EvaluationBody>(&body)?.into_request();
     let (active, meta) = (app.service.active(), meta(&caller, &parts.headers));
-    let approval = reevaluate(&app, &caller, &active, &question, &meta).await?;
+    alone(&app, &caller, &active, question, meta).await
+}
+
+/// Decides a question that is asked alone: it may be asked in the name of an approval.
+async fn alone(
+    app: &App,
+    caller: &Caller,
+    active: &Active,
+    question: Request,
+    meta: Meta,
+) -> Result<Response, Problem> {
+    let approval = reevaluate(app, caller, active, &question, &meta).await?;
     if let Some(Ok(granted)) = &approval {
         return Ok(ok(&DecisionReply::approved(granted)));
     }
-    let answer = app.service.decide(&active, question, meta).await?;
-    let reply = decided(&app, &caller, &answer);
+    let answer = app.service.decide(active, question, meta).await?;
+    let reply = decided(app, caller, &answer);
     Ok(ok(&match approval {
         Some(Err(because)) => reply.in_spite(because),
         Some(Ok(_)) | None => reply,
@@ -94,8 +105,7 @@ pub async fn evaluations(
     let active = app.service.active();
     if several.evaluations.is_empty() {
         let question = defaults.into_request(&ItemBody::default(), "").map_err(Problem::field)?;
-        let answer = app.service.decide(&active, question, meta).await?;
-        return Ok(ok(&decided(&app, &caller, &answer)));
+        return alone(&app, &caller, &active, question, meta).await;
     }
     if several.evaluations.len() > ITEMS_MAX {
         let message = format!("has more than {ITEMS_MAX} items");

@@ -77,6 +77,7 @@ impl From<ExecutionError> for Problem {
             ExecutionError::Changed(_) => ProblemCode::Changed,
             ExecutionError::CarriedOutHere(_) => ProblemCode::NotNow,
             ExecutionError::NoSuchTool(_) => ProblemCode::NoSuchTool,
+            ExecutionError::OtherAction { .. } => ProblemCode::InvalidRequest,
             ExecutionError::Arguments(..) => ProblemCode::ArgumentsInvalid,
             ExecutionError::KeyReused => ProblemCode::KeyReused,
             ExecutionError::Undecided(undecided) => return undecided.into(),

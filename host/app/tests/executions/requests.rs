@@ -135,6 +135,9 @@ fn an_approval_is_for_the_question_that_was_denied() {
     let mut elsewhere = question.clone();
     elsewhere["context"]["session"] = json!("s2");
     unapproved(&ask(&elsewhere), "out_of_scope", "request");
+    let mut more = question.clone();
+    more["context"]["to"] = json!("mallory");
+    unapproved(&ask(&more), "out_of_scope", "request");
     let unknown = with_approval(&question, &json!({"id": "none"}));
     unapproved(&world.evaluate(&unknown), "approval_unverifiable", "none");
     // What goes on anyway needs no approval.

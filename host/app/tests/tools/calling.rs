@@ -51,6 +51,17 @@ fn arguments_are_checked_before_any_policy_sees_them() {
 }
 
 #[test]
+fn a_tool_runs_under_its_own_name_and_no_other() {
+    let world = World::new(0);
+    let mut other = question("payout", &payout());
+    other["action"]["name"] = json!("search_web");
+    let reply = world.post(&world.agent, "/v1/executions", &other);
+    assert_eq!(problem(&reply), (400, "invalid-request".into()), "{}", reply.text());
+    let listed = world.client(&world.agent).get("/v1/executions").unwrap();
+    assert_eq!(listed.json()["items"], json!([]));
+}
+
+#[test]
 fn what_policies_deny_is_not_carried_out() {
     let world = World::new(0);
     let asked = world.ask("payout", &json!({"payee": "acme", "cents": 2_000_000}));

@@ -116,7 +116,14 @@ impl Executions {
     fn tool_for(&self, new: &NewExecution) -> Result<Option<BoundTool>, ExecutionError> {
         let Some(name) = &new.tool else { return Ok(None) };
         let tool = self.tools.get(name).ok_or_else(|| ExecutionError::NoSuchTool(name.clone()))?;
-        let flaws = tool.flaws(&new.request.action.properties);
+        // Policies match on the action's name: under another they would decide about something else
+        // than what runs.
+        let action = &new.request.action;
+        if action.name != *name {
+            let (tool, action) = (name.clone(), action.name.clone());
+            return Err(ExecutionError::OtherAction { tool, action });
+        }
+        let flaws = tool.flaws(&action.properties);
         match flaws.is_empty() {
             true => Ok(Some(tool.bound.clone())),
             false => Err(ExecutionError::Arguments(tool.bound.name.clone(), flaws)),

@@ -25,6 +25,16 @@ pub enum ExecutionError {
     /// There is no such tool.
     #[error("this host has no tool `{0}`")]
     NoSuchTool(String),
+    /// The action is called otherwise than the tool that is to carry it out.
+    #[error(
+        "the action `{action}` is not the tool `{tool}`\nhint: give the action the tool's name"
+    )]
+    OtherAction {
+        /// The tool.
+        tool: String,
+        /// The action.
+        action: String,
+    },
     /// The arguments break the tool's schema.
     #[error("the arguments break the schema of the tool `{0}`")]
     Arguments(BindingName, Vec<Flaw>),

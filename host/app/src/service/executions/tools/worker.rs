@@ -16,6 +16,8 @@ use crate::clock::now_ms;
 
 /// How late work may be found that nobody told of: after a start, or where a lease has run out.
 const EVERY: Duration = Duration::from_millis(500);
+/// How often tools are looked for that nobody told of what they wait for.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// After how long what could not be done is tried again.
 const REST: Duration = Duration::from_secs(5);
 /// How long runs may take to come to their end when the host stops.
@@ -66,11 +68,11 @@ impl Worker {
 impl Working {
     async fn run(mut self, mut stopped: watch::Receiver<()>) {
         let executions = self.executions.clone();
-        let mut is_found = false;
+        let mut look = Instant::now();
         loop {
             let next = Instant::now() + EVERY;
-            if !is_found {
-                is_found = self.find_untold().await.is_ok();
+            if Instant::now() >= look && self.find_untold().await.is_ok() {
+                look = Instant::now() + LOOK_EVERY;
             }
             self.tell_callers().await;
             if let Err(error) = self.fill().await {
@@ -90,9 +92,10 @@ impl Working {
             tracing::warn!(left = self.runs.len(), "runs of tools are cut off");
             self.runs.shutdown().await;
         }
+        self.tell_callers().await;
     }
 
-    /// Looks, once after a start, for tools that wait for what has ended: whoever was to tell them may
+    /// Looks, after a start and now and then, for tools that wait for what has ended: whoever was to tell them may
     /// have been killed before.
     async fn find_untold(&self) -> Result<(), ExecutionError> {
         let (store, tenant) = (&self.executions.store, Tenant::default());
