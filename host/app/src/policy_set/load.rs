@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use futures_util::future;
-use writ_core::{Binding, BindingName, Digest, FaultCode, Limits, Matcher};
+use writ_core::{Binding, BindingName, FaultCode, Limits, Matcher};
 use writ_engine::{Described, Engine, Image, LoadError};
 
 use super::parsed::{PolicyBinding, PolicySetConfig};
@@ -128,19 +128,9 @@ impl Loading<'_> {
     fn component(&self, bytes_max: u64) -> Result<Cow<'static, [u8]>, ConfigError> {
         let read = self.binding.source.read(&self.config.root, bytes_max);
         let component = read.map_err(|error| self.error("source", error))?;
-        let Some(pinned) = self.binding.digest else {
-            return Ok(component);
-        };
-        let found = Digest::of(&component);
-        if found == pinned {
-            return Ok(component);
-        }
-        let message = format!(
-            "`{}` is another component than the pinned one: its digest is `{found}`\n\
-             hint: if the change is meant, review the component and pin its new digest",
-            self.binding.source,
-        );
-        Err(self.error("digest", message))
+        let pinned = self.binding.source.check_pin(self.binding.digest, &component);
+        pinned.map_err(|error| self.error("digest", error))?;
+        Ok(component)
     }
 
     fn error(&self, key: &'static str, message: impl std::fmt::Display) -> ConfigError {

@@ -91,6 +91,21 @@ impl Source {
             },
         }
     }
+
+    /// Whether a component that was read is the one that was pinned, where one was.
+    ///
+    /// # Errors
+    /// That it is another, with its digest.
+    pub fn check_pin(&self, pinned: Option<Digest>, component: &[u8]) -> Result<(), String> {
+        let found = Digest::of(component);
+        if pinned.is_none_or(|pinned| pinned == found) {
+            return Ok(());
+        }
+        Err(format!(
+            "`{self}` is another component than the pinned one: its digest is `{found}`\n\
+             hint: if the change is meant, review the component and pin its new digest"
+        ))
+    }
 }
 
 impl From<ReadError> for SourceError {

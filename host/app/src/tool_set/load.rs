@@ -1,7 +1,7 @@
 //! From checked tools to tools that are ready to be called.
 
 use futures_util::future;
-use writ_core::{Digest, Tenant};
+use writ_core::Tenant;
 use writ_engine::{Engine, Grants};
 
 use super::parsed::{ToolConfig, ToolSetConfig};
@@ -34,7 +34,8 @@ impl Loading<'_> {
         let ToolConfig { name, source, limits, .. } = self.tool;
         let component = source.read(&self.config.root, component_bytes_max as u64);
         let component = component.map_err(|error| self.error("source", error))?;
-        self.check_pin(&component)?;
+        let pinned = source.check_pin(self.tool.digest, &component);
+        pinned.map_err(|error| self.error("digest", error))?;
         let grants = Grants { storage: self.tool.storage, tools: !self.tool.tools.is_empty() };
         let tool = self.engine.load_tool(&component, grants, limits).await;
         let tool = tool.map_err(|error| {
@@ -45,19 +46,6 @@ impl Loading<'_> {
             let message = format!("tool `{source}` does not load: {error}");
             self.error("source", message).with_hint("tell whoever wrote the tool")
         })
-    }
-
-    fn check_pin(&self, component: &[u8]) -> Result<(), ConfigError> {
-        let found = Digest::of(component);
-        if self.tool.digest.is_none_or(|pinned| pinned == found) {
-            return Ok(());
-        }
-        let message = format!(
-            "`{}` is another component than the pinned one: its digest is `{found}`\n\
-             hint: if the change is meant, review the component and pin its new digest",
-            self.tool.source,
-        );
-        Err(self.error("digest", message))
     }
 
     fn error(&self, key: &'static str, message: impl std::fmt::Display) -> ConfigError {

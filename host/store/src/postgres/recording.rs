@@ -71,7 +71,8 @@ impl Postgres {
         Ok(due.map_err(|error| self.inner.link.failed(error))?)
     }
 
-    async fn writing(
+    /// A transaction that writes.
+    pub(super) async fn writing(
         &self,
         tenant: &Tenant,
     ) -> Result<Transaction<'static, Database>, CommitError> {
@@ -80,7 +81,7 @@ impl Postgres {
     }
 
     /// Who stops waiting does not take back what has begun to be written.
-    async fn finish(
+    pub(super) async fn finish(
         &self,
         transaction: Transaction<'static, Database>,
         draft: Draft,

@@ -40,17 +40,12 @@ impl Postgres {
         grounds: Option<Grounds>,
         change: impl FnOnce(&Execution) -> Result<Transition, R>,
     ) -> Result<Execution, ChangeError<R>> {
-        let begun = self.inner.link.begin(Scope::Tenant(tenant), Access::Write).await;
-        let mut transaction =
-            begun.map_err(|error| CommitError::from(self.inner.link.failed(error)))?;
+        let mut transaction = self.writing(tenant).await?;
         let found = executions::hold(&mut transaction, tenant, id).await?;
         let before = found.ok_or(ChangeError::NotFound)?;
         let transition = change(&before).map_err(ChangeError::Refused)?;
         let draft = Draft::of_step(Step::changed(&before, &transition, at_ms), grounds);
-        let inner = self.inner.clone();
-        // Who stops waiting does not take back what has begun to be written.
-        let finishing = tokio::spawn(async move { inner.finish(transaction, draft).await });
-        finishing.await.unwrap_or_else(|_| Err(Failure::closed().into()))?;
+        self.finish(transaction, draft).await?;
         Ok(transition.next)
     }
 }

@@ -16,8 +16,9 @@ use crate::clock::now_ms;
 
 /// How late work may be found that nobody told of: after a start, or where a lease has run out.
 const EVERY: Duration = Duration::from_millis(500);
-/// How often tools are looked for that nobody told of what they wait for.
-const LOOK_EVERY: Duration = Duration::from_secs(30);
+/// How often tools are looked for that nobody told of what they wait for. It reads all that are
+/// suspended, and there may be many.
+const LOOK_EVERY: Duration = Duration::from_secs(300);
 /// After how long what could not be done is tried again.
 const REST: Duration = Duration::from_secs(5);
 /// How long runs may take to come to their end when the host stops.
@@ -95,8 +96,8 @@ impl Working {
         self.tell_callers().await;
     }
 
-    /// Looks, after a start and now and then, for tools that wait for what has ended: whoever was to tell them may
-    /// have been killed before.
+    /// Looks, after a start and now and then, for tools that wait for what has ended: whoever was to
+    /// tell them may have been killed before.
     async fn find_untold(&self) -> Result<(), ExecutionError> {
         let (store, tenant) = (&self.executions.store, Tenant::default());
         let filter =
