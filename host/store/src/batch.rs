@@ -6,6 +6,7 @@ use tokio::sync::oneshot;
 
 use crate::error::Failure;
 use crate::locks::Held;
+use crate::sqlite::channels::ChannelChange;
 use crate::sqlite::decisions::DecisionRow;
 use crate::sqlite::keys::KeyChange;
 use crate::sqlite::rows::ROWS_MAX;
@@ -30,6 +31,8 @@ pub(crate) struct Job {
     pub(crate) step: Option<Box<Step>>,
     /// A key that is made or ended.
     pub(crate) key: Option<Box<KeyChange>>,
+    /// What becomes of a channel or a dead letter.
+    pub(crate) channel: Option<Box<ChannelChange>>,
     /// The table's sequence; 0 where the table was not asked.
     pub(crate) sequence: u64,
     /// Whether to write something that only tells whether writing works.
@@ -53,6 +56,7 @@ pub(crate) struct Batch {
     pub(crate) writes: Vec<StorageRow>,
     pub(crate) steps: Vec<Step>,
     pub(crate) keys: Vec<KeyChange>,
+    pub(crate) channels: Vec<ChannelChange>,
     pub(crate) sequence: u64,
     pub(crate) is_probe: bool,
 }
@@ -72,7 +76,8 @@ impl Job {
     }
 
     fn decides_at_most(&self) -> bool {
-        self.writes.is_empty() && self.step.is_none() && self.key.is_none() && !self.is_probe
+        let Self { decision: _, writes, step, key, channel, sequence: _, is_probe } = self;
+        writes.is_empty() && step.is_none() && key.is_none() && channel.is_none() && !is_probe
     }
 }
 
@@ -115,6 +120,7 @@ impl Batch {
         self.writes.extend(job.writes);
         self.steps.extend(job.step.map(|step| *step));
         self.keys.extend(job.key.map(|key| *key));
+        self.channels.extend(job.channel.map(|change| *change));
         self.sequence = self.sequence.max(job.sequence);
         self.is_probe |= job.is_probe;
     }

@@ -4,6 +4,7 @@
 
 pub(crate) mod approvals;
 pub(crate) mod audit;
+pub(crate) mod channels;
 pub(crate) mod decisions;
 pub(crate) mod events;
 pub(crate) mod executions;

@@ -5,7 +5,7 @@ use writ_core::ChainedEvent;
 
 use crate::batch::{Batch, Job, newest};
 use crate::sqlite::{
-    approvals, decisions, events, executions, health, history, idempotency, keys, storage,
+    approvals, channels, decisions, events, executions, health, history, idempotency, keys, storage,
 };
 use crate::step::{Step, Versions};
 
@@ -68,6 +68,7 @@ impl Statements {
         }
         self.events.execute(connection, events).await?;
         keys::apply(connection, batch.keys).await?;
+        channels::apply(connection, batch.channels).await?;
         if batch.is_probe {
             health::probe(connection).await?;
         }
