@@ -3,6 +3,7 @@
 mod approvals;
 mod audit;
 mod check;
+mod dead_letters;
 mod engine;
 mod eval;
 mod executions;
@@ -43,6 +44,7 @@ enum Command {
     Executions(executions::Args),
     Approvals(approvals::Args),
     Audit(audit::Args),
+    DeadLetters(dead_letters::Args),
 }
 
 /// Runs the command that the process was started with.
@@ -77,6 +79,7 @@ fn run(command: Command) -> Result<Exit, Failure> {
             Command::Executions(args) => executions::run(args, environment).await,
             Command::Approvals(args) => approvals::run(args, environment).await,
             Command::Audit(args) => audit::run(args, environment).await,
+            Command::DeadLetters(args) => dead_letters::run(args, environment).await,
         }
     })
 }

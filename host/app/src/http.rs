@@ -7,6 +7,7 @@ pub mod access;
 pub mod approvals;
 pub mod authzen;
 mod body;
+pub mod dead_letters;
 pub mod discovery;
 pub mod events;
 pub mod executions;
@@ -37,6 +38,7 @@ use bytes::Bytes;
 use tower::ServiceExt;
 
 use crate::auth::Authenticator;
+use crate::channels::Channels;
 use crate::lifecycle::Lifecycle;
 use crate::service::{Executions, Service};
 use crate::telemetry::metrics::Route as Counted;
@@ -57,6 +59,8 @@ pub struct App {
     pub service: Arc<Service>,
     /// What executes.
     pub executions: Executions,
+    /// What tells others.
+    pub channels: Channels,
     /// What evaluates; here for its counters.
     pub engine: Engine,
     /// Whether the server takes requests.
@@ -75,6 +79,7 @@ impl App {
     pub fn new(
         service: Arc<Service>,
         executions: Executions,
+        channels: Channels,
         engine: Engine,
         guard: Guard,
         auth: Authenticator,
@@ -84,6 +89,7 @@ impl App {
         Self {
             service,
             executions,
+            channels,
             engine,
             lifecycle: Lifecycle::default(),
             guard,
@@ -155,6 +161,8 @@ pub fn routes() -> Vec<Route> {
         Route::new(POST, approvals::DECISION, ANSWER, approvals::decide),
         Route::new(GET, events::PATH, WATCH, events::stream),
         Route::new(GET, verification::PATH, WATCH, verification::verification),
+        Route::new(GET, dead_letters::PATH, OPERATE, dead_letters::list),
+        Route::new(POST, dead_letters::REDELIVER, OPERATE, dead_letters::redeliver),
         Route::new(GET, keys::KEYS, OPERATE, keys::list),
         Route::new(POST, keys::KEYS, OPERATE, keys::create),
         Route::new(DELETE, keys::KEY, OPERATE, keys::revoke),

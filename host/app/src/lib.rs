@@ -6,6 +6,7 @@
 pub mod auth;
 pub mod breaker;
 pub mod builtin;
+pub mod channels;
 pub mod cli;
 pub mod clock;
 pub mod config;

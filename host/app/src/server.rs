@@ -61,6 +61,7 @@ pub async fn run(
         stopped,
     };
     let clock = Clock::start(app.executions.clone());
+    let couriers = app.channels.start();
     app.lifecycle.advance(Stage::Serving);
     let mut shutdown = pin!(shutdown);
     loop {
@@ -74,6 +75,7 @@ pub async fn run(
     drop(stop);
     let ended = server.drain(drain_timeout).await;
     clock.stop().await;
+    couriers.stop().await;
     if let Records::Durable(store) = app.service.records() {
         store.clone().close().await?;
     }

@@ -11,6 +11,7 @@ use axum::http::Request;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use writ::auth::{Authenticator, Draft, Keyring, Secret};
+use writ::channels::Channels;
 use writ::config::document::Document;
 use writ::config::root::Root;
 use writ::config::{Config, Overrides};
@@ -109,9 +110,10 @@ async fn app(config: &Config, store: Store) -> (App, Secret) {
     let auth = Authenticator::new(keys, None);
     let service = Service::new(snapshot, config.breaker, records, Arc::new(Metrics::new()));
     let service = Arc::new(service);
+    let channels = Channels::open(store.clone(), Tenant::default(), &[]).await.unwrap();
     let executions = Executions::new(service.clone(), store);
     let guard = Guard::new(config.server.listen, &[], &[]);
-    (App::new(service, executions, engine, guard, auth, 1 << 20), key)
+    (App::new(service, executions, channels, engine, guard, auth, 1 << 20), key)
 }
 
 /// Another writer of what one binding stores.

@@ -16,6 +16,7 @@ use super::greeting::Greeting;
 use super::input::ConfigArgs;
 use super::text;
 use crate::auth::{Authenticator, Draft, Issued, Jwt, Keyring};
+use crate::channels::Channels;
 use crate::clock::now_ms;
 use crate::config::server::is_local;
 use crate::config::{Config, Environment};
@@ -88,10 +89,12 @@ async fn open(config: &Config) -> Result<App, Failure> {
     let auth = authenticator(config, &records).await?;
     let service = Service::new(snapshot, config.breaker, records, Arc::new(Metrics::new()));
     let service = Arc::new(service);
+    let channels = Channels::open(store.clone(), Tenant::default(), &config.channels).await;
+    let channels = channels.map_err(Failure::internal)?;
     let executions = Executions::new(service.clone(), store);
     let server = &config.server;
     let guard = Guard::new(server.listen, &server.allowed_hosts, &server.allowed_origins);
-    Ok(App::new(service, executions, engine, guard, auth, server.body_bytes_max))
+    Ok(App::new(service, executions, channels, engine, guard, auth, server.body_bytes_max))
 }
 
 /// Whoever may call is known by then, or nobody but this machine can.

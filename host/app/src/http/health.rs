@@ -135,6 +135,7 @@ mod tests {
     use super::*;
     use crate::auth::{Authenticator, Keyring};
     use crate::breaker::BreakerConfig;
+    use crate::channels::Channels;
     use crate::http::{Guard, router};
     use crate::policy_set::Snapshot;
     use crate::service::{Executions, Service};
@@ -160,10 +161,11 @@ mod tests {
         );
         let service = Arc::new(service);
         let store = Store::open(StoreConfig::new(directory.path())).await.unwrap();
+        let channels = Channels::open(store.clone(), Default::default(), &[]).await.unwrap();
         let executions = Executions::new(service.clone(), store);
         let guard = Guard::new("127.0.0.1:1".parse().unwrap(), &[], &[]);
         let auth = Authenticator::new(keys, None);
-        Arc::new(App::new(service, executions, engine, guard, auth, 1_024))
+        Arc::new(App::new(service, executions, channels, engine, guard, auth, 1_024))
     }
 
     async fn check(app: &Arc<App>, path: &str, status: u16, failing: &[&str]) {

@@ -88,6 +88,10 @@ problem_codes! {
     KeyReused = "idempotency-key-reused", UNPROCESSABLE_ENTITY, "the idempotency key was used for another request";
     /// The caller has seen an earlier version.
     Changed = "changed", PRECONDITION_FAILED, "it has changed since the caller read it";
+    /// Its channel is not configured any more.
+    NoSuchChannel = "no-such-channel", CONFLICT, "the channel is not configured";
+    /// The receiver did not confirm.
+    NotDelivered = "not-delivered", BAD_GATEWAY, "the receiver did not confirm";
     /// No such resource.
     NotFound = "not-found", NOT_FOUND, "there is nothing at this path";
     /// Another method is wanted.

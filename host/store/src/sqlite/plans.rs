@@ -73,14 +73,8 @@ async fn each_query_uses_its_index() {
             ],
         ),
         (channels::ONE, &["SEARCH channels USING PRIMARY KEY (tenant=? AND name=?)"]),
-        (
-            channels::DEAD_LETTERS,
-            &["SEARCH dead_letters USING PRIMARY KEY (tenant=? AND id<?)"],
-        ),
-        (
-            channels::DEAD_LETTER,
-            &["SEARCH dead_letters USING PRIMARY KEY (tenant=? AND id=?)"],
-        ),
+        (channels::DEAD_LETTERS, &["SEARCH dead_letters USING PRIMARY KEY (tenant=? AND id<?)"]),
+        (channels::DEAD_LETTER, &["SEARCH dead_letters USING PRIMARY KEY (tenant=? AND id=?)"]),
         (events::HEAD, &["SEARCH events USING INDEX sqlite_autoindex_events_1 (tenant=?)"]),
         (
             events::PAGE,
