@@ -94,7 +94,7 @@ fn a_secret_is_strong_and_elsewhere() {
     let variable = ("secret-env", "\"WRIT_TEST_NOT_SET\"");
     check(&[("secret-file", ""), variable], 6, unset, "set it");
     check(&[variable], 7, "the secret is in two places", "keep one");
-    check(&[("secret", "\"whsec_a\"")], 7, "unknown key `secret` in `channel[0]`", "did you mean");
+    check(&[("secret", "\"whsec_a\"")], 7, "unknown key `secret` in `channel[0]`", "secret-file");
 }
 
 #[test]
