@@ -25,8 +25,9 @@ use question::{Question, Template};
 use sets::Set;
 use writ::access_request::Signer;
 use writ::auth::{Authenticator, Draft, Keyring, Secret};
+use writ::channels::Channels;
 use writ::config::{Config, Overrides};
-use writ::http::{self, App, Guard};
+use writ::http::{self, App, Guard, Parts};
 use writ::service::ephemeral::Ephemeral;
 use writ::service::{Executions, Records, Service};
 use writ::telemetry::Metrics;
@@ -87,11 +88,23 @@ impl Host {
         let service = Service::new(snapshot, config.breaker, records, Arc::new(Metrics::new()));
         let service = Arc::new(service);
         let store = Store::open(StoreConfig::new(directory.path())).await.expect("a store");
+        let channels = Channels::open(store.clone(), Tenant::default(), &[])
+            .await
+            .expect("no channel to open");
         let executions = Executions::new(service.clone(), store);
         let guard = Guard::new(config.server.listen, &[], &[]);
-        let bytes_max = config.server.body_bytes_max;
+        let body_bytes_max = config.server.body_bytes_max;
         let signer = Signer::generate().and_then(|key| Signer::new(&key)).expect("a key");
-        let app = App::new(service, executions, engine, guard, auth, signer, bytes_max);
+        let app = App::new(Parts {
+            service,
+            executions,
+            channels,
+            engine,
+            guard,
+            auth,
+            signer,
+            body_bytes_max,
+        });
         let app = Arc::new(app);
         let router = http::router(app.clone());
         Self { app, router, key, template: Template::new(0, "read_file"), _directory: directory }

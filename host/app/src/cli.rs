@@ -3,6 +3,7 @@
 mod approvals;
 mod audit;
 mod check;
+mod dead_letters;
 mod engine;
 mod eval;
 mod executions;
@@ -45,6 +46,7 @@ enum Command {
     Approvals(approvals::Args),
     Audit(audit::Args),
     Migrate(migrate::Args),
+    DeadLetters(dead_letters::Args),
 }
 
 /// Runs the command that the process was started with.
@@ -80,6 +82,7 @@ fn run(command: Command) -> Result<Exit, Failure> {
             Command::Approvals(args) => approvals::run(args, environment).await,
             Command::Audit(args) => audit::run(args, environment).await,
             Command::Migrate(args) => migrate::run(args, environment).await,
+            Command::DeadLetters(args) => dead_letters::run(args, environment).await,
         }
     })
 }

@@ -5,6 +5,7 @@
 //! process's environment.
 
 mod auth;
+mod channels;
 pub mod document;
 pub mod environment;
 pub mod error;
@@ -22,6 +23,7 @@ use writ_store::PostgresConfig;
 
 use crate::auth::{JwtConfig, Secret};
 use crate::breaker::BreakerConfig;
+use crate::channels::config::ChannelConfig;
 use crate::data_directory::DataError;
 use crate::policy_set::{self, PolicySetConfig};
 use crate::service::executions::WorkerConfig;
@@ -58,6 +60,8 @@ pub struct Config {
     pub engine: EngineBounds,
     /// When a binding that fails is rested.
     pub breaker: BreakerConfig,
+    /// Who is told what happens.
+    pub channels: Vec<ChannelConfig>,
     /// What is logged, and how.
     pub log: LogConfig,
     /// The policies and the requests that they decide.
@@ -176,6 +180,7 @@ impl Config {
             database,
             engine: raw.engine.checked(&raw.cache).map_err(|(key, text)| at(&text, &key))?,
             breaker: raw.breaker.checked().map_err(|(key, text)| at(&text, &key))?,
+            channels: channels::checked(raw.channels, &document, &root)?,
             log: checked_log(raw.log).map_err(|error| at(&error, &at!["log", "level"]))?,
             worker: raw.worker.checked().map_err(|(key, text)| at(&text, &key))?,
             tools: {

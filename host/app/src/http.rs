@@ -8,6 +8,7 @@ pub mod access_requests;
 pub mod approvals;
 pub mod authzen;
 mod body;
+pub mod dead_letters;
 pub mod discovery;
 pub mod events;
 pub mod executions;
@@ -40,6 +41,7 @@ use tower::ServiceExt;
 
 use crate::access_request::Signer;
 use crate::auth::Authenticator;
+use crate::channels::Channels;
 use crate::lifecycle::Lifecycle;
 use crate::service::{Executions, Service};
 use crate::telemetry::metrics::Route as Counted;
@@ -60,6 +62,8 @@ pub struct App {
     pub service: Arc<Service>,
     /// What executes.
     pub executions: Executions,
+    /// What tells others.
+    pub channels: Channels,
     /// What evaluates; here for its counters.
     pub engine: Engine,
     /// Whether the server takes requests.
@@ -75,21 +79,29 @@ pub struct App {
     openapi: Bytes,
 }
 
+/// What an [`App`] is made of: its fields of the same names.
+#[expect(missing_docs, reason = "said there")]
+pub struct Parts {
+    pub service: Arc<Service>,
+    pub executions: Executions,
+    pub channels: Channels,
+    pub engine: Engine,
+    pub guard: Guard,
+    pub auth: Authenticator,
+    pub signer: Signer,
+    pub body_bytes_max: usize,
+}
+
 impl App {
     /// What handlers share.
-    pub fn new(
-        service: Arc<Service>,
-        executions: Executions,
-        engine: Engine,
-        guard: Guard,
-        auth: Authenticator,
-        signer: Signer,
-        body_bytes_max: usize,
-    ) -> Self {
+    pub fn new(parts: Parts) -> Self {
         let openapi = openapi::document().to_json().expect("the description is JSON").into();
+        let Parts { service, executions, channels, engine, guard, auth, signer, body_bytes_max } =
+            parts;
         Self {
             service,
             executions,
+            channels,
             engine,
             lifecycle: Lifecycle::default(),
             guard,
@@ -166,6 +178,8 @@ pub fn routes() -> Vec<Route> {
         Route::new(POST, approvals::DECISION, ANSWER, approvals::decide),
         Route::new(GET, events::PATH, WATCH, events::stream),
         Route::new(GET, verification::PATH, WATCH, verification::verification),
+        Route::new(GET, dead_letters::PATH, OPERATE, dead_letters::list),
+        Route::new(POST, dead_letters::REDELIVER, OPERATE, dead_letters::redeliver),
         Route::new(GET, keys::KEYS, OPERATE, keys::list),
         Route::new(POST, keys::KEYS, OPERATE, keys::create),
         Route::new(DELETE, keys::KEY, OPERATE, keys::revoke),

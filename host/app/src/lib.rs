@@ -8,6 +8,7 @@ pub mod auth;
 pub mod background;
 pub mod breaker;
 pub mod builtin;
+pub mod channels;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -64,6 +64,7 @@ pub async fn run(
     let clock = Clock::start(app.executions.clone());
     let worker = Worker::start(app.executions.clone());
     let others = follow_others(&app);
+    let couriers = app.channels.start();
     app.lifecycle.advance(Stage::Serving);
     let mut shutdown = pin!(shutdown);
     loop {
@@ -79,6 +80,7 @@ pub async fn run(
     worker.stop().await;
     clock.stop().await;
     drop(others);
+    couriers.stop().await;
     if let Records::Durable(store) = app.service.records() {
         store.clone().close().await?;
     }

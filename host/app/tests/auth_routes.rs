@@ -43,6 +43,8 @@ const WHO_MAY: &[(&str, &str, Access)] = &[
     ("POST", "/v1/approvals/{id}/decision", Access::Roles(&[Approver])),
     ("GET", "/v1/events", Access::Roles(&[Operator, Auditor])),
     ("GET", "/v1/events/verification", Access::Roles(&[Operator, Auditor])),
+    ("GET", "/v1/dead-letters", Access::Roles(&[Operator])),
+    ("POST", "/v1/dead-letters/{id}/redeliver", Access::Roles(&[Operator])),
     ("GET", "/v1/keys", Access::Roles(&[Operator])),
     ("POST", "/v1/keys", Access::Roles(&[Operator])),
     ("DELETE", "/v1/keys/{id}", Access::Roles(&[Operator])),

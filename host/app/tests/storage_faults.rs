@@ -12,10 +12,11 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use writ::access_request::Signer;
 use writ::auth::{Authenticator, Draft, Keyring, Secret};
+use writ::channels::Channels;
 use writ::config::document::Document;
 use writ::config::root::Root;
 use writ::config::{Config, Overrides};
-use writ::http::{self, App, Guard};
+use writ::http::{self, App, Guard, Parts};
 use writ::lifecycle::Stage;
 use writ::policy_set;
 use writ::service::ephemeral::Ephemeral;
@@ -110,10 +111,14 @@ async fn app(config: &Config, store: Store) -> (App, Secret) {
     let auth = Authenticator::new(keys, None);
     let service = Service::new(snapshot, config.breaker, records, Arc::new(Metrics::new()));
     let service = Arc::new(service);
+    let channels = Channels::open(store.clone(), Tenant::default(), &[]).await.unwrap();
     let executions = Executions::new(service.clone(), store);
     let guard = Guard::new(config.server.listen, &[], &[]);
     let signer = Signer::new(&Signer::generate().unwrap()).unwrap();
-    (App::new(service, executions, engine, guard, auth, signer, 1 << 20), key)
+    let body_bytes_max = 1 << 20;
+    let parts =
+        Parts { service, executions, channels, engine, guard, auth, signer, body_bytes_max };
+    (App::new(parts), key)
 }
 
 /// Another writer of what one binding stores.

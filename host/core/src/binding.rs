@@ -54,6 +54,10 @@ name_type! {
     /// Names a tenant: 1 to 64 lower-case letters, digits and hyphens.
     Tenant, "tenant"
 }
+name_type! {
+    /// Names a channel on which others are told: 1 to 64 lower-case letters, digits and hyphens.
+    ChannelName, "channel name"
+}
 
 impl Default for Tenant {
     /// The tenant of a host that serves only one: `default`.

@@ -28,7 +28,7 @@ pub mod tool;
 pub mod verdict;
 
 pub use approval::Approval;
-pub use binding::{Binding, BindingName, Commit, Matcher, Mode, Tenant};
+pub use binding::{Binding, BindingName, ChannelName, Commit, Matcher, Mode, Tenant};
 pub use chain::{ChainedEvent, Verifier};
 pub use combine::{Outcome, Verdicts};
 pub use decision::{DecisionRecord, PolicyRecord};

@@ -40,6 +40,9 @@
 //!   0 where it is allowed or has been answered, the end of its lease where it runs.
 //! - `api_keys`: a row for each key that names who calls, with the digest of its secret. A key that
 //!   has ended keeps its row.
+//! - `channels`: a row for each channel on which others are told of events: the place in the tenant's
+//!   chain up to which it has told, and the lease of the host that tells. `dead_letters`: a row for each
+//!   event that a channel has given up, until it was told after all.
 //! - `probes`: always empty, written and emptied in one transaction to see whether writing works.
 //!
 //! # From a commit to the disk, on SQLite
@@ -107,6 +110,8 @@
 //! - The last event of an execution tells the digest of its row's body, and its version. Every event
 //!   tells of an execution that is there. [`Store::verify`] looks whether that is so, and whether
 //!   each chain is whole.
+//! - A channel's place moves on only under the last lease's fence, never back, and past an event only
+//!   when that was told or, in the same transaction, has become a dead letter.
 //! - `approval_history` has one row for each row of `approvals`.
 //! - `work` has a row for an execution exactly where [`writ_core::Execution::work_at_ms`] gives a time.
 //! - `asked` has a row for an approver exactly where a pending approval's present stage names them.
@@ -163,6 +168,7 @@
 //! which only its end ([`Verified::head`]), noted elsewhere, can tell.
 
 mod account;
+mod channels;
 mod claim;
 mod commit;
 mod config;
@@ -179,6 +185,7 @@ mod step;
 mod store;
 mod verify;
 
+pub use crate::channels::{ChannelId, ChannelLease, ChannelState, DeadLetter, Told};
 pub use crate::commit::Accepted;
 pub use crate::config::{Database, PostgresConfig, StoreConfig};
 pub use crate::error::{Cause, CommitError, Failure, StoreError};

@@ -24,6 +24,7 @@
 mod approvals;
 mod audit;
 mod backend;
+mod channels;
 mod claims;
 mod commit;
 mod connect;

@@ -7,6 +7,7 @@ mod audit;
 pub(crate) mod backend;
 mod batch;
 mod chains;
+mod channels;
 mod commit;
 mod connect;
 mod decisions;

@@ -10,7 +10,7 @@ use opened::Opened;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 
 /// Every table with rows of tenants.
-const TABLES: [&str; 13] = [
+const TABLES: [&str; 15] = [
     "decisions",
     "namespaces",
     "storage",
@@ -23,6 +23,8 @@ const TABLES: [&str; 13] = [
     "idempotency",
     "journal",
     "work",
+    "channels",
+    "dead_letters",
     "api_keys",
 ];
 

@@ -17,11 +17,12 @@ use super::input::ConfigArgs;
 use super::text;
 use crate::access_request::Signer;
 use crate::auth::{Authenticator, Draft, Issued, Jwt, Keyring};
+use crate::channels::Channels;
 use crate::clock::now_ms;
 use crate::config::server::is_local;
 use crate::config::{Config, Environment};
 use crate::data_directory::DataDirectory;
-use crate::http::{App, Guard};
+use crate::http::{App, Guard, Parts};
 use crate::memory;
 use crate::policy_set;
 use crate::server::{self, Ended};
@@ -103,11 +104,22 @@ async fn open(config: &Config) -> Result<App, Failure> {
     let auth = authenticator(config, &records).await?;
     let service = Service::new(snapshot, config.breaker, records, Arc::new(Metrics::new()));
     let service = Arc::new(service);
+    let channels = Channels::open(store.clone(), Tenant::default(), &config.channels).await;
+    let channels = channels.map_err(Failure::internal)?;
     let executions = Executions::new(service.clone(), store).with_tools(tools, config.worker);
     let server = &config.server;
     let guard = Guard::new(server.listen, &server.allowed_hosts, &server.allowed_origins);
-    let signer = signer(&data)?;
-    Ok(App::new(service, executions, engine, guard, auth, signer, server.body_bytes_max))
+    let (signer, body_bytes_max) = (signer(&data)?, server.body_bytes_max);
+    Ok(App::new(Parts {
+        service,
+        executions,
+        channels,
+        engine,
+        guard,
+        auth,
+        signer,
+        body_bytes_max,
+    }))
 }
 
 /// What signs denials: a key of this host, made when it first serves.

@@ -39,6 +39,11 @@ impl Environment {
     }
 }
 
+/// A secret in a variable that the configuration names; none where it is absent, empty or no text.
+pub(super) fn secret(name: &str) -> Option<Secret> {
+    variable(name)?.into_string().ok().map(Secret::new)
+}
+
 /// This very binary, for the child process that compiles.
 ///
 /// On Linux it is found through `/proc`, which leads to the running binary also after another

@@ -35,6 +35,8 @@ pub(super) struct Config {
     #[serde(rename = "binding")]
     pub(super) bindings: Vec<RawBinding>,
     pub(super) tools: Vec<RawTool>,
+    #[serde(rename = "channel")]
+    pub(super) channels: Vec<Channel>,
 }
 
 /// `[server]`
@@ -74,6 +76,45 @@ pub(super) struct Jwt {
     pub(super) tenant_claim: Option<String>,
     #[serde(default = "Jwt::refresh_min_ms")]
     pub(super) refresh_min_ms: u64,
+}
+
+/// `[[channel]]`: keys of all kinds; which of them belong to a kind is checked later.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Channel {
+    pub(super) name: String,
+    pub(super) kind: ChannelKind,
+    pub(super) events: Vec<String>,
+    pub(super) url: Option<String>,
+    pub(super) secret_file: Option<String>,
+    pub(super) secret_env: Option<String>,
+    #[serde(default)]
+    pub(super) allowed_addresses: Vec<String>,
+    #[serde(default = "Channel::timeout_ms")]
+    pub(super) timeout_ms: u64,
+    #[serde(default = "Channel::attempts_max")]
+    pub(super) attempts_max: u32,
+    #[serde(default = "Channel::backoff_ms")]
+    pub(super) backoff_ms: u64,
+    #[serde(default = "Channel::backoff_ms_max")]
+    pub(super) backoff_ms_max: u64,
+    #[serde(default = "Channel::give_up_after_ms")]
+    pub(super) give_up_after_ms: u64,
+}
+
+/// `kind` of `[[channel]]`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum ChannelKind {
+    Webhook,
+}
+
+impl ChannelKind {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Webhook => "webhook",
+        }
+    }
 }
 
 /// `[store]`
@@ -150,6 +191,28 @@ impl Jwt {
 
     fn refresh_min_ms() -> u64 {
         10_000
+    }
+}
+
+impl Channel {
+    fn timeout_ms() -> u64 {
+        10_000
+    }
+
+    fn attempts_max() -> u32 {
+        12
+    }
+
+    fn backoff_ms() -> u64 {
+        1_000
+    }
+
+    fn backoff_ms_max() -> u64 {
+        300_000
+    }
+
+    fn give_up_after_ms() -> u64 {
+        3_600_000
     }
 }
 

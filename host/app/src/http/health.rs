@@ -136,7 +136,8 @@ mod tests {
     use crate::access_request::Signer;
     use crate::auth::{Authenticator, Keyring};
     use crate::breaker::BreakerConfig;
-    use crate::http::{Guard, router};
+    use crate::channels::Channels;
+    use crate::http::{Guard, Parts, router};
     use crate::policy_set::Snapshot;
     use crate::service::{Executions, Service};
     use axum::body::Body;
@@ -161,11 +162,22 @@ mod tests {
         );
         let service = Arc::new(service);
         let store = Store::open(StoreConfig::new(directory.path())).await.unwrap();
+        let channels = Channels::open(store.clone(), Default::default(), &[]).await.unwrap();
         let executions = Executions::new(service.clone(), store);
         let guard = Guard::new("127.0.0.1:1".parse().unwrap(), &[], &[]);
         let auth = Authenticator::new(keys, None);
         let signer = Signer::new(&Signer::generate().unwrap()).unwrap();
-        Arc::new(App::new(service, executions, engine, guard, auth, signer, 1_024))
+        let body_bytes_max = 1_024;
+        Arc::new(App::new(Parts {
+            service,
+            executions,
+            channels,
+            engine,
+            guard,
+            auth,
+            signer,
+            body_bytes_max,
+        }))
     }
 
     async fn check(app: &Arc<App>, path: &str, status: u16, failing: &[&str]) {

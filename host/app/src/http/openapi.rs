@@ -15,8 +15,8 @@ use super::App;
 use super::problem::{ProblemBody, ProblemCode};
 use super::reply::{DecisionReply, DecisionsReply};
 use super::{
-    access_requests, approvals, authzen, discovery, events, executions, health, keys, metrics,
-    verification, wire,
+    access_requests, approvals, authzen, dead_letters, discovery, events, executions, health, keys,
+    metrics, verification, wire,
 };
 
 #[derive(OpenApi)]
@@ -47,6 +47,8 @@ use super::{
         approvals::decide,
         events::stream,
         verification::verification,
+        dead_letters::list,
+        dead_letters::redeliver,
         health::live,
         health::ready,
         health::ready_below_health,
@@ -64,6 +66,7 @@ use super::{
         (name = "executions", description = "Actions that are decided, agreed to by people, and carried out once"),
         (name = "approvals", description = "What people are asked"),
         (name = "events", description = "What happens, as evidence"),
+        (name = "channels", description = "For operators: what others could not be told"),
         (name = "health", description = "For orchestrators"),
         (name = "keys", description = "For operators: who may call"),
         (name = "telemetry", description = "For operators"),
@@ -130,6 +133,12 @@ pub struct DecisionErrors;
 /// Problems of reading executions and approvals.
 pub struct SeenErrors;
 
+/// Problems of listing dead letters.
+pub struct LetterErrors;
+
+/// Problems of sending a dead letter again.
+pub struct RedeliveryErrors;
+
 /// Problems of a change to an execution.
 pub struct ExecutionErrors;
 
@@ -177,6 +186,25 @@ impl IntoResponses for SeenErrors {
         let own = [
             ProblemCode::InvalidRequest,
             ProblemCode::NoSuchExecution,
+            ProblemCode::StorageUnavailable,
+        ];
+        problems(&[&CALLER[..], &own].concat())
+    }
+}
+
+impl IntoResponses for LetterErrors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let own = [ProblemCode::InvalidRequest, ProblemCode::StorageUnavailable];
+        problems(&[&CALLER[..], &own].concat())
+    }
+}
+
+impl IntoResponses for RedeliveryErrors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let own = [
+            ProblemCode::NotFound,
+            ProblemCode::NoSuchChannel,
+            ProblemCode::NotDelivered,
             ProblemCode::StorageUnavailable,
         ];
         problems(&[&CALLER[..], &own].concat())

@@ -102,6 +102,10 @@ problem_codes! {
     UnknownTask = "unknown_task", NOT_FOUND, "there is no access request of this id";
     /// It is not pending any more.
     InvalidTaskState = "invalid_task_state", CONFLICT, "the access request has ended";
+    /// Its channel is not configured any more.
+    NoSuchChannel = "no-such-channel", CONFLICT, "the channel is not configured";
+    /// The receiver did not confirm.
+    NotDelivered = "not-delivered", BAD_GATEWAY, "the receiver did not confirm";
     /// No such resource.
     NotFound = "not-found", NOT_FOUND, "there is nothing at this path";
     /// Another method is wanted.

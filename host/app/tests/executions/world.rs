@@ -60,11 +60,18 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
+        Self::with("", "")
+    }
+
+    /// A server with more configuration, and what its file `secret` holds.
+    pub(crate) fn with(more: &str, secret: &str) -> Self {
         let policies = ["rules", "four-eyes", "budget"]
             .map(|name| (format!("{name}.wasm"), guests::dist_bytes(name)));
-        let policies: Vec<_> =
+        let mut files: Vec<_> =
             policies.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())).collect();
-        let server = Writ::start(env!("CARGO_BIN_EXE_writ"), CONFIG, &policies);
+        files.push(("secret", secret.into()));
+        let config = format!("{CONFIG}{more}");
+        let server = Writ::start(env!("CARGO_BIN_EXE_writ"), &config, &files);
         let key = |name: &str, role: &str, groups: &[&str]| {
             let body = json!({"name": name, "roles": [role], "groups": groups});
             let reply = server.client().post("/v1/keys", &body.to_string()).unwrap();

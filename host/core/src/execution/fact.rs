@@ -134,3 +134,71 @@ pub enum Fact {
         state: String,
     },
 }
+
+impl Fact {
+    /// Every kind, in the order above.
+    pub const KINDS: &'static [&'static str] = &[
+        "execution.received",
+        "execution.decided",
+        "execution.denied",
+        "execution.awaiting-approval",
+        "execution.allowed",
+        "execution.claimed",
+        "execution.resumed",
+        "execution.suspended",
+        "execution.call-ended",
+        "execution.rejected",
+        "execution.expired",
+        "execution.cancelled",
+        "execution.succeeded",
+        "execution.failed",
+        "execution.unknown",
+        "approval.asked",
+        "approval.voted",
+        "approval.ended",
+    ];
+
+    /// Its kind, as records and answers name it.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Received { .. } => "execution.received",
+            Self::Decided { .. } => "execution.decided",
+            Self::Denied { .. } => "execution.denied",
+            Self::AwaitingApproval => "execution.awaiting-approval",
+            Self::Allowed { .. } => "execution.allowed",
+            Self::Claimed { .. } => "execution.claimed",
+            Self::Resumed { .. } => "execution.resumed",
+            Self::Suspended { .. } => "execution.suspended",
+            Self::CallEnded { .. } => "execution.call-ended",
+            Self::Rejected => "execution.rejected",
+            Self::Expired => "execution.expired",
+            Self::Cancelled { .. } => "execution.cancelled",
+            Self::Succeeded { .. } => "execution.succeeded",
+            Self::Failed { .. } => "execution.failed",
+            Self::Unknown { .. } => "execution.unknown",
+            Self::Asked { .. } => "approval.asked",
+            Self::Voted { .. } => "approval.voted",
+            Self::Ended { .. } => "approval.ended",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_is_what_is_written() {
+        for kind in Fact::KINDS {
+            let text = serde_json::json!({
+                "kind": kind, "by": "ann", "digest": crate::Digest::of(""), "decision": "d",
+                "code": "c", "fence": 1, "lease_until_ms": 1, "approval": "a", "stage": 0,
+                "expires_at_ms": 1, "choice": "approve", "state": "approved", "call": "e",
+                "awaits": { "kind": "approval", "id": "a" },
+            });
+            let fact: Fact = serde_json::from_value(text).unwrap();
+            assert_eq!(fact.kind(), *kind);
+            assert_eq!(serde_json::to_value(&fact).unwrap()["kind"], *kind);
+        }
+    }
+}

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use tokio::sync::oneshot;
 
+use crate::channels::ChannelChange;
 use crate::commit::Answer;
 use crate::error::Failure;
 use crate::row::{DecisionRow, JournalRow, KeyChange, StorageRow};
@@ -31,6 +32,8 @@ pub(crate) struct Job {
     pub(crate) journal: Vec<JournalRow>,
     /// A key that is made or ended.
     pub(crate) key: Option<Box<KeyChange>>,
+    /// What becomes of a channel or a dead letter.
+    pub(crate) channel: Option<Box<ChannelChange>>,
     /// The table's sequence; 0 where the table was not asked.
     pub(crate) sequence: u64,
     /// Whether to write something that only tells whether writing works.
@@ -52,6 +55,7 @@ pub(crate) struct Batch {
     pub(crate) steps: Vec<Step>,
     pub(crate) journal: Vec<JournalRow>,
     pub(crate) keys: Vec<KeyChange>,
+    pub(crate) channels: Vec<ChannelChange>,
     pub(crate) sequence: u64,
     pub(crate) is_probe: bool,
 }
@@ -72,7 +76,8 @@ impl Job {
 
     fn decides_at_most(&self) -> bool {
         let stores = !self.writes.is_empty() || !self.journal.is_empty();
-        !stores && self.step.is_none() && self.key.is_none() && !self.is_probe
+        let steps = self.step.is_some() || self.key.is_some() || self.channel.is_some();
+        !stores && !steps && !self.is_probe
     }
 }
 
@@ -116,6 +121,7 @@ impl Batch {
         self.steps.extend(job.step.map(|step| *step));
         self.journal.extend(job.journal);
         self.keys.extend(job.key.map(|key| *key));
+        self.channels.extend(job.channel.map(|change| *change));
         self.sequence = self.sequence.max(job.sequence);
         self.is_probe |= job.is_probe;
     }

@@ -5,8 +5,8 @@ use writ_core::ChainedEvent;
 
 use crate::sqlite::batch::{Batch, Job, newest};
 use crate::sqlite::{
-    approvals, decisions, events, executions, health, history, idempotency, journal, keys, storage,
-    work,
+    approvals, channels, decisions, events, executions, health, history, idempotency, journal,
+    keys, storage, work,
 };
 use crate::step::{Step, Versions};
 
@@ -74,6 +74,7 @@ impl Statements {
         self.events.execute(connection, events).await?;
         self.journal.execute(connection, batch.journal).await?;
         keys::apply(connection, batch.keys).await?;
+        channels::apply(connection, batch.channels).await?;
         if batch.is_probe {
             health::probe(connection).await?;
         }

@@ -4,6 +4,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file that includes this uses a part")]
 
 pub mod approvals;
+pub mod channels;
 pub mod commits;
 pub mod contention;
 pub mod decisions;
@@ -27,6 +28,10 @@ macro_rules! conformance_tests {
             approvals: the_next_stage_asks_others,
             approvals: what_has_ended_asks_nobody,
             approvals: an_approval_leads_to_its_execution,
+            channels: a_channel_begins_with_what_happens_next_and_stays_where_it_is,
+            channels: one_holder_at_a_time_has_a_channel,
+            channels: a_channel_never_goes_back,
+            channels: a_dead_letter_is_kept_once_with_the_place,
             commits: a_commit_is_seen_by_later_evaluations,
             commits: a_conflict_keeps_neither_decision_nor_writes,
             commits: an_evaluation_that_only_read_is_still_checked,

@@ -1,0 +1,205 @@
+//! The task of one channel: takes its events in order, and has each confirmed or given up.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{interval, sleep};
+use uuid::Uuid;
+use writ_core::ChainedEvent;
+use writ_store::{ChannelLease, DeadLetter, Store, StoreError, Told};
+
+use super::delivery::GivenUp;
+use super::{Channel, Notice};
+use crate::clock::now_ms;
+
+/// How long after its host's death a channel is still.
+const LEASE: Duration = Duration::from_secs(10);
+/// How often a lease is renewed while it is used.
+const RENEW_EVERY: Duration = Duration::from_secs(3);
+/// How long to wait where another host tells, or the store cannot answer.
+const PAUSE: Duration = Duration::from_secs(1);
+/// How many events are read at once.
+const PAGE: u32 = 256;
+/// How many events of no interest are passed over before that is kept.
+const PASSED_MAX: u64 = 4_096;
+
+/// Tells one channel's events.
+pub(super) struct Courier {
+    store: Store,
+    channel: Arc<Channel>,
+    changes: watch::Receiver<u64>,
+    /// A name that no other process has.
+    holder: String,
+    lease: Option<ChannelLease>,
+    /// The place before which nothing is of interest; not kept.
+    passed: u64,
+}
+
+/// Telling was broken off.
+#[derive(Debug, thiserror::Error)]
+enum Broken {
+    /// Somebody else has the channel.
+    #[error("another host tells")]
+    Lost,
+    /// The store cannot answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Courier {
+    pub(super) fn new(store: Store, channel: Arc<Channel>) -> Self {
+        let changes = store.changes();
+        let holder = Uuid::now_v7().to_string();
+        Self { store, channel, changes, holder, lease: None, passed: 0 }
+    }
+
+    /// Tells until the sender of `stopped` is dropped.
+    pub(super) async fn run(mut self, mut stopped: watch::Receiver<()>) {
+        loop {
+            let told = tokio::select! {
+                told = self.round() => told,
+                _ = stopped.changed() => break,
+            };
+            if let Err(error) = told {
+                let channel = self.channel.id.name.as_str();
+                tracing::warn!(channel, %error, "a channel pauses");
+                self.lease = None;
+                tokio::select! {
+                    () = sleep(PAUSE) => {}
+                    _ = stopped.changed() => break,
+                }
+            }
+        }
+        if let Err(error) = self.give_back().await {
+            tracing::warn!(%error, "a channel's lease was not given back, and has to run out");
+        }
+    }
+
+    /// Tells what there is to tell, or waits until there may be something.
+    async fn round(&mut self) -> Result<(), Broken> {
+        self.changes.borrow_and_update();
+        let Some(state) = self.store.channel(&self.channel.id).await? else {
+            return Err(Broken::Lost);
+        };
+        let first = state.next.max(self.passed);
+        let tenant = &self.channel.id.tenant;
+        let page = self.store.events_page(tenant, None, first - 1, PAGE).await?;
+        let Some(last) = page.last().map(|event| event.sequence) else {
+            self.give_back().await?;
+            // The sender is the store's, which lives as long as this does.
+            self.changes.changed().await.ok();
+            return Ok(());
+        };
+        let is_wanted = page.iter().any(|event| self.channel.wants(event));
+        if !is_wanted && last - state.next < PASSED_MAX {
+            self.passed = last + 1;
+            return Ok(());
+        }
+        let Some(lease) = self.lease().await? else {
+            sleep(PAUSE).await;
+            return Ok(());
+        };
+        if self.store.channel(&self.channel.id).await?.is_none_or(|now| now.next != state.next) {
+            // Whoever had the channel before has told some of it.
+            return Ok(());
+        }
+        self.holding(&lease, Box::pin(self.tell(&lease, page, last + 1))).await
+    }
+
+    /// Has each event of interest confirmed or given up, and moves on.
+    async fn tell(
+        &self,
+        lease: &ChannelLease,
+        page: Vec<ChainedEvent>,
+        end: u64,
+    ) -> Result<(), Broken> {
+        for event in page.into_iter().filter(|event| self.channel.wants(event)) {
+            let next = event.sequence + 1;
+            let dead = self.deliver(event).await?;
+            self.advance(lease, Told { next, dead }).await?;
+        }
+        self.advance(lease, Told { next: end, dead: None }).await
+    }
+
+    /// A dead letter, where the receiver does not confirm.
+    async fn deliver(&self, event: ChainedEvent) -> Result<Option<DeadLetter>, Broken> {
+        let sequence = event.sequence;
+        let given_up = match Notice::of(event, &self.store).await {
+            Ok(notice) => self.channel.tell(&notice).await.err(),
+            Err(error @ StoreError::Damaged { .. }) => {
+                Some(GivenUp { attempts: 0, error: error.to_string() })
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let letter = given_up.map(|GivenUp { attempts, error }| {
+            let channel = self.channel.id.name.clone();
+            tracing::error!(%channel, sequence, attempts, error, "an event is a dead letter");
+            DeadLetter {
+                id: Uuid::now_v7().to_string(),
+                tenant: self.channel.id.tenant.clone(),
+                channel,
+                sequence,
+                attempts,
+                error,
+                at_ms: now_ms(),
+            }
+        });
+        Ok(letter)
+    }
+
+    async fn advance(&self, lease: &ChannelLease, told: Told) -> Result<(), Broken> {
+        let holds = self.store.advance_channel(lease, told).await?;
+        if holds { Ok(()) } else { Err(Broken::Lost) }
+    }
+
+    /// Works under a lease, and keeps it meanwhile.
+    async fn holding(
+        &self,
+        lease: &ChannelLease,
+        mut work: impl Future<Output = Result<(), Broken>> + Unpin,
+    ) -> Result<(), Broken> {
+        let mut beat = interval(RENEW_EVERY);
+        loop {
+            tokio::select! {
+                done = &mut work => return done,
+                _ = beat.tick() => {
+                    if !self.store.renew_channel(lease, until_ms()).await? {
+                        return Err(Broken::Lost);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The lease that this task has, or can have.
+    async fn lease(&mut self) -> Result<Option<ChannelLease>, Broken> {
+        if self.lease.is_none() {
+            let (id, now_ms) = (&self.channel.id, now_ms());
+            self.lease = self.store.lease_channel(id, &self.holder, now_ms, until_ms()).await?;
+        }
+        Ok(self.lease.clone())
+    }
+
+    async fn give_back(&mut self) -> Result<(), Broken> {
+        if let Some(lease) = self.lease.take() {
+            self.store.renew_channel(&lease, 0).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Channel {
+    fn wants(&self, event: &ChainedEvent) -> bool {
+        self.events.contains(event.fact.kind())
+    }
+
+    async fn tell(&self, notice: &Notice) -> Result<(), GivenUp> {
+        self.retry.attempt(|| self.receiver.send(notice)).await
+    }
+}
+
+fn until_ms() -> u64 {
+    now_ms().saturating_add(LEASE.as_millis() as u64)
+}

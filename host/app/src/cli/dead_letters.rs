@@ -1,0 +1,79 @@
+//! `writ dead-letters`: what a server's channels could not tell.
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+
+use super::exit::{Exit, Failure};
+use super::remote::{Remote, ServerArgs, text_of};
+use super::text;
+use crate::config::Environment;
+use crate::http::dead_letters::PATH;
+
+/// See what the channels of a running server could not tell, and send it again
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// List dead letters, newest first
+    List(List),
+    /// Send one again, under the id that its event always had
+    Redeliver(Id),
+}
+
+#[derive(Debug, clap::Args)]
+struct List {
+    /// How many at most
+    #[arg(long, default_value_t = 50)]
+    limit: u32,
+}
+
+#[derive(Debug, clap::Args)]
+struct Id {
+    /// The dead letter's id
+    id: String,
+}
+
+pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Failure> {
+    let Args { command, server } = args;
+    let remote = Remote::open(&server, &environment)?;
+    let told: Value = match &command {
+        Command::List(List { limit }) => {
+            remote.get(&[PATH], &[("limit", &limit.to_string())]).await?
+        }
+        Command::Redeliver(Id { id }) => remote.post(&[PATH, id, "redeliver"], &json!({})).await?,
+    };
+    if server.json {
+        text::json_to_stdout(&told)?;
+    } else {
+        text::to_stdout(&match &command {
+            Command::List(_) => list(&told),
+            Command::Redeliver(_) => "It was sent, and its receiver has confirmed.\n".to_owned(),
+        })?;
+    }
+    Ok(Exit::Permitted)
+}
+
+fn list(page: &Value) -> String {
+    let items = page["items"].as_array().map_or(&[][..], Vec::as_slice);
+    if items.is_empty() {
+        return "There is no dead letter.\n".to_owned();
+    }
+    items.iter().map(line).collect()
+}
+
+fn line(letter: &Value) -> String {
+    format!(
+        "{}  {}  event {}, {} attempts: {}\n",
+        text_of(&letter["id"]),
+        text_of(&letter["channel"]),
+        letter["sequence"],
+        letter["attempts"],
+        text_of(&letter["error"]),
+    )
+}

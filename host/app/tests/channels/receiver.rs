@@ -1,0 +1,152 @@
+//! A real receiver: keeps every request that it was sent, and answers as a test wants.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::Value;
+
+/// How long a test waits for anything.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The key that every receiver shares with the host.
+pub(crate) const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+/// A request that came.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    pub(crate) path: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+/// How a request is answered.
+pub(crate) enum Answer {
+    Status(u16),
+    Redirect(String),
+    /// Not at all, and the connection stays.
+    Never,
+}
+
+type Answers = dyn Fn(usize, &Seen) -> Answer + Send + Sync;
+
+/// A receiver; it listens until the test ends.
+pub(crate) struct Receiver {
+    pub(crate) address: SocketAddr,
+    seen: Arc<(Mutex<Vec<Seen>>, Condvar)>,
+}
+
+impl Seen {
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).unwrap_or_else(|| panic!("{name}: {self:?}")).to_str().unwrap()
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    /// What it tells of: the kind of event.
+    pub(crate) fn kind(&self) -> String {
+        self.json()["type"].as_str().unwrap().to_owned()
+    }
+}
+
+impl Receiver {
+    /// `answer` is given how many requests came before, and this one.
+    pub(crate) fn start(answer: impl Fn(usize, &Seen) -> Answer + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let seen: Arc<(Mutex<Vec<Seen>>, Condvar)> = Arc::default();
+        let (kept, answer): (_, Arc<Answers>) = (seen.clone(), Arc::new(answer));
+        thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let (kept, answer) = (kept.clone(), answer.clone());
+                thread::spawn(move || serve(&stream, &kept, &*answer));
+            }
+        });
+        Self { address, seen }
+    }
+
+    /// One that confirms everything.
+    pub(crate) fn content() -> Self {
+        Self::start(|_, _| Answer::Status(204))
+    }
+
+    /// The configuration of a channel that tells it everything of some kinds.
+    pub(crate) fn channel(&self, name: &str, events: &str) -> String {
+        let address = self.address;
+        format!(
+            "\n[[channel]]\nname = \"{name}\"\nkind = \"webhook\"\nurl = \"http://{address}/hook\"\n\
+             secret-file = \"secret\"\nevents = {events}\nbackoff-ms = 10\ntimeout-ms = 2000\n"
+        )
+    }
+
+    /// Requests, as soon as there are enough that fit.
+    pub(crate) fn wait(&self, enough: impl Fn(&[Seen]) -> bool) -> Vec<Seen> {
+        let end = Instant::now() + PATIENCE;
+        let (seen, came) = &*self.seen;
+        let mut seen = seen.lock().unwrap();
+        while !enough(&seen) {
+            let left = end.checked_duration_since(Instant::now());
+            let left = left.unwrap_or_else(|| panic!("only these came: {seen:#?}"));
+            seen = came.wait_timeout(seen, left).unwrap().0;
+        }
+        seen.clone()
+    }
+
+    pub(crate) fn wait_for(&self, count: usize) -> Vec<Seen> {
+        self.wait(|seen| seen.len() >= count)
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.seen.0.lock().unwrap().len()
+    }
+}
+
+fn serve(stream: &TcpStream, kept: &(Mutex<Vec<Seen>>, Condvar), answer: &Answers) {
+    let mut reader = BufReader::new(stream);
+    while let Some(seen) = read(&mut reader) {
+        let before = {
+            let mut all = kept.0.lock().unwrap();
+            all.push(seen.clone());
+            all.len() - 1
+        };
+        kept.1.notify_all();
+        let head = match answer(before, &seen) {
+            Answer::Status(status) => format!("HTTP/1.1 {status} Answer"),
+            Answer::Redirect(to) => format!("HTTP/1.1 307 Elsewhere\r\nLocation: {to}"),
+            Answer::Never => continue,
+        };
+        let length = if head.contains(" 204 ") { "" } else { "Content-Length: 0\r\n" };
+        let mut stream = stream;
+        if stream.write_all(format!("{head}\r\n{length}\r\n").as_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+fn read(reader: &mut BufReader<&TcpStream>) -> Option<Seen> {
+    let first = line(reader)?;
+    let path = first.split(' ').nth(1)?.to_owned();
+    let mut headers = HeaderMap::new();
+    loop {
+        let line = line(reader)?;
+        let Some((name, value)) = line.split_once(": ") else { break };
+        headers.insert(
+            HeaderName::from_bytes(name.as_bytes()).unwrap(),
+            HeaderValue::from_str(value).unwrap(),
+        );
+    }
+    let length = headers.get("content-length").map_or(0, |n| n.to_str().unwrap().parse().unwrap());
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    Some(Seen { path, headers, body })
+}
+
+fn line(reader: &mut BufReader<&TcpStream>) -> Option<String> {
+    let mut line = String::new();
+    (reader.read_line(&mut line).ok()? > 0).then(|| line.trim_end().to_owned())
+}

@@ -1,0 +1,108 @@
+//! What is wrong with a channel is refused with its line, why, and what to do.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use std::fs;
+
+use writ::config::{Config, ConfigError, Overrides};
+
+const GOOD: &[(&str, &str)] = &[
+    ("name", "\"ops\""),
+    ("kind", "\"webhook\""),
+    ("events", "[\"approval.*\"]"),
+    ("url", "\"https://hooks.example/a\""),
+    ("secret-file", "\"secret\""),
+];
+
+/// A configuration of one channel, with some keys otherwise; an empty value leaves a key out.
+fn load(changes: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    let changed =
+        |key: &str| changes.iter().find(|(name, _)| *name == key).map(|(_, value)| *value);
+    let good = GOOD.iter().map(|(key, value)| (*key, changed(key).unwrap_or(value)));
+    let more = changes.iter().filter(|(key, _)| GOOD.iter().all(|(good, _)| good != key));
+    let lines = good.chain(more.copied()).filter(|(_, value)| !value.is_empty());
+    let lines: String = lines.map(|(key, value)| format!("{key} = {value}\n")).collect();
+    text(&format!("[[channel]]\n{lines}"))
+}
+
+fn text(text: &str) -> Result<Config, ConfigError> {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(directory.path().join(name), text).unwrap();
+    write("secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n");
+    write("weak", "whsec_c2hvcnQ=");
+    write("writ.toml", text);
+    Config::load(&directory.path().join("writ.toml"), &Overrides::default())
+}
+
+/// Where and how a channel is refused: line, text, and part of the hint.
+fn check(changes: &[(&str, &str)], line: usize, message: &str, hint: &str) {
+    let error = load(changes).unwrap_err();
+    assert_eq!(error.message, message);
+    assert_eq!(error.place.position.map(|(line, _)| line), Some(line), "{error}");
+    assert!(error.hint.unwrap_or_default().contains(hint), "{message}");
+}
+
+#[test]
+fn a_channel_is_read() {
+    let config = load(&[("events", "[\"approval.*\", \"execution.unknown\"]")]).unwrap();
+    let channel = &config.channels[0];
+    let events: Vec<_> = channel.events.iter().copied().collect();
+    let expected = ["approval.asked", "approval.ended", "approval.voted", "execution.unknown"];
+    assert_eq!(events, expected);
+    assert_eq!(channel.retry.attempts_max, 12);
+    assert!(!format!("{config:?}").contains("MfKQ9r8G"), "a secret shows");
+}
+
+#[test]
+fn names_and_events_are_checked() {
+    check(&[("name", "\"Ops!\"")], 2, "`Ops!` is no channel name", "lower-case");
+    check(&[("events", "[\"aproval.*\"]")], 4, "no event is named `aproval.*`", "approval.asked");
+    check(&[("events", "[]")], 4, "an empty list of events tells nothing", "[\"*\"]");
+    let channel: String = GOOD.iter().map(|(key, value)| format!("{key} = {value}\n")).collect();
+    let error = text(&format!("[[channel]]\n{channel}\n[[channel]]\n{channel}")).unwrap_err();
+    assert_eq!(error.message, "another channel is named `ops`");
+    assert_eq!(error.place.position.map(|(line, _)| line), Some(9));
+}
+
+#[test]
+fn what_is_sent_goes_where_nobody_else_can_read_it() {
+    let plain = "whoever is between could read what is sent there";
+    check(&[("url", "\"http://hooks.example/\"")], 5, plain, "https");
+    check(&[("url", "\"ftp://hooks.example/\"")], 5, plain, "https");
+    let named = "a URL must not hold a name or a password";
+    check(&[("url", "\"https://a:b@hooks.example/\"")], 5, named, "");
+    check(
+        &[("url", "")],
+        1,
+        "a channel of kind `webhook` needs `url`, to which events are sent",
+        "",
+    );
+    let near = "`169.254.169.254` is not an address of the internet";
+    check(&[("url", "\"https://169.254.169.254/\"")], 5, near, "allowed-addresses");
+    let near = [("url", "\"https://10.1.2.3/\""), ("allowed-addresses", "[\"10.1.0.0/16\"]")];
+    assert!(load(&near).is_ok());
+    assert!(load(&[("url", "\"http://127.0.0.1:1/\"")]).is_ok());
+    check(&[("allowed-addresses", "[\"ten\"]")], 7, "`ten` is no network", "10.1.0.0/16");
+}
+
+#[test]
+fn a_secret_is_strong_and_elsewhere() {
+    let weak = "the secret is not `whsec_` and 24 to 64 random bytes in base64";
+    check(&[("secret-file", "\"weak\"")], 6, weak, "openssl rand");
+    let missing = "a channel of kind `webhook` needs `secret-file` or `secret-env`";
+    check(&[("secret-file", "")], 1, missing, "");
+    let unset = "there is nothing in the environment variable `WRIT_TEST_NOT_SET`";
+    let variable = ("secret-env", "\"WRIT_TEST_NOT_SET\"");
+    check(&[("secret-file", ""), variable], 6, unset, "set it");
+    check(&[variable], 7, "the secret is in two places", "keep one");
+    check(&[("secret", "\"whsec_a\"")], 7, "unknown key `secret` in `channel[0]`", "secret-file");
+}
+
+#[test]
+fn bounds_have_bounds() {
+    let out = "`channel.attempts-max` is 0, must be 1 to 1000";
+    check(&[("attempts-max", "0")], 7, out, "");
+    let out = "`channel.backoff-ms` is 600000, must be 1 to 300000";
+    check(&[("backoff-ms", "600000")], 7, out, "");
+    let out = "`channel.timeout-ms` is 60001, must be 1 to 60000";
+    check(&[("timeout-ms", "60001")], 7, out, "");
+}

@@ -1,0 +1,222 @@
+//! Channels and dead letters: one row each.
+
+use sqlx::Row as _;
+use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
+use writ_core::Tenant;
+
+use crate::channels::{ChannelChange, ChannelId, ChannelLease, ChannelState, DeadLetter, Told};
+use crate::error::{Failure, StoreError};
+use crate::row::END;
+use crate::sqlite::backend::Sqlite;
+use crate::sqlite::batch::Job;
+use crate::sqlite::rows::{integer, name, number};
+
+impl Sqlite {
+    pub(crate) async fn channel(
+        &self,
+        channel: &ChannelId,
+    ) -> Result<Option<ChannelState>, StoreError> {
+        let state = one(&self.inner.shared.readers, channel).await;
+        Ok(state.map_err(Failure::from)?)
+    }
+
+    pub(crate) async fn change_channel(&self, change: ChannelChange) -> Result<(), StoreError> {
+        let job = Job { channel: Some(Box::new(change)), ..Job::default() };
+        Ok(self.inner.write(job).await?)
+    }
+
+    pub(crate) async fn dead_letters(
+        &self,
+        tenant: &Tenant,
+        before: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<DeadLetter>, StoreError> {
+        let page = dead_letters(&self.inner.shared.readers, tenant, before, limit).await;
+        Ok(page.map_err(Failure::from)?)
+    }
+
+    pub(crate) async fn dead_letter(
+        &self,
+        tenant: &Tenant,
+        id: &str,
+    ) -> Result<Option<DeadLetter>, StoreError> {
+        let found = dead_letter(&self.inner.shared.readers, tenant, id).await;
+        Ok(found.map_err(Failure::from)?)
+    }
+}
+
+/// Makes changes in their order.
+pub(crate) async fn apply(
+    connection: &mut SqliteConnection,
+    changes: Vec<ChannelChange>,
+) -> Result<(), sqlx::Error> {
+    for change in changes {
+        match change {
+            ChannelChange::Open(channel) => open(connection, &channel).await?,
+            ChannelChange::Lease { channel, holder, now_ms, until_ms } => {
+                lease(connection, &channel, &holder, now_ms, until_ms).await?;
+            }
+            ChannelChange::Renew { lease, until_ms } => renew(connection, &lease, until_ms).await?,
+            ChannelChange::Advance { lease, told } => advance(connection, &lease, told).await?,
+            ChannelChange::Failed(letter) => failed(connection, letter).await?,
+            ChannelChange::Delivered { tenant, id } => delivered(connection, &tenant, &id).await?,
+        }
+    }
+    Ok(())
+}
+
+async fn open(connection: &mut SqliteConnection, channel: &ChannelId) -> Result<(), sqlx::Error> {
+    let sql = "INSERT INTO channels (tenant, name, next, holder, lease_until_ms, fence)
+               SELECT ?1, ?2, coalesce(max(sequence), 0) + 1, '', 0, 0
+               FROM events WHERE tenant = ?1
+               ON CONFLICT DO NOTHING";
+    let query = sqlx::query(sql).bind(channel.tenant.as_str()).bind(channel.name.as_str());
+    query.execute(connection).await?;
+    Ok(())
+}
+
+async fn lease(
+    connection: &mut SqliteConnection,
+    channel: &ChannelId,
+    holder: &str,
+    now_ms: u64,
+    until_ms: u64,
+) -> Result<(), sqlx::Error> {
+    let sql = "UPDATE channels SET holder = ?, lease_until_ms = ?, fence = fence + 1
+               WHERE tenant = ? AND name = ? AND lease_until_ms <= ?";
+    sqlx::query(sql)
+        .bind(holder)
+        .bind(integer(until_ms))
+        .bind(channel.tenant.as_str())
+        .bind(channel.name.as_str())
+        .bind(integer(now_ms))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn renew(
+    connection: &mut SqliteConnection,
+    lease: &ChannelLease,
+    until_ms: u64,
+) -> Result<(), sqlx::Error> {
+    let sql = "UPDATE channels SET lease_until_ms = ? WHERE tenant = ? AND name = ? AND fence = ?";
+    sqlx::query(sql)
+        .bind(integer(until_ms))
+        .bind(lease.channel.tenant.as_str())
+        .bind(lease.channel.name.as_str())
+        .bind(integer(lease.fence))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// The letter goes in before the place moves on: both stand under the same condition.
+async fn advance(
+    connection: &mut SqliteConnection,
+    lease: &ChannelLease,
+    told: Told,
+) -> Result<(), sqlx::Error> {
+    let ChannelLease { channel, fence } = lease;
+    if let Some(letter) = told.dead {
+        let sql = "INSERT INTO dead_letters (tenant, id, channel, sequence, attempts, error, at_ms)
+                   SELECT tenant, ?, name, ?, ?, ?, ? FROM channels
+                   WHERE tenant = ? AND name = ? AND fence = ? AND next <= ?";
+        sqlx::query(sql)
+            .bind(letter.id)
+            .bind(integer(letter.sequence))
+            .bind(letter.attempts)
+            .bind(letter.error)
+            .bind(integer(letter.at_ms))
+            .bind(channel.tenant.as_str())
+            .bind(channel.name.as_str())
+            .bind(integer(*fence))
+            .bind(integer(letter.sequence))
+            .execute(&mut *connection)
+            .await?;
+    }
+    let sql = "UPDATE channels SET next = ?1
+               WHERE tenant = ?2 AND name = ?3 AND fence = ?4 AND next < ?1";
+    sqlx::query(sql)
+        .bind(integer(told.next))
+        .bind(channel.tenant.as_str())
+        .bind(channel.name.as_str())
+        .bind(integer(*fence))
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn failed(connection: &mut SqliteConnection, letter: DeadLetter) -> Result<(), sqlx::Error> {
+    let sql = "UPDATE dead_letters SET attempts = ?, error = ?, at_ms = ?
+               WHERE tenant = ? AND id = ?";
+    sqlx::query(sql)
+        .bind(letter.attempts)
+        .bind(letter.error)
+        .bind(integer(letter.at_ms))
+        .bind(letter.tenant.as_str())
+        .bind(letter.id)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn delivered(
+    connection: &mut SqliteConnection,
+    tenant: &Tenant,
+    id: &str,
+) -> Result<(), sqlx::Error> {
+    let sql = "DELETE FROM dead_letters WHERE tenant = ? AND id = ?";
+    sqlx::query(sql).bind(tenant.as_str()).bind(id).execute(connection).await?;
+    Ok(())
+}
+
+pub(super) const ONE: &str =
+    "SELECT next, holder, fence FROM channels WHERE tenant = ? AND name = ?";
+pub(super) const DEAD_LETTERS: &str = "SELECT * FROM dead_letters
+    WHERE tenant = ? AND id < ? ORDER BY id DESC LIMIT ?";
+pub(super) const DEAD_LETTER: &str = "SELECT * FROM dead_letters WHERE tenant = ? AND id = ?";
+
+/// Where a channel stands, as far as that is durable.
+async fn one(
+    readers: &SqlitePool,
+    channel: &ChannelId,
+) -> Result<Option<ChannelState>, sqlx::Error> {
+    let query = sqlx::query(ONE).bind(channel.tenant.as_str()).bind(channel.name.as_str());
+    let Some(row) = query.fetch_optional(readers).await? else { return Ok(None) };
+    let (next, fence) = (number(&row, "next")?, number(&row, "fence")?);
+    Ok(Some(ChannelState { next, holder: row.try_get("holder")?, fence }))
+}
+
+/// Dead letters, newest first.
+async fn dead_letters(
+    readers: &SqlitePool,
+    tenant: &Tenant,
+    before: Option<&str>,
+    limit: u32,
+) -> Result<Vec<DeadLetter>, sqlx::Error> {
+    let query = sqlx::query(DEAD_LETTERS).bind(tenant.as_str()).bind(before.unwrap_or(END));
+    query.bind(limit).fetch_all(readers).await?.iter().map(letter).collect()
+}
+
+/// One dead letter.
+async fn dead_letter(
+    readers: &SqlitePool,
+    tenant: &Tenant,
+    id: &str,
+) -> Result<Option<DeadLetter>, sqlx::Error> {
+    let query = sqlx::query(DEAD_LETTER).bind(tenant.as_str()).bind(id);
+    query.fetch_optional(readers).await?.as_ref().map(letter).transpose()
+}
+
+fn letter(row: &SqliteRow) -> Result<DeadLetter, sqlx::Error> {
+    Ok(DeadLetter {
+        id: row.try_get("id")?,
+        tenant: name(row, "tenant")?,
+        channel: name(row, "channel")?,
+        sequence: number(row, "sequence")?,
+        attempts: row.try_get("attempts")?,
+        error: row.try_get("error")?,
+        at_ms: number(row, "at_ms")?,
+    })
+}
