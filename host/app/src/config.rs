@@ -7,8 +7,10 @@
 mod auth;
 mod channels;
 pub mod document;
+mod endpoints;
 pub mod environment;
 pub mod error;
+mod outward;
 mod raw;
 pub mod root;
 pub mod server;
@@ -25,6 +27,7 @@ use crate::auth::{JwtConfig, Secret};
 use crate::breaker::BreakerConfig;
 use crate::channels::config::ChannelConfig;
 use crate::data_directory::DataError;
+use crate::endpoints::EndpointConfig;
 use crate::policy_set::{self, PolicySetConfig};
 use crate::service::executions::WorkerConfig;
 use crate::telemetry::LogConfig;
@@ -68,6 +71,8 @@ pub struct Config {
     pub policies: PolicySetConfig,
     /// The tools that this host carries actions out with.
     pub tools: ToolSetConfig,
+    /// Who elsewhere carries actions out.
+    pub endpoints: Vec<EndpointConfig>,
     /// How they are run.
     pub worker: WorkerConfig,
 }
@@ -159,7 +164,10 @@ impl Config {
         let root = Arc::new(root);
         let document = Arc::new(document);
         let at = |error: &dyn std::fmt::Display, key: &[_]| document.error(key, error);
-        let policies = policy_set::parse(raw.bindings, document.clone(), root.clone());
+        let policies = policy_set::parse(raw.bindings, document.clone(), root.clone())?;
+        let bound = policies.bindings.iter().map(|binding| binding.binding.name.to_string());
+        let taken = raw.tools.iter().map(|tool| tool.name.clone()).chain(bound).collect();
+        let endpoints = endpoints::checked(raw.endpoints, taken, &document, &root)?;
         let url = raw.store.url.as_deref();
         let database = match &overrides.database_url {
             // The variable's name says where it stands.
@@ -183,11 +191,9 @@ impl Config {
             channels: channels::checked(raw.channels, &document, &root)?,
             log: checked_log(raw.log).map_err(|error| at(&error, &at!["log", "level"]))?,
             worker: raw.worker.checked().map_err(|(key, text)| at(&text, &key))?,
-            tools: {
-                let policies = policies.as_ref().map_err(Clone::clone)?;
-                tool_set::parse(raw.tools, policies, document.clone(), root)?
-            },
-            policies: policies?,
+            tools: tool_set::parse(raw.tools, &policies, &endpoints, document.clone(), root)?,
+            endpoints,
+            policies,
         })
     }
 }

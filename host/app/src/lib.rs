@@ -13,6 +13,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod data_directory;
+pub mod endpoints;
 pub mod http;
 pub mod lifecycle;
 pub mod memory;

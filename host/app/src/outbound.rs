@@ -1,16 +1,21 @@
 //! Calls that this host makes to others: to an issuer of tokens, to another Writ, to whom channels
-//! tell.
+//! tell, to endpoints that carry actions out.
 
+mod backoff;
+mod endpoint;
 mod reachable;
+mod signed;
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, Url};
 
+pub use backoff::Backoff;
+pub use endpoint::{Connections, Endpoint, told};
 pub use reachable::Reachable;
+pub use signed::{Signer, check_secret};
 
 /// A client for one server: no redirects, which could lead to another, no proxy that the
 /// environment names, and an end. The certificates of an `https` server are checked by what the
@@ -20,19 +25,6 @@ pub use reachable::Reachable;
 /// Where the system's certificates cannot be read.
 pub fn client(url: &Url, timeout: Duration) -> Result<Client, reqwest::Error> {
     builder(url, timeout).build()
-}
-
-/// As [`client`], for a URL that may lead anywhere: it connects to nothing but what is reachable.
-/// An address in the URL itself is for the caller to check, with [`Reachable::refused`].
-///
-/// # Errors
-/// Where the system's certificates cannot be read.
-pub fn guarded(
-    url: &Url,
-    timeout: Duration,
-    reachable: &Reachable,
-) -> Result<Client, reqwest::Error> {
-    builder(url, timeout).dns_resolver(Arc::new(reachable.clone())).build()
 }
 
 fn builder(url: &Url, timeout: Duration) -> ClientBuilder {

@@ -4,9 +4,11 @@
 mod load;
 mod parsed;
 pub(crate) mod raw;
+mod signature;
 mod toolbox;
 
 pub use load::load;
 pub(crate) use parsed::parse;
 pub use parsed::{ToolConfig, ToolSetConfig};
-pub use toolbox::{Flaw, LoadedTool, Toolbox};
+pub use signature::{Flaw, Signature};
+pub use toolbox::{LoadedTool, Toolbox};

@@ -48,7 +48,7 @@ fn a_channel_is_read() {
     let events: Vec<_> = channel.events.iter().copied().collect();
     let expected = ["approval.asked", "approval.ended", "approval.voted", "execution.unknown"];
     assert_eq!(events, expected);
-    assert_eq!(channel.retry.attempts_max, 12);
+    assert_eq!(channel.retry.backoff.attempts_max, 12);
     assert!(!format!("{config:?}").contains("MfKQ9r8G"), "a secret shows");
 }
 
@@ -73,7 +73,7 @@ fn what_is_sent_goes_where_nobody_else_can_read_it() {
     check(
         &[("url", "")],
         1,
-        "a channel of kind `webhook` needs `url`, to which events are sent",
+        "a channel of kind `webhook` needs `url`, to which requests are sent",
         "",
     );
     let near = "`169.254.169.254` is not an address of the internet";

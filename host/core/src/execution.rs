@@ -10,16 +10,17 @@
 //!                  │ claimed, with a fencing token
 //!                  v
 //!               running ─┬─> succeeded, failed   its holder reported in time
-//!                        ├─> unknown             its lease ran out
-//!                        │     └─> succeeded, failed   reported late, or said by an operator
-//!                        └─> suspended           its tool waits for people
-//!                              ├─> running       they have answered, and a host goes on
+//!                        ├─> unknown             its lease ran out, or it was given up
+//!                        │     ├─> succeeded, failed   reported late, or said by an operator
+//!                        │     └─> suspended     an operator has its endpoint called again
+//!                        └─> suspended           its tool waits for people, or its endpoint to be well
+//!                              ├─> running       what it waits for is there, and a host goes on
 //!                              └─> cancelled
 //! ```
 //!
 //! What a tool of the host carries out ([`Execution::tool`]) does not become unknown when a lease
-//! runs out: what the tool has done is recorded, so another run, with the next fencing token, goes on
-//! from there.
+//! runs out, if it can be begun again ([`crate::ToolKind::is_repeatable`]): another run, with the
+//! next fencing token, goes on.
 //!
 //! [`Execution::apply`] is total: in every state, every event gives either a [`Transition`] or a
 //! [`Refused`], and a refused event changes nothing. What is approved and what is carried out are
@@ -33,7 +34,7 @@ mod status;
 use serde::{Deserialize, Serialize};
 
 use crate::approval::Approval;
-use crate::binding::Tenant;
+use crate::binding::{BindingName, Tenant};
 use crate::canonical;
 use crate::digest::Digest;
 use crate::person::Person;
@@ -92,6 +93,17 @@ pub struct Parent {
     pub execution: String,
     /// How many calls led to it.
     pub depth: u32,
+}
+
+/// An endpoint that is not called any more for an execution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GivenUp<'a> {
+    /// The endpoint's name.
+    pub tool: &'a BindingName,
+    /// How often it was called.
+    pub calls: u64,
+    /// Why the last call failed.
+    pub error: &'a str,
 }
 
 /// What an event makes of an execution.
@@ -232,7 +244,7 @@ impl Execution {
                 self.approvals.iter().filter_map(Approval::expires_at_ms).min()
             }
             Status::Allowed { start_by_ms, .. } => Some(*start_by_ms),
-            Status::Running { .. } | Status::Suspended { .. } if self.tool.is_some() => {
+            Status::Running { .. } | Status::Suspended { .. } if self.is_repeatable() => {
                 let given_up = self.given_up_at_ms();
                 self.approvals.iter().filter_map(Approval::expires_at_ms).chain(given_up).min()
             }
@@ -256,11 +268,23 @@ impl Execution {
         match &self.status {
             Status::Allowed { .. } => Some(0),
             Status::Suspended { awaits } if self.has_ended(awaits) => Some(0),
-            Status::Running { lease_until_ms, .. } if self.fence < BEGINS_MAX => {
+            Status::Suspended { awaits: Awaited::Time { at_ms, .. } } => Some(*at_ms),
+            Status::Running { lease_until_ms, .. }
+                if self.is_repeatable() && self.fence < BEGINS_MAX =>
+            {
                 Some(*lease_until_ms)
             }
             _ => None,
         }
+    }
+
+    /// That its endpoint is not called any more, though nobody knows whether the action was carried
+    /// out, where that is so. An operator may have it called again.
+    pub fn given_up(&self) -> Option<GivenUp<'_>> {
+        let tool = self.tool.as_ref().filter(|tool| !tool.kind.is_component())?;
+        let Status::Unknown { error, .. } = &self.status else { return None };
+        let error = error.as_deref().unwrap_or("whoever called it has not been heard of again");
+        Some(GivenUp { tool: &tool.name, calls: self.fence, error })
     }
 
     /// Whether something comes of it without its requester: people are waited for, or the host
@@ -282,7 +306,14 @@ impl Execution {
                 self.approval(id).is_none_or(|approval| approval.expires_at_ms().is_none())
             }
             Awaited::Execution { has_ended, .. } => *has_ended,
+            // Nobody tells of time: see `work_at_ms`.
+            Awaited::Time { .. } => false,
         }
+    }
+
+    /// Whether its tool may be begun again where nobody knows how far it came.
+    fn is_repeatable(&self) -> bool {
+        self.tool.as_ref().is_some_and(|tool| tool.kind.is_repeatable())
     }
 
     /// When a tool that was begun as often as it may is given up.
@@ -296,6 +327,8 @@ impl Execution {
     }
 }
 
+#[cfg(test)]
+mod endpoint_tests;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]

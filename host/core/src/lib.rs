@@ -44,5 +44,5 @@ pub use person::Person;
 pub use principal::{Principal, Role};
 pub use request::{Action, Entity, Request};
 pub use requirement::{Disposition, Requirement, Stage};
-pub use tool::{BoundTool, ToolHost};
+pub use tool::{BoundTool, ToolHost, ToolKind};
 pub use verdict::{PolicyDecision, Verdict};

@@ -28,8 +28,39 @@ pub const DEPTH_MAX: usize = 8;
 pub struct BoundTool {
     /// Its name in this host; also the name of its storage.
     pub name: BindingName,
-    /// Digest of its component.
+    /// Digest of its component, or of what is registered of an endpoint.
     pub digest: Digest,
+    /// What it is.
+    #[serde(default, skip_serializing_if = "ToolKind::is_component")]
+    pub kind: ToolKind,
+}
+
+/// What carries an action out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ToolKind {
+    /// A component that the host runs. What it did is recorded, so it may be begun again.
+    #[default]
+    Component,
+    /// An endpoint that the host calls. What became of a call that broke off, nobody knows.
+    Endpoint,
+    /// An endpoint that does the same thing once, however often it is called for one execution.
+    IdempotentEndpoint,
+}
+
+impl ToolKind {
+    /// Whether the host runs it itself.
+    pub fn is_component(&self) -> bool {
+        matches!(self, Self::Component)
+    }
+
+    /// Whether it may be begun again where nobody knows how far it came.
+    pub fn is_repeatable(self) -> bool {
+        match self {
+            Self::Component | Self::IdempotentEndpoint => true,
+            Self::Endpoint => false,
+        }
+    }
 }
 
 /// What a tool asks of its host.

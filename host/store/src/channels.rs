@@ -1,5 +1,4 @@
-//! Channels: how far each has told a tenant's events to others, who tells them now, and what could
-//! not be told.
+//! Channels: how far each has told a tenant's events to others, and who tells them now.
 //!
 //! An event is in the chain in the same transaction as the transition that it tells, so the chain
 //! is the outbox, and a channel is a place in it. One host at a time tells: it holds a lease, and a
@@ -8,7 +7,7 @@
 use writ_core::{ChannelName, Tenant};
 
 use crate::error::StoreError;
-use crate::execution::PAGE_MAX;
+use crate::letters::DeadLetter;
 use crate::port::on;
 use crate::store::Store;
 
@@ -46,23 +45,19 @@ pub struct ChannelLease {
 pub struct Told {
     /// The place of the first event that is still to be told. A channel never goes back.
     pub next: u64,
-    /// The event that is given up with this, where one is.
-    pub dead: Option<DeadLetter>,
+    /// The event that is given up with this, where one is. It becomes a dead letter.
+    pub given_up: Option<Untold>,
 }
 
 /// An event that a channel could not tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeadLetter {
-    /// A UUID version 7 (RFC 9562).
+pub struct Untold {
+    /// The dead letter's id: a UUID version 7 (RFC 9562).
     pub id: String,
-    /// Whose event.
-    pub tenant: Tenant,
-    /// Which channel.
-    pub channel: ChannelName,
     /// The event's place in the tenant's chain.
     pub sequence: u64,
     /// How often it was tried.
-    pub attempts: u32,
+    pub attempts: u64,
     /// Why the last attempt failed.
     pub error: String,
     /// When that was, in milliseconds since the Unix epoch.
@@ -156,56 +151,12 @@ impl Store {
         self.holds(lease).await
     }
 
-    /// A tenant's dead letters, newest first, at most `limit` (and [`PAGE_MAX`]) of those before an
-    /// id.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn dead_letters_page(
-        &self,
-        tenant: &Tenant,
-        before: Option<&str>,
-        limit: u32,
-    ) -> Result<Vec<DeadLetter>, StoreError> {
-        let limit = limit.min(PAGE_MAX);
-        on!(self, backend => backend.dead_letters(tenant, before, limit).await)
-    }
-
-    /// One dead letter of a tenant.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn dead_letter(
-        &self,
-        tenant: &Tenant,
-        id: &str,
-    ) -> Result<Option<DeadLetter>, StoreError> {
-        on!(self, backend => backend.dead_letter(tenant, id).await)
-    }
-
-    /// Notes that a dead letter was tried again in vain.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn keep_dead_letter(&self, letter: DeadLetter) -> Result<(), StoreError> {
-        self.change_channel(ChannelChange::Failed(letter)).await
-    }
-
-    /// Removes a dead letter: it was told after all.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn remove_dead_letter(&self, tenant: &Tenant, id: &str) -> Result<(), StoreError> {
-        let change = ChannelChange::Delivered { tenant: tenant.clone(), id: id.to_owned() };
-        self.change_channel(change).await
-    }
-
     async fn holds(&self, lease: &ChannelLease) -> Result<bool, StoreError> {
         let state = self.channel(&lease.channel).await?;
         Ok(state.is_some_and(|state| state.fence == lease.fence))
     }
 
-    async fn change_channel(&self, change: ChannelChange) -> Result<(), StoreError> {
+    pub(crate) async fn change_channel(&self, change: ChannelChange) -> Result<(), StoreError> {
         on!(self, backend => backend.change_channel(change).await)
     }
 }

@@ -175,6 +175,7 @@ mod config;
 mod error;
 mod execution;
 mod keys;
+mod letters;
 mod migration;
 mod port;
 mod postgres;
@@ -185,7 +186,7 @@ mod step;
 mod store;
 mod verify;
 
-pub use crate::channels::{ChannelId, ChannelLease, ChannelState, DeadLetter, Told};
+pub use crate::channels::{ChannelId, ChannelLease, ChannelState, Told, Untold};
 pub use crate::commit::Accepted;
 pub use crate::config::{Database, PostgresConfig, StoreConfig};
 pub use crate::error::{Cause, CommitError, Failure, StoreError};
@@ -193,6 +194,7 @@ pub use crate::execution::{
     ApprovalFilter, ChangeError, CreateError, Created, ExecutionFilter, Grounds,
     IDEMPOTENCY_KEY_BYTES_MAX, IdempotencyKey, PAGE_MAX, RecordError, Run,
 };
+pub use crate::letters::{DeadLetter, Unsent};
 pub use crate::migration::Migrated;
 pub use crate::row::StoredDecision;
 pub use crate::stats::StoreStats;

@@ -38,6 +38,7 @@ mod history;
 mod idempotency;
 mod journal;
 mod keys;
+mod letters;
 mod link;
 mod listener;
 mod namespaces;

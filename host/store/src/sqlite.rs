@@ -19,6 +19,7 @@ mod history;
 mod idempotency;
 mod journal;
 mod keys;
+mod letters;
 mod locks;
 mod reader;
 mod reading;

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use tokio::time::{interval, sleep};
 use uuid::Uuid;
 use writ_core::ChainedEvent;
-use writ_store::{ChannelLease, DeadLetter, Store, StoreError, Told};
+use writ_store::{ChannelLease, Store, StoreError, Told, Untold};
 
 use super::delivery::GivenUp;
 use super::{Channel, Notice};
@@ -117,14 +117,14 @@ impl Courier {
     ) -> Result<(), Broken> {
         for event in page.into_iter().filter(|event| self.channel.wants(event)) {
             let next = event.sequence + 1;
-            let dead = self.deliver(event).await?;
-            self.advance(lease, Told { next, dead }).await?;
+            let given_up = self.deliver(event).await?;
+            self.advance(lease, Told { next, given_up }).await?;
         }
-        self.advance(lease, Told { next: end, dead: None }).await
+        self.advance(lease, Told { next: end, given_up: None }).await
     }
 
-    /// A dead letter, where the receiver does not confirm.
-    async fn deliver(&self, event: ChainedEvent) -> Result<Option<DeadLetter>, Broken> {
+    /// What is given up, where the receiver does not confirm.
+    async fn deliver(&self, event: ChainedEvent) -> Result<Option<Untold>, Broken> {
         let sequence = event.sequence;
         let given_up = match Notice::of(event, &self.store).await {
             Ok(notice) => self.channel.tell(&notice).await.err(),
@@ -133,20 +133,12 @@ impl Courier {
             }
             Err(error) => return Err(error.into()),
         };
-        let letter = given_up.map(|GivenUp { attempts, error }| {
-            let channel = self.channel.id.name.clone();
-            tracing::error!(%channel, sequence, attempts, error, "an event is a dead letter");
-            DeadLetter {
-                id: Uuid::now_v7().to_string(),
-                tenant: self.channel.id.tenant.clone(),
-                channel,
-                sequence,
-                attempts,
-                error,
-                at_ms: now_ms(),
-            }
-        });
-        Ok(letter)
+        Ok(given_up.map(|GivenUp { attempts, error }| {
+            let channel = self.channel.id.name.as_str();
+            tracing::error!(channel, sequence, attempts, error, "an event is a dead letter");
+            let id = Uuid::now_v7().to_string();
+            Untold { id, sequence, attempts, error, at_ms: now_ms() }
+        }))
     }
 
     async fn advance(&self, lease: &ChannelLease, told: Told) -> Result<(), Broken> {

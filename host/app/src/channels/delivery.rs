@@ -2,22 +2,17 @@
 
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBuilder};
 use tokio::time::{Instant, sleep};
 
 use super::Notice;
 use super::webhook::Webhook;
+use crate::outbound::Backoff;
 
 /// How often and how long an event is tried before it becomes a dead letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retry {
-    /// How many attempts at most.
-    pub attempts_max: u32,
-    /// How long to wait after the first, twice as long after each further one; and a random time of
-    /// up to as long again.
-    pub backoff: Duration,
-    /// How long to wait at most, also where the receiver asks for longer.
-    pub backoff_max: Duration,
+    /// How many attempts, and how far apart.
+    pub backoff: Backoff,
     /// How long to try in all.
     pub total_max: Duration,
 }
@@ -41,7 +36,7 @@ pub(super) struct Unsent {
 /// An event was given up.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct GivenUp {
-    pub(super) attempts: u32,
+    pub(super) attempts: u64,
     /// Why the last attempt failed.
     pub(super) error: String,
 }
@@ -62,7 +57,7 @@ impl Retry {
         F: Future<Output = Result<(), Unsent>>,
     {
         let end = Instant::now() + self.total_max;
-        let mut waits = self.waits();
+        let mut waits = self.backoff.waits();
         let mut attempts = 0;
         loop {
             attempts += 1;
@@ -72,22 +67,13 @@ impl Retry {
             };
             let wait = if retry { waits.next() } else { None };
             let Some(wait) = wait else { return Err(GivenUp { attempts, error }) };
-            let wait = wait.max(retry_after.unwrap_or_default()).min(self.backoff_max);
+            let wait = wait.max(retry_after.unwrap_or_default()).min(self.backoff.max);
             if Instant::now() + wait >= end {
                 return Err(GivenUp { attempts, error });
             }
             tracing::info!(attempts, error, wait_ms = wait.as_millis(), "an event is sent again");
             sleep(wait).await;
         }
-    }
-
-    fn waits(&self) -> impl Iterator<Item = Duration> {
-        ExponentialBuilder::default()
-            .with_min_delay(self.backoff)
-            .with_max_delay(self.backoff_max)
-            .with_max_times(self.attempts_max.saturating_sub(1) as usize)
-            .with_jitter()
-            .build()
     }
 }
 
@@ -96,9 +82,11 @@ mod tests {
     use super::*;
 
     const RETRY: Retry = Retry {
-        attempts_max: 4,
-        backoff: Duration::from_secs(1),
-        backoff_max: Duration::from_secs(60),
+        backoff: Backoff {
+            attempts_max: 4,
+            first: Duration::from_secs(1),
+            max: Duration::from_secs(60),
+        },
         total_max: Duration::from_secs(600),
     };
 
@@ -108,7 +96,7 @@ mod tests {
     }
 
     /// How many attempts are made, and within how many seconds.
-    async fn check(retry: Retry, answer: impl Fn() -> Unsent, attempts: u32, seconds: [u64; 2]) {
+    async fn check(retry: Retry, answer: impl Fn() -> Unsent, attempts: u64, seconds: [u64; 2]) {
         let start = Instant::now();
         let given_up = retry.attempt(async || Err(answer())).await.unwrap_err();
         assert_eq!(given_up, GivenUp { attempts, error: "it answers 500".into() });
@@ -136,7 +124,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn trying_ends_in_time() {
-        let retry = Retry { attempts_max: 1_000, total_max: Duration::from_secs(100), ..RETRY };
+        let backoff = Backoff { attempts_max: 1_000, ..RETRY.backoff };
+        let retry = Retry { backoff, total_max: Duration::from_secs(100) };
         check(retry, || unsent(true, 30), 4, [90, 90]).await;
     }
 

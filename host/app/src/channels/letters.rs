@@ -1,6 +1,6 @@
-//! Dead letters: what a channel could not tell, for operators to see and send again.
+//! Dead letters: what was given up, for operators to see and send again.
 
-use writ_core::{ChainedEvent, ChannelName, Principal};
+use writ_core::{ChainedEvent, ChannelName, Principal, Tenant};
 use writ_store::{DeadLetter, StoreError};
 
 use super::{Channels, Notice};
@@ -37,20 +37,33 @@ impl Channels {
         Ok(self.store.dead_letters_page(&by.tenant, part.before, part.limit).await?)
     }
 
-    /// Sends a dead letter once more, under its old id. It is gone when its receiver has confirmed.
+    /// One dead letter.
+    ///
+    /// # Errors
+    /// [`LetterError::NotFound`], [`LetterError::Store`].
+    pub async fn letter(&self, by: &Principal, id: &str) -> Result<DeadLetter, LetterError> {
+        self.store.dead_letter(&by.tenant, id).await?.ok_or(LetterError::NotFound)
+    }
+
+    /// Tells an event once more, under its old id. Its letter is gone when the receiver has
+    /// confirmed.
     ///
     /// # Errors
     /// [`LetterError`]
-    pub async fn redeliver(&self, by: &Principal, id: &str) -> Result<DeadLetter, LetterError> {
-        let letter = self.store.dead_letter(&by.tenant, id).await?.ok_or(LetterError::NotFound)?;
-        let channel = self.channels.get(&letter.channel).filter(|_| by.tenant == self.tenant);
-        let channel = channel.ok_or_else(|| LetterError::NoChannel(letter.channel.clone()))?;
-        let event = self.event(&letter).await?.ok_or(LetterError::NotFound)?;
+    pub async fn redeliver(
+        &self,
+        letter: DeadLetter,
+        channel: &ChannelName,
+        sequence: u64,
+    ) -> Result<(), LetterError> {
+        let found = self.channels.get(channel).filter(|_| letter.tenant == self.tenant);
+        let channel = found.ok_or_else(|| LetterError::NoChannel(channel.clone()))?;
+        let event = self.event(&letter.tenant, sequence).await?.ok_or(LetterError::NotFound)?;
         let notice = Notice::of(event, &self.store).await?;
         match channel.receiver.send(&notice).await {
             Ok(()) => {
-                self.store.remove_dead_letter(&letter.tenant, id).await?;
-                Ok(letter)
+                self.store.remove_dead_letter(&letter.tenant, &letter.id).await?;
+                Ok(())
             }
             Err(unsent) => {
                 let attempts = letter.attempts.saturating_add(1);
@@ -62,9 +75,12 @@ impl Channels {
         }
     }
 
-    async fn event(&self, letter: &DeadLetter) -> Result<Option<ChainedEvent>, StoreError> {
-        let after = letter.sequence.saturating_sub(1);
-        let page = self.store.events_page(&letter.tenant, None, after, 1).await?;
-        Ok(page.into_iter().find(|event| event.sequence == letter.sequence))
+    async fn event(
+        &self,
+        tenant: &Tenant,
+        sequence: u64,
+    ) -> Result<Option<ChainedEvent>, StoreError> {
+        let page = self.store.events_page(tenant, None, sequence.saturating_sub(1), 1).await?;
+        Ok(page.into_iter().find(|event| event.sequence == sequence))
     }
 }

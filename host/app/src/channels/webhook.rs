@@ -1,7 +1,6 @@
 //! A webhook: a CloudEvent (CloudEvents 1.0, structured JSON) in an HTTP request, signed as
 //! Standard Webhooks says.
 
-use std::error::Error;
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
@@ -11,15 +10,14 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::Notice;
-use super::config::{Endpoint, WebhookConfig};
+use super::config::WebhookConfig;
 use super::delivery::Unsent;
-use crate::clock::now_ms;
-use crate::outbound;
+use crate::outbound::{Connections, Endpoint, Signer, told};
 
 /// A receiver of CloudEvents.
 pub(super) struct Webhook {
     http: Sender,
-    signer: standardwebhooks::Webhook,
+    signer: Signer,
 }
 
 /// Sends to one endpoint.
@@ -44,29 +42,20 @@ struct CloudEvent<'a, T> {
 
 impl Webhook {
     pub(super) fn new(config: &WebhookConfig) -> Result<Self, reqwest::Error> {
-        let signer = standardwebhooks::Webhook::new(config.secret.expose())
-            .expect("a secret was checked when it was read");
-        Ok(Self { http: Sender::new(&config.endpoint)?, signer })
+        Ok(Self { http: Sender::new(&config.endpoint)?, signer: Signer::new(&config.secret) })
     }
 
     /// Sends a notice; the receiver confirms it with any status of 200 to 299.
     pub(super) async fn send(&self, notice: &Notice) -> Result<(), Unsent> {
         let body = cloud_event(notice);
-        let seconds = i64::try_from(now_ms() / 1_000).unwrap_or(i64::MAX);
-        let signature = self.signer.sign(&notice.id, seconds, body.as_bytes());
-        let signature = signature.expect("JSON is UTF-8");
         let request = self.http.post().header(CONTENT_TYPE, "application/cloudevents+json");
-        let request = request
-            .header("webhook-id", &notice.id)
-            .header("webhook-timestamp", seconds)
-            .header("webhook-signature", signature);
-        self.http.send(request.body(body)).await
+        self.http.send(self.signer.signed(request, &notice.id, body)).await
     }
 }
 
 impl Sender {
     pub(super) fn new(endpoint: &Endpoint) -> Result<Self, reqwest::Error> {
-        let client = outbound::guarded(&endpoint.url, endpoint.timeout, &endpoint.reachable)?;
+        let client = endpoint.client(Connections::Kept)?;
         Ok(Self { client, endpoint: endpoint.clone() })
     }
 
@@ -118,30 +107,9 @@ fn confirmed(response: &Response) -> Result<(), Unsent> {
     Err(Unsent { error: format!("the receiver answers {status}"), retry, retry_after })
 }
 
-/// What went wrong on the way, without the address.
-fn told(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(&format!(": {error}"));
-        cause = error.source();
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_signature_is_the_one_of_the_published_example() {
-        // As the libraries of Standard Webhooks are tested.
-        let signer = standardwebhooks::Webhook::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
-        let id = "msg_p5jXN8AQM9LWM0D4loKWxJek";
-        let signature = signer.unwrap().sign(id, 1_614_265_330, br#"{"test": 2432232314}"#);
-        assert_eq!(signature.unwrap(), "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
-    }
 
     #[test]
     fn a_time_is_written_in_utc() {

@@ -1,4 +1,4 @@
-//! `writ dead-letters`: what a server's channels could not tell.
+//! `writ dead-letters`: what a server has given up: events for channels, and calls of endpoints.
 
 use clap::Subcommand;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use super::text;
 use crate::config::Environment;
 use crate::http::dead_letters::PATH;
 
-/// See what the channels of a running server could not tell, and send it again
+/// See what a running server could not send, to channels or endpoints, and send it again
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -22,7 +22,7 @@ pub(super) struct Args {
 enum Command {
     /// List dead letters, newest first
     List(List),
-    /// Send one again, under the id that its event always had
+    /// Send one again, under the id that it always had
     Redeliver(Id),
 }
 
@@ -53,6 +53,9 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
     } else {
         text::to_stdout(&match &command {
             Command::List(_) => list(&told),
+            Command::Redeliver(Id { id }) if told["endpoint"].is_string() => {
+                format!("Its endpoint is called again: see `writ executions show {id}`.\n")
+            }
             Command::Redeliver(_) => "It was sent, and its receiver has confirmed.\n".to_owned(),
         })?;
     }
@@ -68,12 +71,10 @@ fn list(page: &Value) -> String {
 }
 
 fn line(letter: &Value) -> String {
-    format!(
-        "{}  {}  event {}, {} attempts: {}\n",
-        text_of(&letter["id"]),
-        text_of(&letter["channel"]),
-        letter["sequence"],
-        letter["attempts"],
-        text_of(&letter["error"]),
-    )
+    let unsent = match letter["endpoint"].as_str() {
+        Some(endpoint) => format!("call of `{endpoint}`"),
+        None => format!("event {} to `{}`", letter["sequence"], text_of(&letter["channel"])),
+    };
+    let (id, error) = (text_of(&letter["id"]), text_of(&letter["error"]));
+    format!("{id}  {unsent}, {} attempts: {error}\n", letter["attempts"])
 }

@@ -22,13 +22,14 @@ use crate::clock::now_ms;
 use crate::config::server::is_local;
 use crate::config::{Config, Environment};
 use crate::data_directory::DataDirectory;
+use crate::endpoints::RegisteredEndpoint;
 use crate::http::{App, Guard, Parts};
 use crate::memory;
 use crate::policy_set;
 use crate::server::{self, Ended};
 use crate::service::{Executions, Records, Service};
 use crate::telemetry::{Metrics, log};
-use crate::tool_set;
+use crate::tool_set::{self, Signature, Toolbox};
 
 /// The file, in the data directory, of the key that signs denials.
 const SIGNING_KEY: &str = "signing.key";
@@ -96,9 +97,12 @@ async fn open(config: &Config) -> Result<App, Failure> {
         tracing::warn!("no policy is bound: every request is denied, and `/ready` says so");
     }
     let tools = tool_set::load(&engine, &config.tools, component_bytes_max).await?;
-    for tool in tools.iter() {
-        let (name, digest) = (tool.bound.name.as_str(), tool.bound.digest);
-        tracing::info!(name, %digest, "a tool is loaded");
+    let endpoints = config.endpoints.iter().map(RegisteredEndpoint::new);
+    let endpoints = endpoints.collect::<Result<_, _>>().map_err(Failure::configuration)?;
+    let tools = Toolbox::new(tools, endpoints);
+    for Signature { bound, .. } in tools.iter() {
+        let (name, digest) = (bound.name.as_str(), bound.digest);
+        tracing::info!(name, %digest, kind = ?bound.kind, "a tool is ready");
     }
     let records = Records::Durable(store.clone());
     let auth = authenticator(config, &records).await?;

@@ -35,6 +35,8 @@ pub(super) struct Config {
     #[serde(rename = "binding")]
     pub(super) bindings: Vec<RawBinding>,
     pub(super) tools: Vec<RawTool>,
+    #[serde(rename = "endpoint")]
+    pub(super) endpoints: Vec<Endpoint>,
     #[serde(rename = "channel")]
     pub(super) channels: Vec<Channel>,
 }
@@ -100,6 +102,31 @@ pub(super) struct Channel {
     pub(super) backoff_ms_max: u64,
     #[serde(default = "Channel::give_up_after_ms")]
     pub(super) give_up_after_ms: u64,
+}
+
+/// `[[endpoint]]`
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Endpoint {
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) description: String,
+    pub(super) url: String,
+    pub(super) input_schema: Option<String>,
+    pub(super) secret_file: Option<String>,
+    pub(super) secret_env: Option<String>,
+    #[serde(default)]
+    pub(super) idempotent: bool,
+    #[serde(default)]
+    pub(super) allowed_addresses: Vec<String>,
+    #[serde(default = "Endpoint::timeout_ms")]
+    pub(super) timeout_ms: u64,
+    #[serde(default = "Endpoint::attempts_max")]
+    pub(super) attempts_max: u32,
+    #[serde(default = "Endpoint::backoff_ms")]
+    pub(super) backoff_ms: u64,
+    #[serde(default = "Endpoint::backoff_ms_max")]
+    pub(super) backoff_ms_max: u64,
 }
 
 /// `kind` of `[[channel]]`
@@ -213,6 +240,24 @@ impl Channel {
 
     fn give_up_after_ms() -> u64 {
         3_600_000
+    }
+}
+
+impl Endpoint {
+    fn timeout_ms() -> u64 {
+        30_000
+    }
+
+    fn attempts_max() -> u32 {
+        8
+    }
+
+    fn backoff_ms() -> u64 {
+        1_000
+    }
+
+    fn backoff_ms_max() -> u64 {
+        300_000
     }
 }
 

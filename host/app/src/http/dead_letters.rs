@@ -1,17 +1,20 @@
-//! Dead letters over HTTP: what a channel could not tell. An operator sees them and sends them again.
+//! Dead letters over HTTP: what a channel could not tell, and what an endpoint could not be asked. An
+//! operator sees them and sends them again.
 
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::response::Response;
+use axum::http::StatusCode;
+use axum::http::header::LOCATION;
+use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use writ_store::DeadLetter;
+use writ_store::{DeadLetter, Unsent};
 
-use super::App;
 use super::page::{Id, Limit, Query};
 use super::problem::{Problem, ProblemCode};
-use super::reply::ok;
+use super::reply::{json, ok};
+use super::{App, executions};
 use crate::auth::Caller;
 use crate::channels::LetterError;
 use crate::service::executions::Part;
@@ -34,19 +37,24 @@ pub struct Listing {
     limit: Limit,
 }
 
-/// An event that a channel could not tell.
+/// An event that a channel could not tell, or an execution whose endpoint is given up.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = DeadLetter)]
 pub struct LetterReply<'a> {
-    /// A UUID version 7.
+    /// A UUID version 7; the execution's, where an endpoint is given up.
     #[schema(format = "uuid")]
     id: &'a str,
-    /// The channel's name.
-    channel: &'a str,
+    /// The channel's name, where it is an event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    channel: Option<&'a str>,
     /// The event's place in the tenant's chain.
-    sequence: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sequence: Option<u64>,
+    /// The endpoint's name, where it is an execution.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    endpoint: Option<&'a str>,
     /// How often it was tried.
-    attempts: u32,
+    attempts: u64,
     /// Why the last attempt failed.
     error: &'a str,
     /// When that was, in milliseconds since the Unix epoch.
@@ -84,12 +92,14 @@ pub async fn list(
     Ok(ok(&LettersReply { items: found.iter().map(LetterReply::new).collect(), next }))
 }
 
-/// Sends a dead letter once more, under the id that its event always had.
+/// Sends a dead letter once more, under the id that it always had. An endpoint that is given up is
+/// called again by a worker, once policies have been asked again.
 #[utoipa::path(
     post, path = REDELIVER, tag = "channels", operation_id = "redeliverDeadLetter", security(("bearer" = [])),
     params(("id" = String, Path, description = "The dead letter's id.")),
     responses(
         (status = 200, body = LetterReply<'static>, description = "Its receiver has confirmed, and it is gone; as it was."),
+        (status = 202, body = LetterReply<'static>, description = "Its endpoint is called again; as it was.", headers(("Location" = String, description = "The execution."))),
         super::openapi::RedeliveryErrors,
     ),
 )]
@@ -99,16 +109,32 @@ pub async fn redeliver(
     Id(id): Id,
 ) -> Result<Response, Problem> {
     let by = caller.principal();
-    let letter = app.channels.redeliver(by, &id).await?;
+    let letter = app.channels.letter(by, &id).await?;
+    let reply = LetterReply::new(&letter);
+    let response = match &letter.unsent {
+        Unsent::Event { channel, sequence } => {
+            app.channels.redeliver(letter.clone(), channel, *sequence).await?;
+            ok(&reply)
+        }
+        Unsent::Call { .. } => {
+            let execution = app.executions.send_again(by, &id).await?;
+            let location = [(LOCATION, executions::location(&execution))];
+            (location, json(StatusCode::ACCEPTED, &reply)).into_response()
+        }
+    };
     tracing::info!(letter = id, operator = %by.person, "a dead letter was sent again");
-    Ok(ok(&LetterReply::new(&letter)))
+    Ok(response)
 }
 
 impl<'a> LetterReply<'a> {
     fn new(letter: &'a DeadLetter) -> Self {
-        let DeadLetter { id, tenant: _, channel, sequence, attempts, error, at_ms } = letter;
-        let (sequence, attempts, at_ms) = (*sequence, *attempts, *at_ms);
-        Self { id, channel: channel.as_str(), sequence, attempts, error, at_ms }
+        let DeadLetter { id, tenant: _, unsent, attempts, error, at_ms } = letter;
+        let (attempts, at_ms) = (*attempts, *at_ms);
+        let (channel, sequence, endpoint) = match unsent {
+            Unsent::Event { channel, sequence } => (Some(channel.as_str()), Some(*sequence), None),
+            Unsent::Call { endpoint } => (None, None, Some(endpoint.as_str())),
+        };
+        Self { id, channel, sequence, endpoint, attempts, error, at_ms }
     }
 }
 

@@ -47,7 +47,7 @@ fn answer(status: StatusCode, execution: &Execution) -> Response {
     let headers = response.headers_mut();
     headers.insert(ETAG, header(&etag(execution)));
     if matches!(status, StatusCode::ACCEPTED | StatusCode::CREATED) {
-        headers.insert(LOCATION, header(&format!("{PATH}/{}", execution.id)));
+        headers.insert(LOCATION, location(execution));
     }
     if waits {
         headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
@@ -58,6 +58,11 @@ fn answer(status: StatusCode, execution: &Execution) -> Response {
 /// The entity tag of an execution's version (RFC 9110, section 8.8.3).
 pub(super) fn etag(execution: &Execution) -> String {
     format!("\"{}\"", execution.version)
+}
+
+/// Where an execution is.
+pub(super) fn location(execution: &Execution) -> HeaderValue {
+    header(&format!("{PATH}/{}", execution.id))
 }
 
 fn header(text: &str) -> HeaderValue {
@@ -104,7 +109,7 @@ fn flaw(flaw: &Flaw) -> FieldError {
 fn code(refused: &Refused) -> ProblemCode {
     match refused {
         Refused::NotNow { .. } | Refused::NotSettled | Refused::Nothing => ProblemCode::NotNow,
-        Refused::TooManyApprovals => ProblemCode::NotNow,
+        Refused::TooManyApprovals | Refused::MayHaveArrived => ProblemCode::NotNow,
         Refused::TooLate => ProblemCode::TooLate,
         Refused::ActionChanged { .. } => ProblemCode::ActionChanged,
         Refused::WrongPermit => ProblemCode::WrongPermit,

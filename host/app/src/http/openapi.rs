@@ -204,6 +204,7 @@ impl IntoResponses for RedeliveryErrors {
         let own = [
             ProblemCode::NotFound,
             ProblemCode::NoSuchChannel,
+            ProblemCode::NotNow,
             ProblemCode::NotDelivered,
             ProblemCode::StorageUnavailable,
         ];

@@ -1,11 +1,15 @@
 //! From checked tools to tools that are ready to be called.
 
+use std::sync::Arc;
+
 use futures_util::future;
-use writ_core::Tenant;
-use writ_engine::{Engine, Grants};
+use writ_core::ports::Namespace;
+use writ_core::{BindingName, BoundTool, Tenant, ToolKind};
+use writ_engine::{Engine, Grants, Tool};
 
 use super::parsed::{ToolConfig, ToolSetConfig};
-use super::toolbox::{LoadedTool, Toolbox};
+use super::signature::Signature;
+use super::toolbox::LoadedTool;
 use crate::config::ConfigError;
 use crate::config::document::at;
 
@@ -17,10 +21,10 @@ pub async fn load(
     engine: &Engine,
     config: &ToolSetConfig,
     component_bytes_max: usize,
-) -> Result<Toolbox, ConfigError> {
+) -> Result<Vec<LoadedTool>, ConfigError> {
     let one = |tool| Loading { engine, config, tool }.loaded(component_bytes_max);
     let loaded = future::join_all(config.tools.iter().map(one)).await;
-    Ok(Toolbox::new(loaded.into_iter().collect::<Result<_, _>>()?))
+    loaded.into_iter().collect()
 }
 
 struct Loading<'a> {
@@ -41,14 +45,23 @@ impl Loading<'_> {
         let tool = tool.map_err(|error| {
             self.error("source", format!("tool `{source}` does not load: {error}"))
         })?;
-        let granted = self.tool.tools.clone();
-        LoadedTool::new(name.clone(), &Tenant::default(), tool, granted).map_err(|error| {
+        let signature = signature(name, &tool).map_err(|error| {
             let message = format!("tool `{source}` does not load: {error}");
             self.error("source", message).with_hint("tell whoever wrote the tool")
-        })
+        })?;
+        let namespace = Namespace { tenant: Tenant::default(), binding: name.clone() };
+        let granted = self.tool.tools.clone();
+        Ok(LoadedTool { signature, tool, namespace: Arc::new(namespace), granted })
     }
 
     fn error(&self, key: &'static str, message: impl std::fmt::Display) -> ConfigError {
         self.config.document.error(&at!["tools", self.tool.index, key], message)
     }
+}
+
+fn signature(name: &BindingName, tool: &Tool) -> Result<Signature, String> {
+    let (digest, kind) = (tool.component_digest(), ToolKind::Component);
+    let bound = BoundTool { name: name.clone(), digest, kind };
+    let described = tool.description();
+    Signature::new(bound, described.summary.clone(), described.input_schema.clone())
 }

@@ -10,6 +10,7 @@ use super::raw::RawTool;
 use crate::config::ConfigError;
 use crate::config::document::{Document, Step, at};
 use crate::config::root::Root;
+use crate::endpoints::EndpointConfig;
 use crate::policy_set::{PolicySetConfig, Source};
 
 /// The tools of a configuration, in the file's order.
@@ -40,18 +41,21 @@ pub struct ToolConfig {
     pub(super) index: usize,
 }
 
-/// Checks the tools of a file. `policies` are those of the same file.
+/// Checks the tools of a file. `policies` and `endpoints` are those of the same file; tools may call
+/// endpoints.
 ///
 /// # Errors
 /// What is wrong first, in the file's order.
 pub(crate) fn parse(
     raw: Vec<RawTool>,
     policies: &PolicySetConfig,
+    endpoints: &[EndpointConfig],
     document: Arc<Document>,
     root: Arc<Root>,
 ) -> Result<ToolSetConfig, ConfigError> {
     let file = File { document: &document };
-    let names = raw.iter().map(|tool| tool.name.clone()).collect();
+    let endpoints = endpoints.iter().map(|endpoint| endpoint.name.to_string());
+    let names = raw.iter().map(|tool| tool.name.clone()).chain(endpoints).collect();
     let mut tools = Vec::<ToolConfig>::with_capacity(raw.len());
     for (index, raw) in raw.into_iter().enumerate() {
         let tool = file.tool(index, raw, &names)?;

@@ -7,7 +7,7 @@ use writ_core::ToolLimits;
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) struct RawTool {
-    pub(super) name: String,
+    pub(crate) name: String,
     pub(super) source: String,
     pub(super) digest: Option<String>,
     #[serde(default)]

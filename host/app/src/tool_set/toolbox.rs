@@ -1,99 +1,70 @@
-//! Tools that are ready to be called, by name.
+//! Tools and endpoints that are ready to be called, by name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use jsonschema::{PatternOptions, Validator};
+use writ_core::BindingName;
 use writ_core::ports::Namespace;
-use writ_core::{BindingName, BoundTool, Json, Tenant};
 use writ_engine::Tool;
 
-/// How many flaws of some arguments are told.
-const FLAWS_MAX: usize = 16;
-/// How much of a flaw's text is told, in characters: it quotes the value, which may be large.
-const FLAW_CHARS_MAX: usize = 300;
+use super::signature::Signature;
+use crate::endpoints::RegisteredEndpoint;
 
-/// The tools of a host.
+/// What a host carries actions out with: its tools, and the endpoints that it calls.
 #[derive(Default)]
 pub struct Toolbox {
     tools: BTreeMap<BindingName, Arc<LoadedTool>>,
+    endpoints: BTreeMap<BindingName, Arc<RegisteredEndpoint>>,
 }
 
 /// A tool of a host.
 pub struct LoadedTool {
-    /// Its name, and the digest of its component.
-    pub bound: BoundTool,
+    /// What may be asked of it.
+    pub signature: Signature,
     /// The tool: compiled, with its grants and limits.
     pub tool: Arc<Tool>,
     /// Its storage.
     pub namespace: Arc<Namespace>,
     /// The tools that it may call.
     pub granted: BTreeSet<BindingName>,
-    arguments: Validator,
-}
-
-/// What is wrong with some arguments.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Flaw {
-    /// Where: a JSON pointer into the arguments (RFC 6901).
-    pub pointer: String,
-    /// What.
-    pub message: String,
 }
 
 impl Toolbox {
-    /// Tools of different names.
-    pub fn new(tools: Vec<LoadedTool>) -> Self {
-        let named = |tool: LoadedTool| (tool.bound.name.clone(), Arc::new(tool));
-        Self { tools: tools.into_iter().map(named).collect() }
+    /// Tools and endpoints of different names.
+    pub fn new(tools: Vec<LoadedTool>, endpoints: Vec<RegisteredEndpoint>) -> Self {
+        let tool = |tool: LoadedTool| (tool.signature.bound.name.clone(), Arc::new(tool));
+        let endpoint = |one: RegisteredEndpoint| (one.signature.bound.name.clone(), Arc::new(one));
+        Self {
+            tools: tools.into_iter().map(tool).collect(),
+            endpoints: endpoints.into_iter().map(endpoint).collect(),
+        }
     }
 
     /// The tool of a name.
-    pub fn get(&self, name: &str) -> Option<&Arc<LoadedTool>> {
-        self.tools.get(&name.parse::<BindingName>().ok()?)
+    pub fn tool(&self, name: &BindingName) -> Option<&Arc<LoadedTool>> {
+        self.tools.get(name)
     }
 
-    /// Every tool, in the order of their names.
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<LoadedTool>> {
-        self.tools.values()
+    /// The endpoint of a name.
+    pub fn endpoint(&self, name: &BindingName) -> Option<&Arc<RegisteredEndpoint>> {
+        self.endpoints.get(name)
+    }
+
+    /// What may be asked of the tool or endpoint of a name.
+    pub fn signature(&self, name: &str) -> Option<&Signature> {
+        let name = name.parse::<BindingName>().ok()?;
+        let tool = self.tools.get(&name).map(|tool| &tool.signature);
+        tool.or_else(|| self.endpoints.get(&name).map(|endpoint| &endpoint.signature))
+    }
+
+    /// What may be asked of each, tools first, in the order of their names.
+    pub fn iter(&self) -> impl Iterator<Item = &Signature> {
+        let endpoints = self.endpoints.values().map(|endpoint| &endpoint.signature);
+        self.tools.values().map(|tool| &tool.signature).chain(endpoints)
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.tools.is_empty()
-    }
-}
-
-impl LoadedTool {
-    /// A tool of a name.
-    ///
-    /// # Errors
-    /// Where its input schema is no JSON Schema.
-    pub fn new(
-        name: BindingName,
-        tenant: &Tenant,
-        tool: Arc<Tool>,
-        granted: BTreeSet<BindingName>,
-    ) -> Result<Self, String> {
-        // The schema comes from the component and is not trusted: nothing is fetched, and patterns
-        // run in linear time.
-        let arguments = jsonschema::draft202012::options()
-            .offline()
-            .with_pattern_options(PatternOptions::regex())
-            .build(&tool.description().input_schema)
-            .map_err(|error| format!("its input schema is no JSON Schema: {error}"))?;
-        let namespace = Arc::new(Namespace { tenant: tenant.clone(), binding: name.clone() });
-        let bound = BoundTool { name, digest: tool.component_digest() };
-        Ok(Self { bound, tool, namespace, granted, arguments })
-    }
-
-    /// What is wrong with some arguments, at most 16 flaws; nothing where they satisfy the schema.
-    pub fn flaws(&self, arguments: &Json) -> Vec<Flaw> {
-        let value = arguments.to_value();
-        let flaw = |error: jsonschema::ValidationError<'_>| Flaw {
-            pointer: error.instance_path().as_str().to_owned(),
-            message: error.to_string().chars().take(FLAW_CHARS_MAX).collect(),
-        };
-        self.arguments.iter_errors(&value).take(FLAWS_MAX).map(flaw).collect()
+        self.tools.is_empty() && self.endpoints.is_empty()
     }
 }

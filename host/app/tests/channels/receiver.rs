@@ -1,7 +1,7 @@
 //! A real receiver: keeps every request that it was sent, and answers as a test wants.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -27,8 +27,12 @@ pub(crate) struct Seen {
 pub(crate) enum Answer {
     Status(u16),
     Redirect(String),
+    /// 200, and a body.
+    Body(&'static str),
     /// Not at all, and the connection stays.
     Never,
+    /// Not at all, and the connection ends.
+    Gone,
 }
 
 type Answers = dyn Fn(usize, &Seen) -> Answer + Send + Sync;
@@ -84,6 +88,15 @@ impl Receiver {
         )
     }
 
+    /// The configuration of an endpoint at which it listens.
+    pub(crate) fn endpoint(&self, name: &str) -> String {
+        format!(
+            "\n[[endpoint]]\nname = \"{name}\"\nurl = \"http://{}/charge\"\n\
+             secret-file = \"secret\"\nbackoff-ms = 10\ntimeout-ms = 2000\n",
+            self.address
+        )
+    }
+
     /// Requests, as soon as there are enough that fit.
     pub(crate) fn wait(&self, enough: impl Fn(&[Seen]) -> bool) -> Vec<Seen> {
         let end = Instant::now() + PATIENCE;
@@ -115,17 +128,26 @@ fn serve(stream: &TcpStream, kept: &(Mutex<Vec<Seen>>, Condvar), answer: &Answer
             all.len() - 1
         };
         kept.1.notify_all();
-        let head = match answer(before, &seen) {
-            Answer::Status(status) => format!("HTTP/1.1 {status} Answer"),
-            Answer::Redirect(to) => format!("HTTP/1.1 307 Elsewhere\r\nLocation: {to}"),
+        let answer = match answer(before, &seen) {
+            Answer::Status(204) => "HTTP/1.1 204 Answer\r\n\r\n".to_owned(),
+            Answer::Status(status) => said(&format!("{status} Answer"), ""),
+            Answer::Redirect(to) => said(&format!("307 Elsewhere\r\nLocation: {to}"), ""),
+            Answer::Body(body) => said("200 Answer", body),
             Answer::Never => continue,
+            Answer::Gone => {
+                stream.shutdown(Shutdown::Both).unwrap();
+                return;
+            }
         };
-        let length = if head.contains(" 204 ") { "" } else { "Content-Length: 0\r\n" };
         let mut stream = stream;
-        if stream.write_all(format!("{head}\r\n{length}\r\n").as_bytes()).is_err() {
+        if stream.write_all(answer.as_bytes()).is_err() {
             return;
         }
     }
+}
+
+fn said(head: &str, body: &str) -> String {
+    format!("HTTP/1.1 {head}\r\nContent-Length: {}\r\n\r\n{body}", body.len())
 }
 
 fn read(reader: &mut BufReader<&TcpStream>) -> Option<Seen> {

@@ -1,7 +1,9 @@
 //! The one function that changes an execution.
 
 use super::event::{Asking, Event, Permission, Refused, Report, Ruling};
-use super::{APPROVALS_MAX, Awaited, BEGINS_MAX, Denied, Execution, Fact, Status, Transition};
+use super::{
+    APPROVALS_MAX, Awaited, BEGINS_MAX, Denied, Execution, Fact, GivenUp, Status, Transition,
+};
 use crate::approval::{Approval, ApprovalState, Ballot};
 use crate::digest::Digest;
 use crate::person::Person;
@@ -25,8 +27,9 @@ impl Execution {
             Event::Asked { permit, asking, at_ms } => step.tool_asked(permit, asking, at_ms)?,
             Event::Suspended { permit, awaits, .. } => step.suspended(permit, awaits)?,
             Event::CallEnded { execution, .. } => step.call_ended(execution)?,
-            Event::Lost { permit, .. } => step.lost(permit)?,
+            Event::Lost { permit, error, .. } => step.lost(permit, error)?,
             Event::Reported { by, permit, report, .. } => step.reported(by, permit, report)?,
+            Event::SentAgain { by, at_ms } => step.sent_again(by, at_ms)?,
             Event::Cancelled { by, reason, .. } => step.cancelled(by, reason)?,
             Event::Resolved { by, report, .. } => step.resolved(by, report)?,
         }
@@ -144,6 +147,9 @@ impl Step {
 
     fn tool_asked(&mut self, permit: Digest, asking: Asking, at_ms: u64) -> Result<(), Refused> {
         self.is_run_by(permit, "asked about")?;
+        if self.next.tool.as_ref().is_none_or(|tool| !tool.kind.is_component()) {
+            return Err(self.next.not_now("asked about"));
+        }
         if self.next.approvals.len() >= APPROVALS_MAX {
             return Err(Refused::TooManyApprovals);
         }
@@ -170,18 +176,28 @@ impl Step {
         }
     }
 
-    fn lost(&mut self, permit: Digest) -> Result<(), Refused> {
+    fn lost(&mut self, permit: Digest, error: String) -> Result<(), Refused> {
         self.is_run_by(permit, "lost")?;
         if let Status::Running { holder, permit, .. } = self.next.status.clone() {
-            self.give_up(holder, permit);
+            self.give_up(holder, permit, Some(error));
         }
         Ok(())
     }
 
-    fn give_up(&mut self, holder: Person, permit: Digest) {
+    fn give_up(&mut self, holder: Person, permit: Digest, error: Option<String>) {
         self.cancel_approvals();
         let fence = self.next.fence;
-        self.to(Status::Unknown { holder, permit }, Fact::Unknown { fence });
+        self.to(Status::Unknown { holder, permit, error }, Fact::Unknown { fence });
+    }
+
+    /// The permit of the call before is worth nothing from here on.
+    fn sent_again(&mut self, by: Person, at_ms: u64) -> Result<(), Refused> {
+        let Some(GivenUp { error, .. }) = self.next.given_up() else {
+            return Err(self.next.not_now("sent again"));
+        };
+        let awaits = Awaited::Time { at_ms, error: error.to_owned(), may_have_arrived: true };
+        self.to(Status::Suspended { awaits }, Fact::SentAgain { by });
+        Ok(())
     }
 
     /// Only the run that was begun last may speak for a tool.
@@ -226,9 +242,9 @@ impl Step {
                 self.to(Status::Expired, Fact::Expired);
             }
             Status::Running { holder, permit, lease_until_ms } => {
-                let is_given_up = self.next.tool.is_none() || self.next.fence >= BEGINS_MAX;
+                let is_given_up = !self.next.is_repeatable() || self.next.fence >= BEGINS_MAX;
                 if at_ms >= lease_until_ms && is_given_up {
-                    self.give_up(holder, permit);
+                    self.give_up(holder, permit, None);
                 } else {
                     self.approvals_at(at_ms);
                 }
@@ -330,6 +346,9 @@ impl Step {
 
     fn cancelled(&mut self, by: Person, reason: Option<String>) -> Result<(), Refused> {
         match self.next.status {
+            Status::Suspended { awaits: Awaited::Time { may_have_arrived: true, .. } } => {
+                Err(Refused::MayHaveArrived)
+            }
             Status::Received
             | Status::AwaitingApproval
             | Status::Allowed { .. }

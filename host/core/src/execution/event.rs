@@ -68,10 +68,13 @@ pub enum Event {
         /// When.
         at_ms: u64,
     },
-    /// Nobody knows what became of what a running tool called.
+    /// Nobody knows what became of what a running tool called, or of the call of an endpoint; or the
+    /// endpoint is given up.
     Lost {
         /// Digest of the permit that the claim gave.
         permit: Digest,
+        /// Why.
+        error: String,
         /// When.
         at_ms: u64,
     },
@@ -92,6 +95,13 @@ pub enum Event {
         by: Person,
         /// Why.
         reason: Option<String>,
+        /// When.
+        at_ms: u64,
+    },
+    /// An operator has an endpoint called again for an execution of which nobody knows.
+    SentAgain {
+        /// Who.
+        by: Person,
         /// When.
         at_ms: u64,
     },
@@ -178,6 +188,9 @@ pub enum Refused {
     /// The permit is another claim's.
     #[error("the permit is not the one of this execution")]
     WrongPermit,
+    /// A call of its endpoint may have arrived, so it may be too late to call it off.
+    #[error("a call may have reached its endpoint: it cannot be cancelled")]
+    MayHaveArrived,
     /// The execution has no such approval.
     #[error("the execution has no approval `{0}`")]
     NoSuchApproval(String),
@@ -201,6 +214,7 @@ impl Refused {
             Self::ActionChanged { .. } => "action-changed",
             Self::NotSettled => "not-settled",
             Self::WrongPermit => "wrong-permit",
+            Self::MayHaveArrived => "may-have-arrived",
             Self::NoSuchApproval(_) => "no-such-approval",
             Self::TooManyApprovals => "too-many-approvals",
             Self::Vote(refused) => refused.code(),

@@ -75,6 +75,12 @@ pub enum Fact {
         /// The id of the execution that was called.
         call: String,
     },
+    /// An operator has its endpoint called again.
+    #[serde(rename = "execution.sent-again")]
+    SentAgain {
+        /// Who.
+        by: Person,
+    },
     /// An approver said no.
     #[serde(rename = "execution.rejected")]
     Rejected,
@@ -147,6 +153,7 @@ impl Fact {
         "execution.resumed",
         "execution.suspended",
         "execution.call-ended",
+        "execution.sent-again",
         "execution.rejected",
         "execution.expired",
         "execution.cancelled",
@@ -170,6 +177,7 @@ impl Fact {
             Self::Resumed { .. } => "execution.resumed",
             Self::Suspended { .. } => "execution.suspended",
             Self::CallEnded { .. } => "execution.call-ended",
+            Self::SentAgain { .. } => "execution.sent-again",
             Self::Rejected => "execution.rejected",
             Self::Expired => "execution.expired",
             Self::Cancelled { .. } => "execution.cancelled",

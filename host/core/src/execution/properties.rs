@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use super::tests::{asking, person, received, request, tool};
+use super::tests::{asking, person, received, request, tool, tool_of};
 use super::*;
 use crate::approval::{ApprovalState, Ballot, Choice};
 use crate::json::Json;
 use crate::requirement::Disposition;
+use crate::tool::ToolKind;
 
 const PEOPLE: &[&str] = &["ann", "ANN", "bob", "Bob", "cid", "bot", "app"];
 
@@ -59,18 +60,25 @@ fn events() -> impl Strategy<Value = Event> {
             let asking = asking(&format!("a{id}"), &["user:Ann"], on_expiry);
             Event::Asked { permit: Digest::of([permit]), asking, at_ms }
         });
-    let suspended =
-        (0..3u8, 0..3u8, any::<bool>(), at.clone()).prop_map(|(permit, id, call, at_ms)| {
-            let awaits = match call {
-                true => Awaited::Execution { id: format!("e{id}"), has_ended: false },
-                false => Awaited::Approval { id: format!("a{id}") },
-            };
-            Event::Suspended { permit: Digest::of([permit]), awaits, at_ms }
-        });
+    let suspended = (0..3u8, 0..3u8, 0..3u8, at.clone()).prop_map(|(permit, id, kind, at_ms)| {
+        let awaits = match kind {
+            0 => Awaited::Execution { id: format!("e{id}"), has_ended: false },
+            1 => Awaited::Approval { id: format!("a{id}") },
+            _ => Awaited::Time {
+                at_ms: at_ms + 1_000,
+                error: String::new(),
+                may_have_arrived: id == 0,
+            },
+        };
+        Event::Suspended { permit: Digest::of([permit]), awaits, at_ms }
+    });
     let call_ended = (0..3u8, at.clone())
         .prop_map(|(id, at_ms)| Event::CallEnded { execution: format!("e{id}"), at_ms });
-    let lost = (0..3u8, at.clone())
-        .prop_map(|(permit, at_ms)| Event::Lost { permit: Digest::of([permit]), at_ms });
+    let lost = (0..3u8, at.clone()).prop_map(|(permit, at_ms)| {
+        let error = "no answer".to_owned();
+        Event::Lost { permit: Digest::of([permit]), error, at_ms }
+    });
+    let sent_again = at.clone().prop_map(|at_ms| Event::SentAgain { by: person("op"), at_ms });
     let report = || {
         any::<bool>().prop_map(|good| match good {
             true => Report::Succeeded(Json::empty_object()),
@@ -91,7 +99,13 @@ fn events() -> impl Strategy<Value = Event> {
     });
     let passed = at.prop_map(|at_ms| Event::Passed { at_ms });
     prop_oneof![3 => decided, 6 => voted, 6 => claimed, 3 => tool_asked, 2 => suspended, 2 => call_ended, 1 => lost,
-        2 => reported, 1 => resolved, 1 => cancelled, 2 => passed]
+        1 => sent_again, 2 => reported, 1 => resolved, 1 => cancelled, 2 => passed]
+}
+
+/// Who carries it out; none where whoever claims it does.
+fn kinds() -> impl Strategy<Value = Option<ToolKind>> {
+    let kinds = [ToolKind::Component, ToolKind::Endpoint, ToolKind::IdempotentEndpoint];
+    prop::option::weighted(0.75, prop::sample::select(kinds.to_vec()))
 }
 
 /// Some history: events, some of them again later.
@@ -121,7 +135,17 @@ fn check(before: &Execution, transition: &Transition) {
     }
     if resumptions == 1 {
         assert!(before.tool.is_some() && before.fence < BEGINS_MAX);
-        assert!(matches!(before.status, Status::Running { .. } | Status::Suspended { .. }));
+        let is_repeatable = before.tool.as_ref().is_some_and(|tool| tool.kind.is_repeatable());
+        match before.status {
+            Status::Running { .. } => {
+                assert!(is_repeatable, "what may have been done is not redone")
+            }
+            _ => assert!(matches!(before.status, Status::Suspended { .. })),
+        }
+    }
+    if let Status::Unknown { .. } = before.status {
+        let by_operator = count(|fact| matches!(fact, Fact::SentAgain { .. }));
+        assert!(next.status.is_final() || by_operator == 1, "nobody repeats it unasked");
     }
     if starts + resumptions == 1 {
         assert_eq!(before.digest, next.digest, "what begins is what was allowed");
@@ -161,8 +185,11 @@ fn check_approval(was: &Approval, is: &Approval) {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
     #[test]
-    fn any_history_keeps_the_invariants(history in histories(), by_tool in any::<bool>()) {
-        let mut execution = if by_tool { received().by_tool(tool()) } else { received() };
+    fn any_history_keeps_the_invariants(history in histories(), kind in kinds()) {
+        let mut execution = match kind {
+            Some(kind) => received().by_tool(tool_of(kind)),
+            None => received(),
+        };
         for event in history {
             if let Ok(transition) = execution.apply(event) {
                 check(&execution, &transition);

@@ -48,8 +48,8 @@ pub enum Status {
         /// When the holder must have reported, in milliseconds since the Unix epoch.
         lease_until_ms: u64,
     },
-    /// Its tool has been dropped, and begins again once what it waits for is there. May become
-    /// running, cancelled.
+    /// Its tool has been dropped, or its endpoint could not be called, and it goes on once what it
+    /// waits for is there. May become running, cancelled.
     Suspended {
         /// What it waits for.
         awaits: Awaited,
@@ -64,13 +64,17 @@ pub enum Status {
         /// Why.
         error: String,
     },
-    /// It began, and nobody knows how it ended. It is never begun again; may become succeeded or
-    /// failed when somebody tells.
+    /// It began, and nobody knows how it ended. It is not begun again by itself; may become
+    /// succeeded or failed when somebody tells, and suspended where an operator has its endpoint
+    /// called again.
     Unknown {
         /// Who claimed it.
         holder: Person,
         /// Digest of the permit that the holder may still report with.
         permit: Digest,
+        /// Why nobody knows; none where its lease ran out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<String>,
     },
 }
 
@@ -148,6 +152,15 @@ pub enum Awaited {
         id: String,
         /// Whether it has ended.
         has_ended: bool,
+    },
+    /// A time, at which its endpoint is called again.
+    Time {
+        /// When, in milliseconds since the Unix epoch.
+        at_ms: u64,
+        /// Why the last call failed. Shown to operators, so it holds no address and no secret.
+        error: String,
+        /// Whether any call may have arrived.
+        may_have_arrived: bool,
     },
 }
 

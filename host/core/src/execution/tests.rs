@@ -2,7 +2,7 @@ use super::*;
 use crate::approval::{Ballot, Choice};
 use crate::json::Json;
 use crate::requirement::{Disposition, Requirement, Stage};
-use crate::{Action, Entity};
+use crate::{Action, Entity, ToolKind};
 
 pub(super) fn person(text: &str) -> Person {
     text.parse().unwrap()
@@ -29,7 +29,11 @@ pub(super) fn received() -> Execution {
 }
 
 pub(super) fn tool() -> BoundTool {
-    BoundTool { name: "payout".parse().unwrap(), digest: Digest::of("component") }
+    tool_of(ToolKind::Component)
+}
+
+pub(super) fn tool_of(kind: ToolKind) -> BoundTool {
+    BoundTool { name: "payout".parse().unwrap(), digest: Digest::of("component"), kind }
 }
 
 pub(super) fn asking(id: &str, approvers: &[&str], on_expiry: Disposition) -> Asking {

@@ -153,7 +153,7 @@ fn a_tool_that_waits_for_another_goes_on_once_that_has_ended() {
 
 #[test]
 fn a_tool_that_does_not_know_what_it_has_begun_is_unknown_itself() {
-    let lost = |run| Event::Lost { permit: permit(run), at_ms: 4_000 };
+    let lost = |run| Event::Lost { permit: permit(run), error: "gone".into(), at_ms: 4_000 };
     assert_eq!(apply(&running(), lost(2)), Err(Refused::WrongPermit));
     let unknown = apply(&running(), lost(1)).unwrap();
     assert_eq!((unknown.status.name(), unknown.work_at_ms()), ("unknown", None));

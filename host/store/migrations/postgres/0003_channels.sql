@@ -1,4 +1,4 @@
--- How far each channel has told, and what it could not tell: as in `migrations/sqlite`.
+-- How far each channel has told, and what was given up: as in `migrations/sqlite`.
 
 CREATE TABLE channels (
     tenant          text COLLATE "C" NOT NULL,
@@ -13,12 +13,14 @@ CREATE TABLE channels (
 CREATE TABLE dead_letters (
     tenant          text COLLATE "C" NOT NULL,
     id              text COLLATE "C" NOT NULL,  -- UUID version 7: sorts by time
-    channel         text COLLATE "C" NOT NULL,
-    sequence        bigint NOT NULL,            -- the event's place in the tenant's chain
+    channel         text COLLATE "C",           -- of an event
+    sequence        bigint,                     -- of an event: its place in the tenant's chain
+    endpoint        text COLLATE "C",           -- of a call
     attempts        bigint NOT NULL,
     error           text COLLATE "C" NOT NULL,  -- why the last attempt failed
     at_ms           bigint NOT NULL,            -- when that was, since the Unix epoch
-    PRIMARY KEY (tenant, id)
+    PRIMARY KEY (tenant, id),
+    CHECK ((channel IS NULL) = (sequence IS NULL) AND (channel IS NULL) <> (endpoint IS NULL))
 );
 
 DO $$

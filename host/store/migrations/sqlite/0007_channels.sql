@@ -9,14 +9,16 @@ CREATE TABLE channels (
     PRIMARY KEY (tenant, name)
 ) STRICT, WITHOUT ROWID;
 
--- Events that a channel could not tell, until an operator sends them again.
+-- What was given up, until an operator sends it again: events of a channel, and calls of an endpoint.
 CREATE TABLE dead_letters (
     tenant          TEXT    NOT NULL,
-    id              TEXT    NOT NULL,     -- UUID version 7: sorts by time
-    channel         TEXT    NOT NULL,
-    sequence        INTEGER NOT NULL,     -- the event's place in the tenant's chain
+    id              TEXT    NOT NULL,     -- UUID version 7: sorts by time; the execution's, of a call
+    channel         TEXT,                 -- of an event
+    sequence        INTEGER,              -- of an event: its place in the tenant's chain
+    endpoint        TEXT,                 -- of a call
     attempts        INTEGER NOT NULL,
     error           TEXT    NOT NULL,     -- why the last attempt failed
     at_ms           INTEGER NOT NULL,     -- when that was, since the Unix epoch
-    PRIMARY KEY (tenant, id)
+    PRIMARY KEY (tenant, id),
+    CHECK ((channel IS NULL) = (sequence IS NULL) AND (channel IS NULL) <> (endpoint IS NULL))
 ) STRICT, WITHOUT ROWID;

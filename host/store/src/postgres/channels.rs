@@ -1,16 +1,15 @@
-//! Channels and dead letters: one row each.
+//! Channels: one row each.
 
-use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgRow};
-use writ_core::Tenant;
 
 use super::backend::Postgres;
-use super::rows::{integer, name, number, text};
+use super::letters;
+use super::rows::{integer, number, text};
 use super::scope::{Access, Scope};
 use super::text::kept;
-use crate::channels::{ChannelChange, ChannelId, ChannelLease, ChannelState, DeadLetter, Told};
+use crate::channels::{ChannelChange, ChannelId, ChannelLease, ChannelState, Told, Untold};
 use crate::error::StoreError;
-use crate::row::END;
+use crate::letters::{DeadLetter, Unsent};
 
 const OPEN: &str = "INSERT INTO channels (tenant, name, next, holder, lease_until_ms, fence)
     VALUES ($1, $2, coalesce((SELECT sequence FROM chains WHERE tenant = $1), 0) + 1, '', 0, 0)
@@ -23,16 +22,7 @@ const RENEW: &str =
 const HOLD: &str = "SELECT next FROM channels
     WHERE tenant = $1 AND name = $2 AND fence = $3 AND next < $4 FOR UPDATE";
 const ADVANCE: &str = "UPDATE channels SET next = $3 WHERE tenant = $1 AND name = $2";
-const GIVE_UP: &str = "INSERT INTO dead_letters
-        (tenant, id, channel, sequence, attempts, error, at_ms)
-    VALUES ($1, $2, $3, $4, $5, $6, $7)";
-const FAILED: &str = "UPDATE dead_letters SET attempts = $3, error = $4, at_ms = $5
-    WHERE tenant = $1 AND id = $2";
-const DELIVERED: &str = "DELETE FROM dead_letters WHERE tenant = $1 AND id = $2";
 const ONE: &str = "SELECT next, holder, fence FROM channels WHERE tenant = $1 AND name = $2";
-const DEAD_LETTERS: &str =
-    "SELECT * FROM dead_letters WHERE tenant = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
-const DEAD_LETTER: &str = "SELECT * FROM dead_letters WHERE tenant = $1 AND id = $2";
 
 impl Postgres {
     pub(crate) async fn channel(
@@ -57,34 +47,6 @@ impl Postgres {
         };
         Ok(changed.await.map_err(|error| self.inner.link.failed(error))?)
     }
-
-    pub(crate) async fn dead_letters(
-        &self,
-        tenant: &Tenant,
-        before: Option<&str>,
-        limit: u32,
-    ) -> Result<Vec<DeadLetter>, StoreError> {
-        let mut view = self.inner.link.read(tenant).await?;
-        let query = sqlx::query(DEAD_LETTERS).bind(tenant.as_str());
-        let query = query.bind(kept(before.unwrap_or(END))).bind(i64::from(limit));
-        let rows = query.fetch_all(&mut *view).await;
-        let rows = rows.map_err(|error| self.inner.link.failed(error))?;
-        let letters: Result<_, _> = rows.iter().map(letter).collect();
-        Ok(letters.map_err(|error| self.inner.link.failed(error))?)
-    }
-
-    pub(crate) async fn dead_letter(
-        &self,
-        tenant: &Tenant,
-        id: &str,
-    ) -> Result<Option<DeadLetter>, StoreError> {
-        let mut view = self.inner.link.read(tenant).await?;
-        let query = sqlx::query(DEAD_LETTER).bind(tenant.as_str()).bind(kept(id));
-        let row = query.fetch_optional(&mut *view).await;
-        let row = row.map_err(|error| self.inner.link.failed(error))?;
-        let letter = row.as_ref().map(letter).transpose();
-        Ok(letter.map_err(|error| self.inner.link.failed(error))?)
-    }
 }
 
 async fn apply(connection: &mut PgConnection, change: ChannelChange) -> Result<(), sqlx::Error> {
@@ -97,14 +59,9 @@ async fn apply(connection: &mut PgConnection, change: ChannelChange) -> Result<(
             of(RENEW, &lease.channel).bind(integer(lease.fence)).bind(integer(*until_ms))
         }
         ChannelChange::Advance { lease, told } => return advance(connection, lease, told).await,
-        ChannelChange::Failed(letter) => sqlx::query(FAILED)
-            .bind(letter.tenant.as_str())
-            .bind(kept(&letter.id))
-            .bind(i64::from(letter.attempts))
-            .bind(kept(&letter.error))
-            .bind(integer(letter.at_ms)),
+        ChannelChange::Failed(letter) => return letters::failed(connection, letter).await,
         ChannelChange::Delivered { tenant, id } => {
-            sqlx::query(DELIVERED).bind(tenant.as_str()).bind(kept(id))
+            return letters::remove(connection, tenant, id).await;
         }
     };
     query.execute(connection).await.map(drop)
@@ -126,17 +83,11 @@ async fn advance(
     if held.fetch_optional(&mut *connection).await?.is_none() {
         return Ok(());
     }
-    if let Some(letter) = &told.dead {
-        sqlx::query(GIVE_UP)
-            .bind(letter.tenant.as_str())
-            .bind(kept(&letter.id))
-            .bind(letter.channel.as_str())
-            .bind(integer(letter.sequence))
-            .bind(i64::from(letter.attempts))
-            .bind(kept(&letter.error))
-            .bind(integer(letter.at_ms))
-            .execute(&mut *connection)
-            .await?;
+    if let Some(Untold { id, sequence, attempts, error, at_ms }) = told.given_up.clone() {
+        let (tenant, channel) = (channel.tenant.clone(), channel.name.clone());
+        let unsent = Unsent::Event { channel, sequence };
+        let letter = DeadLetter { id, tenant, unsent, attempts, error, at_ms };
+        letters::put(&mut *connection, &letter).await?;
     }
     of(ADVANCE, channel).bind(integer(told.next)).execute(connection).await.map(drop)
 }
@@ -144,17 +95,4 @@ async fn advance(
 fn state(row: &PgRow) -> Result<ChannelState, sqlx::Error> {
     let (next, fence) = (number(row, "next")?, number(row, "fence")?);
     Ok(ChannelState { next, holder: text(row, "holder")?, fence })
-}
-
-fn letter(row: &PgRow) -> Result<DeadLetter, sqlx::Error> {
-    let attempts: i64 = row.try_get("attempts")?;
-    Ok(DeadLetter {
-        id: text(row, "id")?,
-        tenant: name(row, "tenant")?,
-        channel: name(row, "channel")?,
-        sequence: number(row, "sequence")?,
-        attempts: u32::try_from(attempts).unwrap_or(u32::MAX),
-        error: text(row, "error")?,
-        at_ms: number(row, "at_ms")?,
-    })
 }

@@ -13,7 +13,7 @@ use writ_core::{DecisionRecord, Ledger, Tenant};
 use super::backend::{Inner, Postgres};
 use super::claims::{self, Judgement};
 use super::scope::{Access, Scope};
-use super::{approvals, decisions, events, executions, history, journal, work};
+use super::{approvals, decisions, events, executions, history, journal, letters, work};
 use crate::claim::Claim;
 use crate::commit::Accepted;
 use crate::error::{CommitError, Failure, is_contended};
@@ -178,6 +178,9 @@ async fn tell(
     history::insert(transaction, &step.history).await?;
     if let Some(row) = &step.work {
         work::keep(transaction, row).await?;
+    }
+    if let Some(change) = &step.letter {
+        letters::keep(transaction, change).await?;
     }
     events::append(transaction, &step.execution.tenant, step.evidence).await
 }

@@ -1,15 +1,14 @@
-//! Channels and dead letters: one row each.
+//! Channels: one row each.
 
 use sqlx::Row as _;
-use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
-use writ_core::Tenant;
+use sqlx::sqlite::{SqliteConnection, SqlitePool};
 
-use crate::channels::{ChannelChange, ChannelId, ChannelLease, ChannelState, DeadLetter, Told};
+use crate::channels::{ChannelChange, ChannelId, ChannelLease, ChannelState, Told, Untold};
 use crate::error::{Failure, StoreError};
-use crate::row::END;
 use crate::sqlite::backend::Sqlite;
 use crate::sqlite::batch::Job;
-use crate::sqlite::rows::{integer, name, number};
+use crate::sqlite::letters;
+use crate::sqlite::rows::{integer, number};
 
 impl Sqlite {
     pub(crate) async fn channel(
@@ -23,25 +22,6 @@ impl Sqlite {
     pub(crate) async fn change_channel(&self, change: ChannelChange) -> Result<(), StoreError> {
         let job = Job { channel: Some(Box::new(change)), ..Job::default() };
         Ok(self.inner.write(job).await?)
-    }
-
-    pub(crate) async fn dead_letters(
-        &self,
-        tenant: &Tenant,
-        before: Option<&str>,
-        limit: u32,
-    ) -> Result<Vec<DeadLetter>, StoreError> {
-        let page = dead_letters(&self.inner.shared.readers, tenant, before, limit).await;
-        Ok(page.map_err(Failure::from)?)
-    }
-
-    pub(crate) async fn dead_letter(
-        &self,
-        tenant: &Tenant,
-        id: &str,
-    ) -> Result<Option<DeadLetter>, StoreError> {
-        let found = dead_letter(&self.inner.shared.readers, tenant, id).await;
-        Ok(found.map_err(Failure::from)?)
     }
 }
 
@@ -58,8 +38,10 @@ pub(crate) async fn apply(
             }
             ChannelChange::Renew { lease, until_ms } => renew(connection, &lease, until_ms).await?,
             ChannelChange::Advance { lease, told } => advance(connection, &lease, told).await?,
-            ChannelChange::Failed(letter) => failed(connection, letter).await?,
-            ChannelChange::Delivered { tenant, id } => delivered(connection, &tenant, &id).await?,
+            ChannelChange::Failed(letter) => letters::failed(connection, letter).await?,
+            ChannelChange::Delivered { tenant, id } => {
+                letters::remove(connection, &tenant, &id).await?;
+            }
         }
     }
     Ok(())
@@ -118,20 +100,20 @@ async fn advance(
     told: Told,
 ) -> Result<(), sqlx::Error> {
     let ChannelLease { channel, fence } = lease;
-    if let Some(letter) = told.dead {
+    if let Some(Untold { id, sequence, attempts, error, at_ms }) = told.given_up {
         let sql = "INSERT INTO dead_letters (tenant, id, channel, sequence, attempts, error, at_ms)
                    SELECT tenant, ?, name, ?, ?, ?, ? FROM channels
                    WHERE tenant = ? AND name = ? AND fence = ? AND next <= ?";
         sqlx::query(sql)
-            .bind(letter.id)
-            .bind(integer(letter.sequence))
-            .bind(letter.attempts)
-            .bind(letter.error)
-            .bind(integer(letter.at_ms))
+            .bind(id)
+            .bind(integer(sequence))
+            .bind(integer(attempts))
+            .bind(error)
+            .bind(integer(at_ms))
             .bind(channel.tenant.as_str())
             .bind(channel.name.as_str())
             .bind(integer(*fence))
-            .bind(integer(letter.sequence))
+            .bind(integer(sequence))
             .execute(&mut *connection)
             .await?;
     }
@@ -147,36 +129,8 @@ async fn advance(
     Ok(())
 }
 
-async fn failed(connection: &mut SqliteConnection, letter: DeadLetter) -> Result<(), sqlx::Error> {
-    let sql = "UPDATE dead_letters SET attempts = ?, error = ?, at_ms = ?
-               WHERE tenant = ? AND id = ?";
-    sqlx::query(sql)
-        .bind(letter.attempts)
-        .bind(letter.error)
-        .bind(integer(letter.at_ms))
-        .bind(letter.tenant.as_str())
-        .bind(letter.id)
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
-async fn delivered(
-    connection: &mut SqliteConnection,
-    tenant: &Tenant,
-    id: &str,
-) -> Result<(), sqlx::Error> {
-    let sql = "DELETE FROM dead_letters WHERE tenant = ? AND id = ?";
-    sqlx::query(sql).bind(tenant.as_str()).bind(id).execute(connection).await?;
-    Ok(())
-}
-
 pub(super) const ONE: &str =
     "SELECT next, holder, fence FROM channels WHERE tenant = ? AND name = ?";
-pub(super) const DEAD_LETTERS: &str = "SELECT * FROM dead_letters
-    WHERE tenant = ? AND id < ? ORDER BY id DESC LIMIT ?";
-pub(super) const DEAD_LETTER: &str = "SELECT * FROM dead_letters WHERE tenant = ? AND id = ?";
-
 /// Where a channel stands, as far as that is durable.
 async fn one(
     readers: &SqlitePool,
@@ -186,37 +140,4 @@ async fn one(
     let Some(row) = query.fetch_optional(readers).await? else { return Ok(None) };
     let (next, fence) = (number(&row, "next")?, number(&row, "fence")?);
     Ok(Some(ChannelState { next, holder: row.try_get("holder")?, fence }))
-}
-
-/// Dead letters, newest first.
-async fn dead_letters(
-    readers: &SqlitePool,
-    tenant: &Tenant,
-    before: Option<&str>,
-    limit: u32,
-) -> Result<Vec<DeadLetter>, sqlx::Error> {
-    let query = sqlx::query(DEAD_LETTERS).bind(tenant.as_str()).bind(before.unwrap_or(END));
-    query.bind(limit).fetch_all(readers).await?.iter().map(letter).collect()
-}
-
-/// One dead letter.
-async fn dead_letter(
-    readers: &SqlitePool,
-    tenant: &Tenant,
-    id: &str,
-) -> Result<Option<DeadLetter>, sqlx::Error> {
-    let query = sqlx::query(DEAD_LETTER).bind(tenant.as_str()).bind(id);
-    query.fetch_optional(readers).await?.as_ref().map(letter).transpose()
-}
-
-fn letter(row: &SqliteRow) -> Result<DeadLetter, sqlx::Error> {
-    Ok(DeadLetter {
-        id: row.try_get("id")?,
-        tenant: name(row, "tenant")?,
-        channel: name(row, "channel")?,
-        sequence: number(row, "sequence")?,
-        attempts: row.try_get("attempts")?,
-        error: row.try_get("error")?,
-        at_ms: number(row, "at_ms")?,
-    })
 }

@@ -3,7 +3,9 @@
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Row as _};
 
-use super::{approvals, audit, channels, events, executions, history, idempotency, journal, work};
+use super::{
+    approvals, audit, channels, events, executions, history, idempotency, journal, letters, work,
+};
 
 async fn tables() -> SqliteConnection {
     let mut connection = SqliteConnectOptions::new().in_memory(true).connect().await.unwrap();
@@ -73,8 +75,8 @@ async fn each_query_uses_its_index() {
             ],
         ),
         (channels::ONE, &["SEARCH channels USING PRIMARY KEY (tenant=? AND name=?)"]),
-        (channels::DEAD_LETTERS, &["SEARCH dead_letters USING PRIMARY KEY (tenant=? AND id<?)"]),
-        (channels::DEAD_LETTER, &["SEARCH dead_letters USING PRIMARY KEY (tenant=? AND id=?)"]),
+        (letters::PAGE, &["SEARCH dead_letters USING PRIMARY KEY (tenant=? AND id<?)"]),
+        (letters::ONE, &["SEARCH dead_letters USING PRIMARY KEY (tenant=? AND id=?)"]),
         (events::HEAD, &["SEARCH events USING INDEX sqlite_autoindex_events_1 (tenant=?)"]),
         (
             events::PAGE,

@@ -6,7 +6,7 @@ use writ_core::ChainedEvent;
 use crate::sqlite::batch::{Batch, Job, newest};
 use crate::sqlite::{
     approvals, channels, decisions, events, executions, health, history, idempotency, journal,
-    keys, storage, work,
+    keys, letters, storage, work,
 };
 use crate::step::{Step, Versions};
 
@@ -89,6 +89,7 @@ impl Statements {
         let mut executions = Vec::with_capacity(steps.len());
         let (mut approvals, mut asked, mut unasked) = (Vec::new(), Vec::new(), Vec::new());
         let (mut history, mut keys, mut work) = (Vec::new(), Vec::new(), Vec::new());
+        let mut dead = Vec::new();
         for step in steps {
             executions.push(step.execution);
             approvals.extend(step.approvals);
@@ -97,11 +98,13 @@ impl Statements {
             unasked.extend(step.unasked);
             keys.extend(step.idempotency);
             work.extend(step.work);
+            dead.extend(step.letter);
         }
         self.executions.execute(connection, executions).await?;
         self.approvals.execute(connection, approvals, asked, unasked).await?;
         self.history.execute(connection, history).await?;
         self.work.execute(connection, work).await?;
+        letters::keep(connection, dead).await?;
         self.idempotency.execute(connection, keys).await
     }
 }

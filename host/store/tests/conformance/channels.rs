@@ -1,7 +1,7 @@
 //! Channels: one holder at a time, a place that never goes back, and what could not be told.
 
 use writ_core::Tenant;
-use writ_store::{ChannelId, ChannelLease, DeadLetter, Store, Told};
+use writ_store::{ChannelId, ChannelLease, DeadLetter, Store, Told, Unsent, Untold};
 
 use super::flow::{permitted, tenant};
 
@@ -22,14 +22,18 @@ async fn lease(store: &Store, holder: &str, now_ms: u64) -> Option<ChannelLease>
 }
 
 async fn advance(store: &Store, lease: &ChannelLease, next: u64, dead: Option<&str>) -> bool {
-    let dead = dead.map(|id| letter(id, next - 1));
-    store.advance_channel(lease, Told { next, dead }).await.unwrap()
+    let given_up = dead.map(|id| {
+        let DeadLetter { id, attempts, error, at_ms, .. } = letter(id, next - 1);
+        Untold { id, sequence: next - 1, attempts, error, at_ms }
+    });
+    store.advance_channel(lease, Told { next, given_up }).await.unwrap()
 }
 
 fn letter(id: &str, sequence: u64) -> DeadLetter {
     let ChannelId { tenant, name } = ops();
+    let unsent = Unsent::Event { channel: name, sequence };
     let error = "the receiver answers 410".to_owned();
-    DeadLetter { id: id.into(), tenant, channel: name, sequence, attempts: 1, error, at_ms: 7 }
+    DeadLetter { id: id.into(), tenant, unsent, attempts: 1, error, at_ms: 7 }
 }
 
 async fn letters(store: &Store) -> Vec<String> {

@@ -5,7 +5,7 @@ use std::slice;
 use writ_core::execution::{Awaited, Event};
 use writ_core::journal::{Entry, Outcome};
 use writ_core::tool::{Answer, HostCall};
-use writ_core::{BoundTool, Digest, Execution};
+use writ_core::{BoundTool, Digest, Execution, ToolKind};
 use writ_store::{ChangeError, CommitError, RecordError, Run, Store};
 
 use super::evaluation::{Evaluation, NOW_MS, get};
@@ -13,7 +13,11 @@ use super::flow::{claim, happen, permitted, report, tenant};
 
 /// An execution that a tool carries out and nobody has begun.
 async fn allowed(store: &Store) -> Execution {
-    let tool = BoundTool { name: "payout".parse().unwrap(), digest: Digest::of("component") };
+    let tool = BoundTool {
+        name: "payout".parse().unwrap(),
+        digest: Digest::of("component"),
+        kind: ToolKind::Component,
+    };
     let mut created = permitted().created();
     let execution = created.execution.by_tool(tool);
     created.execution = execution.clone();

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 use writ_core::ChainedEvent;
 use writ_core::approval::{ApprovalState, Choice, Vote};
-use writ_core::execution::{Denied, Fact, Status};
+use writ_core::execution::{Awaited, Denied, Fact, Status};
 use writ_core::{Approval, BoundTool, Digest, Entity, Execution, Person};
 
 use crate::http::reply::{ActionReply, RequirementReply, raw};
@@ -227,7 +227,10 @@ impl<'a> ExecutionReply<'a> {
             Status::Running { holder, lease_until_ms, .. } => {
                 (reply.holder, reply.lease_until_ms) = (Some(holder), Some(*lease_until_ms));
             }
-            Status::Unknown { holder, .. } => reply.holder = Some(holder),
+            Status::Unknown { holder, error, .. } => {
+                (reply.holder, reply.error) = (Some(holder), error.as_deref());
+            }
+            Status::Suspended { awaits: Awaited::Time { error, .. } } => reply.error = Some(error),
             Status::Succeeded { result } => reply.result = Some(raw(result)),
             Status::Failed { error } => reply.error = Some(error),
             Status::Cancelled { reason, .. } => reply.error = reason.as_deref(),

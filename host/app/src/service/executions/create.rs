@@ -13,6 +13,7 @@ use super::super::round::Round;
 use super::super::{Active, Meta, Service};
 use super::{ExecutionError, Executions, ruling};
 use crate::clock::now_ms;
+use crate::tool_set::Signature;
 
 /// How long an execution that is allowed waits to be claimed, in milliseconds: 5 minutes. What
 /// policies have seen of the world when they allowed it is then old.
@@ -80,8 +81,7 @@ impl Executions {
     ) -> Result<Execution, ExecutionError> {
         let Nested { id, request, parent } = nested;
         let name = &request.action.name;
-        let tool = self.tools.get(name).ok_or_else(|| ExecutionError::NoSuchTool(name.clone()))?;
-        let tool = tool.bound.clone();
+        let tool = self.signature(name)?.bound.clone();
         let (tenant, requester) = (caller.tenant.clone(), caller.requester.clone());
         let received =
             Execution::received(id, tenant, requester, request, START_WITHIN_MS, now_ms());
@@ -112,10 +112,15 @@ impl Executions {
         Ok(self.told(kept))
     }
 
+    /// What may be asked of the tool or endpoint of a name.
+    fn signature(&self, name: &str) -> Result<&Signature, ExecutionError> {
+        self.tools.signature(name).ok_or_else(|| ExecutionError::NoSuchTool(name.to_owned()))
+    }
+
     /// The tool that is to do it, which takes the arguments as they are.
     fn tool_for(&self, new: &NewExecution) -> Result<Option<BoundTool>, ExecutionError> {
         let Some(name) = &new.tool else { return Ok(None) };
-        let tool = self.tools.get(name).ok_or_else(|| ExecutionError::NoSuchTool(name.clone()))?;
+        let tool = self.signature(name)?;
         // Policies match on the action's name: under another they would decide about something else
         // than what runs.
         let action = &new.request.action;

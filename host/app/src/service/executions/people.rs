@@ -111,4 +111,13 @@ impl Executions {
         let (person, at_ms) = (by.person.clone(), now_ms());
         self.step(by, id, at_ms, Event::Resolved { by: person, report, at_ms }).await
     }
+
+    /// Has an endpoint that was given up called again.
+    ///
+    /// # Errors
+    /// [`ExecutionError::Refused`] where it is not given up.
+    pub async fn send_again(&self, by: &Principal, id: &str) -> Result<Execution, ExecutionError> {
+        let (person, at_ms) = (by.person.clone(), now_ms());
+        self.step(by, id, at_ms, Event::SentAgain { by: person, at_ms }).await
+    }
 }

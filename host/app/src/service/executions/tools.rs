@@ -1,10 +1,11 @@
 //! Executions that this host carries out itself, with a tool.
 //!
-//! The [`Worker`] takes what is to be run, one [`run`] carries one execution a step further, and the
-//! [`host`] answers what its tool asks. What is answered is recorded before the tool learns of it, so
+//! The [`Worker`] takes what is to be run, one [`run`] carries one execution a step further (or calls
+//! an [`endpoint`] that does), and the [`host`] answers what its tool asks. What is answered is recorded before the tool learns of it, so
 //! that any host can go on at any time.
 
 mod approvals;
+mod endpoint;
 mod host;
 mod nested;
 mod run;

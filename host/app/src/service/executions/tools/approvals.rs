@@ -31,7 +31,7 @@ impl RunHost {
         let outcome = Outcome::Asked { approval: approval.clone() };
         let entry = book.journal.draft(call, outcome).map_err(Halt::Fault)?;
         let at_ms = now_ms();
-        let binding = self.tool.bound.name.clone();
+        let binding = self.tool.signature.bound.name.clone();
         let asked = Event::Asked {
             permit: self.permit,
             asking: Asking { approval: approval.clone(), binding, requirement },

@@ -18,14 +18,16 @@ impl RunHost {
     /// Granted tools that a query finds.
     pub(super) fn search(&self, query: &str, limit: u32) -> Answer {
         let query = query.to_lowercase();
-        let granted =
-            self.tool.granted.iter().filter_map(|name| self.executions.tools.get(name.as_str()));
+        let granted = self
+            .tool
+            .granted
+            .iter()
+            .filter_map(|name| self.executions.tools.signature(name.as_str()));
         let info = granted.filter_map(|tool| {
-            let described = tool.tool.description();
             let info = ToolInfo {
                 name: tool.bound.name.to_string(),
-                description: described.summary.clone(),
-                input_schema: Json::from_value(&described.input_schema).ok()?,
+                description: tool.summary.clone(),
+                input_schema: Json::from_value(&tool.input_schema).ok()?,
             };
             let texts = [&info.name, &info.description];
             texts.iter().any(|text| text.to_lowercase().contains(&query)).then_some(info)
@@ -58,7 +60,7 @@ impl RunHost {
     /// The arguments of a call that may be made.
     fn callable(&self, caller: &Execution, name: &str, arguments: &str) -> Result<Json, CallError> {
         let granted = self.tool.granted.iter().any(|granted| granted.as_str() == name);
-        let tool = self.executions.tools.get(name).filter(|_| granted);
+        let tool = self.executions.tools.signature(name).filter(|_| granted);
         let tool = tool.ok_or(CallError::NotFound)?;
         // The first one is at depth 0.
         if caller.depth() as usize + 2 > DEPTH_MAX {
@@ -145,7 +147,8 @@ impl RunHost {
     /// Nobody knows what became of what it has begun, so nobody knows what becomes of it.
     async fn lose(&self) -> Halt {
         let (at_ms, permit) = (now_ms(), self.permit);
-        let event = Event::Lost { permit, at_ms };
+        let error = "nobody knows what became of what its tool called".to_owned();
+        let event = Event::Lost { permit, error, at_ms };
         let change = |current: &Execution| current.apply(event);
         let (store, run) = (&self.executions.store, &self.run);
         match store.change(&run.tenant, &run.execution, at_ms, None, change).await {

@@ -43,11 +43,14 @@ impl Executions {
         let Some(seen) = self.store.execution(tenant, id).await? else { return Ok(Step::Done) };
         let is_work = seen.work_at_ms().is_some_and(|from_ms| from_ms <= now_ms());
         let Some(bound) = seen.tool.clone().filter(|_| is_work) else { return Ok(Step::Done) };
-        let Some(tool) = self.tools.get(bound.name.as_str()).cloned() else {
+        if !bound.kind.is_component() {
+            return self.call_endpoint(seen, &bound).await;
+        }
+        let Some(tool) = self.tools.tool(&bound.name).cloned() else {
             tracing::warn!(execution = id, tool = %bound.name, "this host has no such tool");
             return Ok(Step::Later);
         };
-        if tool.bound != bound {
+        if tool.signature.bound != bound {
             return self.refuse_changed(&seen, &tool).await;
         }
         let claim =
@@ -74,7 +77,7 @@ impl Executions {
         let Execution { tenant, id, fence, created_at_ms, .. } = &running;
         let arguments = running.action().properties.clone();
         let run = Run { tenant: tenant.clone(), execution: id.clone(), fence: *fence };
-        if let Some(flaw) = tool.flaws(&arguments).first() {
+        if let Some(flaw) = tool.signature.flaws(&arguments).first() {
             let error = format!(
                 "the arguments, as policies amended them, break the tool's schema at `{}`: {}",
                 flaw.pointer, flaw.message
@@ -101,7 +104,7 @@ impl Executions {
             Ended::Faulted(fault) if fault.code == FaultCode::Overloaded => return Ok(()),
             Ended::Faulted(fault) => {
                 let (code, detail) = (fault.code.as_str(), fault.detail());
-                let tool = tool.bound.name.as_str();
+                let tool = tool.signature.bound.name.as_str();
                 tracing::warn!(
                     execution = id,
                     tool,
@@ -134,7 +137,7 @@ impl Executions {
         let called = tool.tool.call(call).await;
         tracing::debug!(
             execution = execution.id,
-            tool = tool.bound.name.as_str(),
+            tool = tool.signature.bound.name.as_str(),
             fuel = called.fuel,
             duration_ms = called.duration.as_millis(),
             host_calls = called.host_calls,
@@ -184,7 +187,7 @@ impl Executions {
         let (at_ms, holder) = (now_ms(), self.workshop.holder.clone());
         let reason = format!(
             "tool-changed: the tool `{}` is now {}, which is not the one that was allowed",
-            tool.bound.name, tool.bound.digest
+            tool.signature.bound.name, tool.signature.bound.digest
         );
         let change = |current: &Execution| match current.status {
             Status::Running { .. } => {

@@ -1,0 +1,126 @@
+//! Executions that an endpoint carries out: this host claims one, calls, and keeps what was answered.
+//!
+//! What is called again, and when, hangs on one question: whether a call may have been carried out of
+//! which nobody heard. Where it may, only an endpoint that is idempotent is called again; of any
+//! other, nobody knows what became of it, until somebody tells.
+
+use std::time::Duration;
+
+use writ_core::execution::{Awaited, Event, Report, Status};
+use writ_core::{BoundTool, Digest, Execution};
+use writ_store::ChangeError;
+
+use super::super::{Claim, ExecutionError, Executions};
+use super::run::Step;
+use crate::clock::now_ms;
+use crate::endpoints::{Called, RegisteredEndpoint, Unanswered};
+use crate::service::Meta;
+
+/// How much longer than its call a claim may take, until it is thought dead, in milliseconds.
+const MARGIN_MS: u64 = 10_000;
+
+impl Executions {
+    /// Calls an endpoint once for an execution, where policies still let it go on.
+    pub(super) async fn call_endpoint(
+        &self,
+        seen: Execution,
+        bound: &BoundTool,
+    ) -> Result<Step, ExecutionError> {
+        let Some(endpoint) = self.tools.endpoint(&bound.name).cloned() else {
+            tracing::warn!(execution = seen.id, endpoint = %bound.name, "this host has no such endpoint");
+            return Ok(Step::Later);
+        };
+        let may_have_arrived = may_have_arrived(&seen);
+        let lease_ms = millis(endpoint.endpoint.timeout).saturating_add(MARGIN_MS);
+        let claim = Claim { action: seen.digest, lease_ms };
+        let (active, holder) = (self.service.active(), &self.workshop.holder);
+        let begun = self.begin(&active, seen, holder, &claim, &Meta::default()).await;
+        let (running, permit) = match begun {
+            Ok((running, Some(permit))) => (running, Digest::of(permit.expose())),
+            // Policies say something else than before; or somebody else was faster.
+            Ok((_, None)) | Err(ExecutionError::Refused(_)) => return Ok(Step::Done),
+            Err(ExecutionError::NoVerdict(_)) => return Ok(Step::Later),
+            Err(error) => return Err(error),
+        };
+        let event = match changed(&endpoint, bound) {
+            Some(error) if may_have_arrived => Event::Lost { permit, error, at_ms: now_ms() },
+            Some(error) => self.reported(permit, Report::Failed(error)),
+            None => match endpoint.call(&running).await {
+                Ok(Called::Done(result)) => self.reported(permit, Report::Succeeded(result)),
+                Ok(Called::Refused(error)) => self.reported(permit, Report::Failed(error)),
+                Err(unanswered) => {
+                    let arrived = may_have_arrived || unanswered.may_have_arrived;
+                    after(unanswered, arrived, &endpoint, &running, permit)
+                }
+            },
+        };
+        self.keep_call(&running, event).await?;
+        Ok(Step::Done)
+    }
+
+    fn reported(&self, permit: Digest, report: Report) -> Event {
+        Event::Reported { by: self.workshop.holder.clone(), permit, report, at_ms: now_ms() }
+    }
+
+    /// Keeps what a call led to. One that is the last no more has nothing to say.
+    async fn keep_call(&self, running: &Execution, event: Event) -> Result<(), ExecutionError> {
+        let change = |current: &Execution| current.apply(event);
+        match self.store.change(&running.tenant, &running.id, now_ms(), None, change).await {
+            Ok(changed) => {
+                self.told(changed);
+                Ok(())
+            }
+            Err(ChangeError::Refused(refused)) => {
+                tracing::info!(execution = running.id, %refused, "a call's end is not kept");
+                Ok(())
+            }
+            Err(error) => Err(ExecutionError::of(error)),
+        }
+    }
+}
+
+/// What follows on a call of which nobody knows the answer.
+fn after(
+    unanswered: Unanswered,
+    may_have_arrived: bool,
+    endpoint: &RegisteredEndpoint,
+    running: &Execution,
+    permit: Digest,
+) -> Event {
+    let Unanswered { error, retry_after, .. } = unanswered;
+    let at_ms = now_ms();
+    let is_harmless = !may_have_arrived || endpoint.signature.bound.kind.is_repeatable();
+    let wait = endpoint.backoff.wait_after(running.fence, retry_after).filter(|_| is_harmless);
+    let (execution, calls) = (running.id.as_str(), running.fence);
+    let Some(wait) = wait else {
+        tracing::error!(execution, calls, error, "an endpoint is given up: it is a dead letter");
+        return Event::Lost { permit, error, at_ms };
+    };
+    let wait_ms = millis(wait);
+    tracing::info!(execution, calls, error, wait_ms, "an endpoint is called again");
+    let at = at_ms.saturating_add(wait_ms);
+    let awaits = Awaited::Time { at_ms: at, error, may_have_arrived };
+    Event::Suspended { permit, awaits, at_ms }
+}
+
+/// That the endpoint is not the one that was allowed.
+fn changed(endpoint: &RegisteredEndpoint, allowed: &BoundTool) -> Option<String> {
+    let BoundTool { name, digest, .. } = &endpoint.signature.bound;
+    (*digest != allowed.digest).then(|| {
+        format!("tool-changed: the endpoint `{name}` is now {digest}, which is not the one that was allowed")
+    })
+}
+
+/// Whether a call may have been carried out of which nobody has heard.
+fn may_have_arrived(seen: &Execution) -> bool {
+    match &seen.status {
+        Status::Suspended { awaits: Awaited::Time { may_have_arrived, .. } } => *may_have_arrived,
+        // Whoever made it has not been heard of again.
+        Status::Running { .. } => true,
+        _ => false,
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,57 @@
+//! What may be asked of something that carries actions out: its name, what it is for, and the
+//! arguments that it takes.
+
+use jsonschema::{PatternOptions, Validator};
+use serde_json::Value;
+use writ_core::{BoundTool, Json};
+
+/// How many flaws of some arguments are told.
+const FLAWS_MAX: usize = 16;
+/// How much of a flaw's text is told, in characters: it quotes the value, which may be large.
+const FLAW_CHARS_MAX: usize = 300;
+
+/// What may be asked of a tool or an endpoint.
+pub struct Signature {
+    /// Its name, and what it is.
+    pub bound: BoundTool,
+    /// What it is for, in a sentence.
+    pub summary: String,
+    /// The JSON Schema of its arguments (draft 2020-12).
+    pub input_schema: Value,
+    arguments: Validator,
+}
+
+/// What is wrong with some arguments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flaw {
+    /// Where: a JSON pointer into the arguments (RFC 6901).
+    pub pointer: String,
+    /// What.
+    pub message: String,
+}
+
+impl Signature {
+    /// What may be asked of something.
+    ///
+    /// # Errors
+    /// Where the schema is no JSON Schema.
+    pub fn new(bound: BoundTool, summary: String, input_schema: Value) -> Result<Self, String> {
+        // The schema is not trusted: nothing is fetched, and patterns run in linear time.
+        let arguments = jsonschema::draft202012::options()
+            .offline()
+            .with_pattern_options(PatternOptions::regex())
+            .build(&input_schema)
+            .map_err(|error| format!("its input schema is no JSON Schema: {error}"))?;
+        Ok(Self { bound, summary, input_schema, arguments })
+    }
+
+    /// What is wrong with some arguments, at most 16 flaws; nothing where they satisfy the schema.
+    pub fn flaws(&self, arguments: &Json) -> Vec<Flaw> {
+        let value = arguments.to_value();
+        let flaw = |error: jsonschema::ValidationError<'_>| Flaw {
+            pointer: error.instance_path().as_str().to_owned(),
+            message: error.to_string().chars().take(FLAW_CHARS_MAX).collect(),
+        };
+        self.arguments.iter_errors(&value).take(FLAWS_MAX).map(flaw).collect()
+    }
+}
