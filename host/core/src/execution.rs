@@ -14,12 +14,13 @@
 //!                        │     └─> succeeded, failed   reported late, or said by an operator
 //!                        └─> suspended           its tool waits for people
 //!                              ├─> running       they have answered, and a host goes on
+//!                              ├─> denied        (decided again)
 //!                              └─> cancelled
 //! ```
 //!
 //! What a tool of the host carries out ([`Execution::tool`]) does not become unknown when a lease
 //! runs out: what the tool has done is recorded, so another run, with the next fencing token, goes on
-//! from there.
+//! from there. Before it goes on, policies decide again.
 //!
 //! [`Execution::apply`] is total: in every state, every event gives either a [`Transition`] or a
 //! [`Refused`], and a refused event changes nothing. What is approved and what is carried out are

@@ -3,6 +3,7 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod calling;
+mod deciding;
 mod hostile;
 mod surviving;
 mod world;

@@ -16,8 +16,7 @@ impl Execution {
         let mut step = Step::of(self);
         match event {
             Event::Decided { decision, ruling, request, at_ms } => {
-                step.reconsidered(decision, request, &ruling, at_ms)?;
-                step.ruled(ruling, at_ms);
+                step.decided(decision, ruling, request, at_ms)?;
             }
             Event::Voted { approval, ballot } => step.voted(&approval, &ballot)?,
             Event::Passed { at_ms } => step.passed(at_ms)?,
@@ -55,36 +54,71 @@ impl Step {
         self.facts.push(fact);
     }
 
-    /// Takes note of a decision, and of the action that it is about.
-    fn reconsidered(
+    /// Takes note of a decision, and does what it says.
+    fn decided(
         &mut self,
         decision: String,
+        ruling: Ruling,
         request: Request,
-        ruling: &Ruling,
         at_ms: u64,
     ) -> Result<(), Refused> {
+        let begins = self.next.digest_of(&request);
+        let goes_on = self.goes_on(at_ms);
         match self.next.status {
             Status::Received => {
                 let by = self.next.requester.clone();
                 self.facts.push(Fact::Received { by, digest: self.next.digest });
-                self.next.digest = self.next.digest_of(&request);
+                self.next.digest = begins;
                 if request.action != self.next.request.action {
                     self.next.amended = Some(request.action);
                 }
+                self.facts.push(Fact::Decided { decision });
+                self.ruled(ruling, at_ms);
             }
             Status::Allowed { start_by_ms, .. } if at_ms >= start_by_ms => {
                 return Err(Refused::TooLate);
             }
-            // What is denied does not begin, whatever it would have been.
-            Status::Allowed { .. } if matches!(ruling, Ruling::Denied(_)) => {}
             Status::Allowed { .. } => {
-                // People have agreed to one action: another one needs an execution of its own.
-                self.is_the_action(self.next.digest_of(&request))?;
+                let ruling = self.about_what_was_allowed(ruling, begins)?;
+                self.facts.push(Fact::Decided { decision });
+                self.ruled(ruling, at_ms);
+            }
+            _ if goes_on => {
+                let ruling = self.about_what_was_allowed(ruling, begins)?;
+                self.facts.push(Fact::Decided { decision });
+                self.ruled_again(ruling);
             }
             _ => return Err(self.next.not_now("decided")),
         }
-        self.facts.push(Fact::Decided { decision });
         Ok(())
+    }
+
+    /// What is denied does not begin, whatever it would have been. But people have agreed to one
+    /// action: another one needs an execution of its own. Whoever carries it out is told so; where
+    /// the host does, nobody would ever ask for what was allowed, so the execution ends.
+    fn about_what_was_allowed(&self, ruling: Ruling, begins: Digest) -> Result<Ruling, Refused> {
+        if matches!(ruling, Ruling::Denied(_)) {
+            return Ok(ruling);
+        }
+        match self.is_the_action(begins) {
+            Ok(()) => Ok(ruling),
+            Err(refused) if self.next.tool.is_none() => Err(refused),
+            Err(refused) => Ok(Ruling::Denied(Denied::bare(refused.code()))),
+        }
+    }
+
+    /// A tool that has begun goes on as it stands, or not at all: nobody is asked anew in the middle
+    /// of its work about whether it should have begun.
+    fn ruled_again(&mut self, ruling: Ruling) {
+        match ruling {
+            Ruling::Denied(denied) => self.denied(denied),
+            Ruling::Permitted => {}
+            Ruling::Asked(askings) => {
+                if !self.unmet(askings).is_empty() {
+                    self.denied(Denied::bare("requirement-changed"));
+                }
+            }
+        }
     }
 
     fn is_the_action(&self, begins: Digest) -> Result<(), Refused> {
@@ -104,6 +138,8 @@ impl Step {
     }
 
     fn denied(&mut self, denied: Denied) {
+        // A tool that has begun leaves its questions behind.
+        self.cancel_approvals();
         let code = denied.code.clone();
         self.to(Status::Denied(denied), Fact::Denied { code });
     }
@@ -120,20 +156,25 @@ impl Step {
 
     /// Asks people for what they have not agreed to already.
     fn asked(&mut self, askings: Vec<Asking>, at_ms: u64) {
+        let unmet = self.unmet(askings);
+        if unmet.is_empty() {
+            return self.allow(at_ms, true);
+        }
+        if self.next.approvals.len() + unmet.len() > APPROVALS_MAX {
+            return self.denied(Denied::bare("too-many-approvals"));
+        }
+        self.to(Status::AwaitingApproval, Fact::AwaitingApproval);
+        unmet.into_iter().for_each(|asking| self.open(asking, at_ms));
+    }
+
+    /// What people have not agreed to already.
+    fn unmet(&self, askings: Vec<Asking>) -> Vec<Asking> {
         let themselves = self.next.themselves();
         let is_met = |asking: &Asking| {
             let meets = |approval: &Approval| approval.meets(&asking.requirement, &themselves);
             self.next.approvals.iter().any(meets)
         };
-        let unmet: Vec<_> = askings.into_iter().filter(|asking| !is_met(asking)).collect();
-        if unmet.is_empty() {
-            return self.allow(at_ms, true);
-        }
-        if self.next.approvals.len() + unmet.len() > APPROVALS_MAX {
-            return self.denied(Denied { code: "too-many-approvals".into(), reasons: Vec::new() });
-        }
-        self.to(Status::AwaitingApproval, Fact::AwaitingApproval);
-        unmet.into_iter().for_each(|asking| self.open(asking, at_ms));
+        askings.into_iter().filter(|asking| !is_met(asking)).collect()
     }
 
     fn open(&mut self, Asking { approval, binding, requirement }: Asking, at_ms: u64) {

@@ -13,7 +13,7 @@ use crate::requirement::Requirement;
 /// from whoever tells; the state machine has no clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// Policies have decided, for the first time or again before it begins.
+    /// Policies have decided, for the first time, or again before it begins or goes on.
     Decided {
         /// The decision's id.
         decision: String,

@@ -126,6 +126,9 @@ fn check(before: &Execution, transition: &Transition) {
     if starts + resumptions == 1 {
         assert_eq!(before.digest, next.digest, "what begins is what was allowed");
     }
+    if matches!(next.status, Status::Denied(_)) && before.fence > 0 {
+        assert!(before.tool.is_some() && before.work_at_ms().is_some(), "it was about to go on");
+    }
     let waits = next.approvals.iter().any(|approval| approval.expires_at_ms().is_some());
     assert!(!waits || next.due_at_ms().is_some(), "what people are asked ends");
     assert!(!waits || !next.status.is_final(), "nobody is asked about what has ended");

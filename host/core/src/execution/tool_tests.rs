@@ -167,3 +167,65 @@ fn a_call_is_one_deeper_than_its_caller() {
     assert_eq!(received().called_by(parent(&called)).depth(), 2);
     assert_eq!(received().digest, called.digest, "who calls is not what is done");
 }
+
+fn decides(ruling: Ruling, amount: u64, at_ms: u64) -> Event {
+    Event::Decided { decision: "d2".to_owned(), ruling, request: request(amount), at_ms }
+}
+
+fn code(execution: &Execution) -> &str {
+    match &execution.status {
+        Status::Denied(denied) => &denied.code,
+        other => panic!("it is {}", other.name()),
+    }
+}
+
+#[test]
+fn policies_are_asked_again_before_a_tool_goes_on() {
+    let answered = votes(&suspended(), Choice::Approve);
+    assert_eq!(
+        apply(&suspended(), decides(Ruling::Permitted, 10, 6_000)).unwrap_err().code(),
+        "not-now"
+    );
+    let decided = answered.apply(decides(Ruling::Permitted, 10, 6_000)).unwrap();
+    assert_eq!(decided.facts, [Fact::Decided { decision: "d2".into() }]);
+    assert_eq!(decided.next.status, answered.status, "the claim comes next");
+    assert_eq!(claim(&decided.next, 2, 6_000).unwrap().fence, 2);
+    let denial = Denied { code: "denied-by-policy".into(), reasons: Vec::new() };
+    let denied = apply(&answered, decides(Ruling::Denied(denial), 10, 6_000)).unwrap();
+    assert_eq!((code(&denied), denied.work_at_ms()), ("denied-by-policy", None));
+    assert_eq!(claim(&denied, 2, 6_000).unwrap_err().code(), "not-now");
+}
+
+#[test]
+fn a_tool_goes_on_as_it_began_or_not_at_all() {
+    let answered = votes(&suspended(), Choice::Approve);
+    let amended = apply(&answered, decides(Ruling::Permitted, 11, 6_000)).unwrap();
+    assert_eq!(code(&amended), "action-changed");
+    // What ann has agreed to meets what asks for her, and not what asks for bob.
+    let asks = |approver| Ruling::Asked(vec![asking("a2", &[approver], Disposition::Deny)]);
+    let met = apply(&answered, decides(asks("user:ann"), 10, 6_000)).unwrap();
+    assert_eq!(met.status, answered.status);
+    let unmet = apply(&answered, decides(asks("user:bob"), 10, 6_000)).unwrap();
+    assert_eq!(code(&unmet), "requirement-changed");
+}
+
+#[test]
+fn a_run_that_is_taken_over_is_decided_again_and_leaves_no_question_open() {
+    let asked = apply(&running(), asks(1)).unwrap();
+    let denied = || Ruling::Denied(Denied { code: "denied-by-policy".into(), reasons: Vec::new() });
+    assert_eq!(apply(&asked, decides(denied(), 10, 11_999)).unwrap_err().code(), "not-now");
+    let denied = apply(&asked, decides(denied(), 10, 12_000)).unwrap();
+    assert_eq!(code(&denied), "denied-by-policy");
+    assert_eq!(denied.approvals[0].state.name(), "cancelled");
+    assert_eq!(apply(&denied, reports(1)).unwrap_err().code(), "not-now");
+}
+
+#[test]
+fn what_the_host_would_begin_otherwise_ends_and_does_not_wait_for_ever() {
+    let (decision, request, at_ms) = ("d1".to_owned(), request(10), 1_000);
+    let ruling = Ruling::Asked(vec![asking("a1", &["user:ann"], Disposition::Deny)]);
+    let decided = Event::Decided { decision, ruling, request, at_ms };
+    let allowed = votes(&apply(&received().by_tool(tool()), decided).unwrap(), Choice::Approve);
+    let amended = apply(&allowed, decides(Ruling::Permitted, 11, 6_000)).unwrap();
+    assert_eq!(code(&amended), "action-changed");
+}

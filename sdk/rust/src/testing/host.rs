@@ -18,6 +18,7 @@ use crate::tool::{ApprovalError, Approvals, ToolError, ToolInfo, Tools};
 #[derive(Debug, Default)]
 pub struct TestHost {
     now_ms: Cell<u64>,
+    has_begun: Cell<bool>,
     calls: Cell<u32>,
     store: RefCell<Store>,
     approvals: RefCell<Vec<Approval>>,
@@ -37,6 +38,11 @@ impl TestHost {
     /// Sets the clock, in milliseconds since the Unix epoch.
     pub fn set_time(&self, now_ms: u64) {
         self.now_ms.set(now_ms);
+    }
+
+    /// Asks from now on about an action that has begun already.
+    pub fn set_begun(&self) {
+        self.has_begun.set(true);
     }
 
     /// Puts the answers of `recent_approvals` there, newest first.
@@ -152,6 +158,11 @@ impl Execution for TestHost {
     fn received_at_ms(&self) -> u64 {
         self.count();
         self.now_ms.get()
+    }
+
+    fn has_begun(&self) -> bool {
+        self.count();
+        self.has_begun.get()
     }
 }
 

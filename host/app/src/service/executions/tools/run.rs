@@ -90,6 +90,7 @@ impl Executions {
             id: id.clone(),
             tenant: tenant.clone(),
             received_at_ms: *created_at_ms,
+            has_begun: true,
         });
         let host = RunHost::new(self.clone(), tool.clone(), run.clone(), permit, journal);
         let host = Arc::new(host);
