@@ -27,6 +27,7 @@
 //! one action, because both are named by its digest.
 
 mod apply;
+mod errand;
 mod event;
 mod fact;
 mod status;
@@ -40,6 +41,7 @@ use crate::digest::Digest;
 use crate::person::Person;
 use crate::request::{Action, Request};
 use crate::tool::BoundTool;
+pub use errand::Errand;
 pub use event::{Asking, Event, Permission, Refused, Report, Ruling};
 pub use fact::Fact;
 pub use status::{Awaited, Denied, Reason, Status};

@@ -3,24 +3,28 @@
 
 mod approval;
 mod decision;
+mod errand;
 mod evidence;
 mod execution;
 mod history;
 mod idempotency;
 mod journal;
 mod key;
+mod note;
 mod storage;
 mod work;
 
 pub(crate) use approval::{ApprovalRow, AskedRow, approver_key};
 pub use decision::StoredDecision;
 pub(crate) use decision::{DecisionRow, UnreadDecision};
+pub(crate) use errand::{ErrandRow, errand};
 pub(crate) use evidence::{KeptEvent, KeptExecution};
 pub(crate) use execution::ExecutionRow;
 pub(crate) use history::HistoryRow;
 pub(crate) use idempotency::IdempotencyRow;
 pub(crate) use journal::JournalRow;
 pub(crate) use key::KeyChange;
+pub(crate) use note::WorkerNote;
 pub(crate) use storage::StorageRow;
 pub(crate) use work::WorkRow;
 

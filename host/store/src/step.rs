@@ -9,7 +9,9 @@ use writ_core::{Digest, Execution, Tenant};
 
 use crate::error::Failure;
 use crate::execution::{Created, IdempotencyKey};
-use crate::row::{ApprovalRow, AskedRow, ExecutionRow, HistoryRow, IdempotencyRow, WorkRow};
+use crate::row::{
+    ApprovalRow, AskedRow, ErrandRow, ExecutionRow, HistoryRow, IdempotencyRow, WorkRow,
+};
 
 /// At which version executions are; one that is not there has none.
 pub(crate) type Versions = HashMap<(Tenant, String), u64>;
@@ -30,6 +32,8 @@ pub(crate) struct Step {
     pub(crate) unasked: Vec<AskedRow>,
     /// Whether its tool is to be run, where that changes.
     pub(crate) work: Option<WorkRow>,
+    /// What it calls for at other executions.
+    pub(crate) errands: Vec<ErrandRow>,
     pub(crate) evidence: Vec<Evidence>,
     pub(crate) idempotency: Option<IdempotencyRow>,
 }
@@ -63,6 +67,7 @@ impl Step {
             asked: is_asked.difference(&was_asked).cloned().collect(),
             unasked: was_asked.difference(&is_asked).cloned().collect(),
             work: WorkRow::of_changed(before, next),
+            errands: ErrandRow::of_transition(before, next, at_ms),
             evidence: facts.into_iter().map(evidence).collect(),
             idempotency: None,
             execution,

@@ -229,3 +229,40 @@ fn what_the_host_would_begin_otherwise_ends_and_does_not_wait_for_ever() {
     let amended = apply(&allowed, decides(Ruling::Permitted, 11, 6_000)).unwrap();
     assert_eq!(code(&amended), "action-changed");
 }
+
+fn waiting_for(call: &str) -> Execution {
+    let awaits = Awaited::Execution { id: call.into(), has_ended: false };
+    let suspends = Event::Suspended { permit: permit(1), awaits, at_ms: 4_000 };
+    apply(&running(), suspends).unwrap()
+}
+
+#[test]
+fn the_end_of_a_call_is_told_to_who_called_whichever_comes_first() {
+    let parent = Parent { execution: "e0".into(), depth: 0 };
+    let called = running().called_by(parent);
+    let tells = Errand::TellCaller { caller: "e0".into(), call: called.id.clone() };
+    for event in [reports(1), Event::Lost { permit: permit(1), at_ms: 4_000 }] {
+        let ended = apply(&called, event).unwrap();
+        assert!(Errand::of_transition(Some(&called), &ended).contains(&tells));
+    }
+    assert_eq!(Errand::of_transition(Some(&running()), &called), []);
+    let waiting = waiting_for("e2");
+    let looks = Errand::TellCaller { caller: waiting.id.clone(), call: "e2".into() };
+    assert_eq!(Errand::of_transition(Some(&running()), &waiting), [looks]);
+}
+
+#[test]
+fn who_ends_otherwise_than_well_calls_off_what_it_called() {
+    let cancelled = Event::Cancelled { by: person("op"), reason: None, at_ms: 5_000 };
+    let waiting = waiting_for("e2");
+    let ended = apply(&waiting, cancelled.clone()).unwrap();
+    let calls_off = [Errand::CallOff { caller: waiting.id.clone() }];
+    assert_eq!(Errand::of_transition(Some(&waiting), &ended), calls_off);
+    let lost = apply(&running(), Event::Lost { permit: permit(1), at_ms: 4_000 }).unwrap();
+    assert_eq!(Errand::of_transition(Some(&running()), &lost), calls_off);
+    // What waits for people has seen the end of all that it called, and so has what succeeds.
+    let ended = apply(&suspended(), cancelled).unwrap();
+    assert_eq!(Errand::of_transition(Some(&suspended()), &ended), []);
+    let succeeded = apply(&running(), reports(1)).unwrap();
+    assert_eq!(Errand::of_transition(Some(&running()), &succeeded), []);
+}

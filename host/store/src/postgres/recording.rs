@@ -12,10 +12,10 @@ use writ_core::{Execution, Ledger, Tenant};
 use super::backend::Postgres;
 use super::commit::Draft;
 use super::scope::{Access, Scope};
-use super::{executions, journal, work};
+use super::{errands, executions, journal, work};
 use crate::error::{CommitError, Failure, StoreError};
-use crate::execution::{ChangeError, RecordError, Run};
-use crate::row::JournalRow;
+use crate::execution::{ChangeError, DueErrand, RecordError, Run};
+use crate::row::{JournalRow, WorkerNote};
 use crate::step::Step;
 
 impl Postgres {
@@ -58,6 +58,20 @@ impl Postgres {
         let draft = draft.recording(JournalRow::of_each(tenant, id, entries));
         self.finish(transaction, draft).await?;
         Ok(transition.next)
+    }
+
+    pub(crate) async fn errands(
+        &self,
+        now_ms: u64,
+        limit: u32,
+    ) -> Result<Vec<DueErrand>, StoreError> {
+        let begun = self.inner.link.begin(Scope::AllTenants, Access::Read).await;
+        let mut view = begun.map_err(|error| self.inner.link.failed(error))?;
+        errands::due(&mut view, now_ms, limit).await
+    }
+
+    pub(crate) async fn note(&self, note: WorkerNote) -> Result<(), CommitError> {
+        self.inner.commit(note.tenant().clone(), Draft::of_note(note)).await
     }
 
     pub(crate) async fn work(

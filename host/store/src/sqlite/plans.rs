@@ -3,7 +3,9 @@
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Row as _};
 
-use super::{approvals, audit, channels, events, executions, history, idempotency, journal, work};
+use super::{
+    approvals, audit, channels, errands, events, executions, history, idempotency, journal, work,
+};
 
 async fn tables() -> SqliteConnection {
     let mut connection = SqliteConnectOptions::new().in_memory(true).connect().await.unwrap();
@@ -96,6 +98,7 @@ async fn each_query_uses_its_index() {
             journal::ALL,
             &["SEARCH journal USING INDEX sqlite_autoindex_journal_1 (tenant=? AND execution=?)"],
         ),
+        (errands::DUE, &["SEARCH errands USING INDEX errands_by_time (at_ms<?)"]),
         (work::DUE, &["SEARCH work USING COVERING INDEX work_by_time (at_ms<?)"]),
         (
             audit::EVENTS,

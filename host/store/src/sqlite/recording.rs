@@ -9,12 +9,13 @@ use writ_core::{Execution, Ledger, Tenant};
 
 use crate::claim::Claim;
 use crate::commit::Accepted;
-use crate::error::{Failure, StoreError};
-use crate::execution::{ChangeError, RecordError, Run};
-use crate::row::JournalRow;
+use crate::error::{CommitError, Failure, StoreError};
+use crate::execution::{ChangeError, DueErrand, RecordError, Run};
+use crate::row::{JournalRow, WorkerNote};
 use crate::sqlite::backend::Sqlite;
+use crate::sqlite::batch::Job;
 use crate::sqlite::commit::Draft;
-use crate::sqlite::{executions, journal, work};
+use crate::sqlite::{errands, executions, journal, work};
 use crate::step::Step;
 
 impl Sqlite {
@@ -66,6 +67,19 @@ impl Sqlite {
         };
         Accepted(self.inner.queue(draft).await?).durable().await?;
         Ok(transition.next)
+    }
+
+    pub(crate) async fn errands(
+        &self,
+        now_ms: u64,
+        limit: u32,
+    ) -> Result<Vec<DueErrand>, StoreError> {
+        errands::due(&self.inner.shared.readers, now_ms, limit).await
+    }
+
+    pub(crate) async fn note(&self, note: WorkerNote) -> Result<(), CommitError> {
+        let job = Job { note: Some(Box::new(note)), ..Job::default() };
+        Ok(self.inner.write(job).await?)
     }
 
     pub(crate) async fn work(

@@ -2,7 +2,7 @@
 
 use std::slice;
 
-use writ_core::execution::{Awaited, Event};
+use writ_core::execution::{Awaited, Errand, Event};
 use writ_core::journal::{Entry, Outcome};
 use writ_core::tool::{Answer, HostCall};
 use writ_core::{BoundTool, Digest, Execution};
@@ -105,4 +105,29 @@ pub async fn work_is_what_a_host_may_run_now(store: &Store) {
     happen(store, &running, report()).await.unwrap();
     assert_eq!(work(store, u64::MAX >> 1).await, [""; 0]);
     assert_eq!(by_people.work_at_ms(), None);
+}
+
+pub async fn an_errand_is_kept_with_its_transition_until_it_is_done(store: &Store) {
+    let (running, _) = running(store).await;
+    assert_eq!(store.errands(NOW_MS + 9, 100).await.unwrap(), []);
+    let awaits = Awaited::Execution { id: "called".into(), has_ended: false };
+    let suspended = Event::Suspended { permit: Digest::of("permit"), awaits, at_ms: NOW_MS + 2 };
+    let suspended = happen(store, &running, suspended).await.unwrap();
+    let (caller, call) = (running.id.clone(), "called".to_owned());
+    let due = store.errands(NOW_MS + 9, 100).await.unwrap();
+    let found: Vec<_> = due.iter().map(|due| (&due.tenant, due.errand.clone())).collect();
+    assert_eq!(found, [(&running.tenant, Errand::TellCaller { caller: caller.clone(), call })]);
+    store.errand_later(&due[0], NOW_MS + 10).await.unwrap();
+    assert_eq!(store.errands(NOW_MS + 9, 100).await.unwrap(), []);
+    assert_eq!(store.errands(NOW_MS + 10, 100).await.unwrap(), due);
+    store.errand_done(&due[0]).await.unwrap();
+    assert_eq!(store.errands(u64::MAX >> 1, 100).await.unwrap(), []);
+    // A refused transition leaves none, and one that ends calls off what was called.
+    let by = running.requester.clone();
+    let cancelled = Event::Cancelled { by, reason: None, at_ms: NOW_MS + 3 };
+    happen(store, &suspended, cancelled.clone()).await.unwrap();
+    happen(store, &suspended, cancelled).await.unwrap_err();
+    let due = store.errands(u64::MAX >> 1, 100).await.unwrap();
+    let found: Vec<_> = due.into_iter().map(|due| due.errand).collect();
+    assert_eq!(found, [Errand::CallOff { caller }]);
 }

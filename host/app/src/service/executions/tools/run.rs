@@ -9,7 +9,6 @@ use writ_engine::{Called, Ended, ToolCall};
 use writ_store::{ChangeError, Run};
 
 use super::super::{Claim, ExecutionError, Executions};
-use super::Call;
 use super::host::RunHost;
 use crate::clock::now_ms;
 use crate::service::Meta;
@@ -49,6 +48,9 @@ impl Executions {
         };
         if tool.bound != bound {
             return self.refuse_changed(&seen, &tool).await;
+        }
+        if self.is_called_off(&seen).await? {
+            return Ok(Step::Done);
         }
         let claim =
             Claim { action: seen.digest, lease_ms: lease_ms(&tool, self.workshop.config.grace) };
@@ -158,20 +160,6 @@ impl Executions {
                 tracing::info!(execution = run.execution, %refused, "a tool's end is not kept");
                 Ok(())
             }
-            Err(error) => Err(ExecutionError::of(error)),
-        }
-    }
-
-    /// Tells who called that a call has ended, if they wait for it.
-    pub(super) async fn tell_caller(&self, call: &Call) -> Result<(), ExecutionError> {
-        let (at_ms, execution) = (now_ms(), call.called.clone());
-        let change = |current: &Execution| current.apply(Event::CallEnded { execution, at_ms });
-        match self.store.change(&call.tenant, &call.caller, at_ms, None, change).await {
-            Ok(changed) => {
-                self.told(changed);
-                Ok(())
-            }
-            Err(ChangeError::Refused(_) | ChangeError::NotFound) => Ok(()),
             Err(error) => Err(ExecutionError::of(error)),
         }
     }

@@ -7,8 +7,7 @@ use tokio::sync::watch;
 use tokio::task::{Id, JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use writ_core::Tenant;
-use writ_core::execution::{Awaited, Status};
-use writ_store::{ExecutionFilter, PAGE_MAX};
+use writ_store::PAGE_MAX;
 
 use super::super::{ExecutionError, Executions};
 use super::run::Step;
@@ -16,9 +15,6 @@ use crate::clock::now_ms;
 
 /// How late work may be found that nobody told of: after a start, or where a lease has run out.
 const EVERY: Duration = Duration::from_millis(500);
-/// How often tools are looked for that nobody told of what they wait for. It reads all that are
-/// suspended, and there may be many.
-const LOOK_EVERY: Duration = Duration::from_secs(300);
 /// After how long what could not be done is tried again.
 const REST: Duration = Duration::from_secs(5);
 /// How long runs may take to come to their end when the host stops.
@@ -69,13 +65,11 @@ impl Worker {
 impl Working {
     async fn run(mut self, mut stopped: watch::Receiver<()>) {
         let executions = self.executions.clone();
-        let mut look = Instant::now();
         loop {
             let next = Instant::now() + EVERY;
-            if Instant::now() >= look && self.find_untold().await.is_ok() {
-                look = Instant::now() + LOOK_EVERY;
+            if let Err(error) = executions.do_errands().await {
+                tracing::warn!(%error, "errands could not be done; they are tried again");
             }
-            self.tell_callers().await;
             if let Err(error) = self.fill().await {
                 tracing::warn!(%error, "no work could be found; it is tried again");
             }
@@ -92,44 +86,6 @@ impl Working {
         if tokio::time::timeout(STOP_TIMEOUT, all).await.is_err() {
             tracing::warn!(left = self.runs.len(), "runs of tools are cut off");
             self.runs.shutdown().await;
-        }
-        self.tell_callers().await;
-    }
-
-    /// Looks, after a start and now and then, for tools that wait for what has ended: whoever was to
-    /// tell them may have been killed before.
-    async fn find_untold(&self) -> Result<(), ExecutionError> {
-        let (store, tenant) = (&self.executions.store, Tenant::default());
-        let filter =
-            ExecutionFilter { status: Some("suspended".to_owned()), ..ExecutionFilter::default() };
-        let mut before = None;
-        loop {
-            let page = store.executions_page(&tenant, &filter, before.as_deref(), PAGE_MAX).await?;
-            for waiting in &page {
-                let Status::Suspended { awaits: Awaited::Execution { id, has_ended: false } } =
-                    &waiting.status
-                else {
-                    continue;
-                };
-                if let Some(called) = store.execution(&tenant, id).await? {
-                    self.executions.workshop.note(&called);
-                }
-            }
-            match page.last() {
-                Some(last) if page.len() == PAGE_MAX as usize => before = Some(last.id.clone()),
-                _ => return Ok(()),
-            }
-        }
-    }
-
-    /// Tells tools that wait for others that those have ended.
-    async fn tell_callers(&self) {
-        let calls = std::mem::take(&mut *self.executions.workshop.ended());
-        for call in calls {
-            if let Err(error) = self.executions.tell_caller(&call).await {
-                tracing::warn!(execution = call.caller, %error, "a caller is told later");
-                self.executions.workshop.ended().push(call);
-            }
         }
     }
 
