@@ -36,8 +36,9 @@
 //! - `idempotency`: a row for each key that a caller gave to a request.
 //! - `journal`: a row for each host call that a running tool was answered, appended, never changed: by
 //!   execution and number. The body is the whole entry, as canonical JSON ([`writ_core::journal`]).
-//! - `work`: a row for each execution whose tool a host may run, with the time from which on it may:
-//!   0 where it is allowed or has been answered, the end of its lease where it runs.
+//! - `work`: a row for each execution whose tool a host may run, by that tool's name and digest, so that
+//!   each host finds what it has the tools for. With the time from which on it may: 0 where it is
+//!   allowed or has been answered, the end of its lease where it runs, later where it rests.
 //! - `errands`: a row for each thing that a transition of one execution calls for at another, until
 //!   it is done ([`writ_core::execution::Errand`]).
 //! - `api_keys`: a row for each key that names who calls, with the digest of its secret. A key that

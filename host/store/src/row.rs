@@ -26,7 +26,7 @@ pub(crate) use journal::JournalRow;
 pub(crate) use key::KeyChange;
 pub(crate) use note::WorkerNote;
 pub(crate) use storage::StorageRow;
-pub(crate) use work::WorkRow;
+pub(crate) use work::{Work, WorkRow};
 
 /// Comes after every id: from where a listing starts that nobody has begun.
 pub(crate) const END: &str = "\u{10ffff}";

@@ -66,7 +66,7 @@ impl Step {
             history: HistoryRow::of_new(before, next),
             asked: is_asked.difference(&was_asked).cloned().collect(),
             unasked: was_asked.difference(&is_asked).cloned().collect(),
-            work: WorkRow::of_changed(before, next),
+            work: WorkRow::of_changed(before, next, at_ms),
             errands: ErrandRow::of_transition(before, next, at_ms),
             evidence: facts.into_iter().map(evidence).collect(),
             idempotency: None,

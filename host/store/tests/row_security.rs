@@ -39,7 +39,8 @@ async fn filled() -> (Opened, PgConnection) {
     let mut connection = PgConnection::connect(&opened.place.url()).await.unwrap();
     say(&mut connection, "writ.tenant", "default").await;
     let tool = "INSERT INTO journal VALUES ('default', 'e', 0, '{}');
-        INSERT INTO work VALUES ('default', 'e', 0);
+        INSERT INTO work (tenant, execution, at_ms, tool, digest, since_ms)
+            VALUES ('default', 'e', 0, 't', 'd', 0);
         INSERT INTO errands VALUES ('default', 'e.1.call-off', 'call-off', 'e', NULL, 0)";
     sqlx::raw_sql(tool).execute(&mut connection).await.unwrap();
     say(&mut connection, "writ.tenant", "").await;

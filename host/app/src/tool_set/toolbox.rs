@@ -58,6 +58,11 @@ impl Toolbox {
         self.tools.values()
     }
 
+    /// The name and the digest of each.
+    pub fn bound(&self) -> Vec<BoundTool> {
+        self.tools.values().map(|tool| tool.bound.clone()).collect()
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.tools.is_empty()

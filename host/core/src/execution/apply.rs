@@ -1,11 +1,14 @@
 //! The one function that changes an execution.
 
 use super::event::{Asking, Event, Permission, Refused, Report, Ruling};
-use super::{APPROVALS_MAX, Awaited, BEGINS_MAX, Denied, Execution, Fact, Status, Transition};
+use super::{
+    APPROVALS_MAX, Awaited, BEGINS_MAX, Denied, Execution, Fact, Reason, Status, Transition,
+};
 use crate::approval::{Approval, ApprovalState, Ballot};
 use crate::digest::Digest;
 use crate::person::Person;
 use crate::request::Request;
+use crate::tool::BoundTool;
 
 impl Execution {
     /// What an event makes of the execution.
@@ -24,6 +27,7 @@ impl Execution {
             Event::Asked { permit, asking, at_ms } => step.tool_asked(permit, asking, at_ms)?,
             Event::Suspended { permit, awaits, .. } => step.suspended(permit, awaits)?,
             Event::CallEnded { execution, .. } => step.call_ended(execution)?,
+            Event::ToolChanged { tool, at_ms } => step.tool_changed(&tool, at_ms)?,
             Event::Lost { permit, .. } => step.lost(permit)?,
             Event::Reported { by, permit, report, .. } => step.reported(by, permit, report)?,
             Event::Cancelled { by, reason, .. } => step.cancelled(by, reason)?,
@@ -209,6 +213,23 @@ impl Step {
             }
             _ => Err(Refused::Nothing),
         }
+    }
+
+    /// What is to begin or to go on with a tool that is not there any more does not.
+    fn tool_changed(&mut self, found: &BoundTool, at_ms: u64) -> Result<(), Refused> {
+        let bound = self.next.tool.as_ref().filter(|bound| bound.name == found.name);
+        let Some(bound) = bound.filter(|bound| bound.digest != found.digest) else {
+            return Err(Refused::Nothing);
+        };
+        let reason =
+            format!("the tool is {} now; what was allowed is {}", found.digest, bound.digest);
+        let (code, binding) = ("tool-changed".to_owned(), found.name.clone());
+        let is_allowed = matches!(self.next.status, Status::Allowed { .. });
+        if !is_allowed && !self.goes_on(at_ms) {
+            return Err(self.next.not_now("refused"));
+        }
+        self.denied(Denied { code, reasons: vec![Reason { binding, reason }] });
+        Ok(())
     }
 
     fn lost(&mut self, permit: Digest) -> Result<(), Refused> {

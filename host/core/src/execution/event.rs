@@ -8,6 +8,7 @@ use crate::json::Json;
 use crate::person::Person;
 use crate::request::Request;
 use crate::requirement::Requirement;
+use crate::tool::BoundTool;
 
 /// Something that happens to an execution. Times are in milliseconds since the Unix epoch and come
 /// from whoever tells; the state machine has no clock.
@@ -65,6 +66,13 @@ pub enum Event {
     CallEnded {
         /// The id of the execution that it called.
         execution: String,
+        /// When.
+        at_ms: u64,
+    },
+    /// Nobody has the tool any more that is to carry it out: another goes by its name.
+    ToolChanged {
+        /// The one that does.
+        tool: BoundTool,
         /// When.
         at_ms: u64,
     },

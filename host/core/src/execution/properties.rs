@@ -69,6 +69,10 @@ fn events() -> impl Strategy<Value = Event> {
         });
     let call_ended = (0..3u8, at.clone())
         .prop_map(|(id, at_ms)| Event::CallEnded { execution: format!("e{id}"), at_ms });
+    let tool_changed = (any::<bool>(), at.clone()).prop_map(|(is_other, at_ms)| {
+        let digest = if is_other { Digest::of("another") } else { tool().digest };
+        Event::ToolChanged { tool: BoundTool { digest, ..tool() }, at_ms }
+    });
     let lost = (0..3u8, at.clone())
         .prop_map(|(permit, at_ms)| Event::Lost { permit: Digest::of([permit]), at_ms });
     let report = || {
@@ -90,7 +94,7 @@ fn events() -> impl Strategy<Value = Event> {
         Event::Cancelled { by, reason: None, at_ms }
     });
     let passed = at.prop_map(|at_ms| Event::Passed { at_ms });
-    prop_oneof![3 => decided, 6 => voted, 6 => claimed, 3 => tool_asked, 2 => suspended, 2 => call_ended, 1 => lost,
+    prop_oneof![3 => decided, 6 => voted, 6 => claimed, 3 => tool_asked, 2 => suspended, 2 => call_ended, 1 => lost, 1 => tool_changed,
         2 => reported, 1 => resolved, 1 => cancelled, 2 => passed]
 }
 

@@ -169,10 +169,10 @@ impl Denied {
     }
 }
 
-/// What one policy said against an action.
+/// What one policy said against an action, or the host about its tool.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reason {
-    /// The policy's binding.
+    /// The policy's binding, or the tool's name.
     pub binding: BindingName,
     /// What it said.
     pub reason: String,

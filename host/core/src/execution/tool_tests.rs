@@ -266,3 +266,20 @@ fn who_ends_otherwise_than_well_calls_off_what_it_called() {
     let succeeded = apply(&running(), reports(1)).unwrap();
     assert_eq!(Errand::of_transition(Some(&running()), &succeeded), []);
 }
+
+#[test]
+fn a_tool_that_is_another_now_neither_begins_nor_goes_on() {
+    let changes = |at_ms| {
+        let found = BoundTool { digest: Digest::of("another"), ..tool() };
+        Event::ToolChanged { tool: found, at_ms }
+    };
+    let answered = votes(&suspended(), Choice::Approve);
+    for (waiting, at_ms) in [(answered, 6_000), (running(), 12_000)] {
+        let refused = apply(&waiting, changes(at_ms)).unwrap();
+        assert_eq!((code(&refused), refused.work_at_ms()), ("tool-changed", None));
+    }
+    assert_eq!(apply(&running(), changes(11_999)).unwrap_err().code(), "not-now");
+    assert_eq!(apply(&suspended(), changes(6_000)).unwrap_err().code(), "not-now");
+    let same = Event::ToolChanged { tool: tool(), at_ms: 12_000 };
+    assert_eq!(apply(&running(), same), Err(Refused::Nothing));
+}

@@ -13,6 +13,8 @@ const INSERT: &str = "INSERT INTO errands (tenant, id, kind, caller, call, at_ms
     SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[])";
 const DONE: &str = "DELETE FROM errands WHERE tenant = $1 AND id = $2";
 const LATER: &str = "UPDATE errands SET at_ms = $3 WHERE tenant = $1 AND id = $2";
+const REST: &str =
+    "UPDATE work SET at_ms = greatest(at_ms, $3) WHERE tenant = $1 AND execution = $2";
 const DUE: &str = "SELECT tenant, id, kind, caller, call FROM errands
     WHERE at_ms <= $1 ORDER BY at_ms, id LIMIT $2";
 
@@ -44,6 +46,9 @@ pub(super) async fn note(
         WorkerNote::Done { errand, .. } => sqlx::query(DONE).bind(tenant).bind(kept(errand)),
         WorkerNote::Later { errand, at_ms, .. } => {
             sqlx::query(LATER).bind(tenant).bind(kept(errand)).bind(integer(*at_ms))
+        }
+        WorkerNote::Rest { execution, at_ms, .. } => {
+            sqlx::query(REST).bind(tenant).bind(kept(execution)).bind(integer(*at_ms))
         }
     };
     query.execute(connection).await.map(drop)

@@ -21,12 +21,23 @@ pub(crate) enum WorkerNote {
         /// When.
         at_ms: u64,
     },
+    /// An execution's tool is not to be run before a time, in milliseconds since the Unix epoch.
+    Rest {
+        /// Whose.
+        tenant: Tenant,
+        /// The execution.
+        execution: String,
+        /// When.
+        at_ms: u64,
+    },
 }
 
 impl WorkerNote {
     pub(crate) fn tenant(&self) -> &Tenant {
         match self {
-            Self::Done { tenant, .. } | Self::Later { tenant, .. } => tenant,
+            Self::Done { tenant, .. } | Self::Later { tenant, .. } | Self::Rest { tenant, .. } => {
+                tenant
+            }
         }
     }
 }

@@ -48,6 +48,10 @@ pub(crate) async fn note(
             let query = sqlx::query("UPDATE errands SET at_ms = ? WHERE tenant = ? AND id = ?");
             query.bind(integer(*at_ms)).bind(tenant).bind(errand)
         }
+        WorkerNote::Rest { execution, at_ms, .. } => {
+            let sql = "UPDATE work SET at_ms = max(at_ms, ?) WHERE tenant = ? AND execution = ?";
+            sqlx::query(sql).bind(integer(*at_ms)).bind(tenant).bind(execution)
+        }
     };
     query.execute(connection).await.map(drop)
 }

@@ -99,7 +99,20 @@ async fn each_query_uses_its_index() {
             &["SEARCH journal USING INDEX sqlite_autoindex_journal_1 (tenant=? AND execution=?)"],
         ),
         (errands::DUE, &["SEARCH errands USING INDEX errands_by_time (at_ms<?)"]),
-        (work::DUE, &["SEARCH work USING COVERING INDEX work_by_time (at_ms<?)"]),
+        (
+            work::DUE,
+            &["SEARCH work USING COVERING INDEX work_by_tool (tool=? AND digest=? AND at_ms<?)"],
+        ),
+        (
+            work::CHANGED,
+            &[
+                "COMPOUND QUERY",
+                "LEFT-MOST SUBQUERY",
+                "SEARCH work USING INDEX work_by_tool (tool=? AND digest<?)",
+                "UNION ALL",
+                "SEARCH work USING INDEX work_by_tool (tool=? AND digest>?)",
+            ],
+        ),
         (
             audit::EVENTS,
             &["SEARCH events USING INDEX sqlite_autoindex_events_1 (tenant=? AND sequence>?)"],

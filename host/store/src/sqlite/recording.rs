@@ -5,7 +5,7 @@ use std::sync::Arc;
 use writ_core::execution::Transition;
 use writ_core::journal::Entry;
 use writ_core::ports::Namespace;
-use writ_core::{Execution, Ledger, Tenant};
+use writ_core::{BoundTool, Execution, Ledger, Tenant};
 
 use crate::claim::Claim;
 use crate::commit::Accepted;
@@ -85,9 +85,29 @@ impl Sqlite {
     pub(crate) async fn work(
         &self,
         now_ms: u64,
+        tools: &[BoundTool],
         limit: u32,
     ) -> Result<Vec<(Tenant, String)>, StoreError> {
-        let due = work::due(&self.inner.shared.readers, now_ms, limit).await;
-        Ok(due.map_err(Failure::from)?)
+        self.work_of(work::DUE, tools, now_ms, limit).await
+    }
+
+    pub(crate) async fn work_of_changed_tools(
+        &self,
+        before_ms: u64,
+        tools: &[BoundTool],
+        limit: u32,
+    ) -> Result<Vec<(Tenant, String)>, StoreError> {
+        self.work_of(work::CHANGED, tools, before_ms, limit).await
+    }
+
+    async fn work_of(
+        &self,
+        sql: &'static str,
+        tools: &[BoundTool],
+        at_ms: u64,
+        limit: u32,
+    ) -> Result<Vec<(Tenant, String)>, StoreError> {
+        let readers = &self.inner.shared.readers;
+        Ok(work::of_tools(readers, sql, tools, at_ms, limit).await.map_err(Failure::from)?)
     }
 }

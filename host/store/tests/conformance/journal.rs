@@ -11,9 +11,16 @@ use writ_store::{ChangeError, CommitError, RecordError, Run, Store};
 use super::evaluation::{Evaluation, NOW_MS, get};
 use super::flow::{claim, happen, permitted, report, tenant};
 
+fn tool(version: &str) -> BoundTool {
+    BoundTool { name: "payout".parse().unwrap(), digest: Digest::of(version) }
+}
+
 /// An execution that a tool carries out and nobody has begun.
 async fn allowed(store: &Store) -> Execution {
-    let tool = BoundTool { name: "payout".parse().unwrap(), digest: Digest::of("component") };
+    allowed_for(store, tool("component")).await
+}
+
+async fn allowed_for(store: &Store, tool: BoundTool) -> Execution {
     let mut created = permitted().created();
     let execution = created.execution.by_tool(tool);
     created.execution = execution.clone();
@@ -36,7 +43,7 @@ fn entry(number: u64) -> Entry {
 }
 
 async fn work(store: &Store, now_ms: u64) -> Vec<String> {
-    let found = store.work(now_ms, 100).await.unwrap();
+    let found = store.work(now_ms, &[tool("component")], 100).await.unwrap();
     found.into_iter().map(|(_, execution)| execution).collect()
 }
 
@@ -130,4 +137,40 @@ pub async fn an_errand_is_kept_with_its_transition_until_it_is_done(store: &Stor
     let due = store.errands(u64::MAX >> 1, 100).await.unwrap();
     let found: Vec<_> = due.into_iter().map(|due| due.errand).collect();
     assert_eq!(found, [Errand::CallOff { caller }]);
+}
+
+pub async fn work_is_found_by_who_has_the_tool(store: &Store) {
+    let other = BoundTool { name: "refund".parse().unwrap(), ..tool("component") };
+    let found = async |tools: &[BoundTool], limit| {
+        let found = store.work(NOW_MS, tools, limit).await.unwrap();
+        found.into_iter().map(|(_, execution)| execution).collect::<Vec<_>>()
+    };
+    let first = allowed_for(store, tool("other version")).await;
+    let second = allowed(store).await;
+    let third = allowed_for(store, other.clone()).await;
+    // What others are to do takes nobody's place, however little is asked for.
+    assert_eq!(found(&[tool("component")], 1).await, slice::from_ref(&second.id));
+    assert_eq!(found(&[other.clone()], 1).await, slice::from_ref(&third.id));
+    let both = [second.id.clone(), third.id.clone()];
+    assert_eq!(found(&[tool("component"), other.clone()], 9).await, both);
+    assert_eq!(found(&[other.clone(), tool("component")], 1).await, slice::from_ref(&second.id));
+    assert_eq!(found(&[], 9).await, [""; 0]);
+    let changed = store.work_of_changed_tools(NOW_MS, &[tool("component"), other], 9).await;
+    assert_eq!(changed.unwrap(), [(first.tenant.clone(), first.id.clone())]);
+    let long_before = store.work_of_changed_tools(0, &[tool("component")], 9).await;
+    assert_eq!(long_before.unwrap(), [], "it has not waited for so long");
+}
+
+pub async fn what_rests_is_no_work_until_it_is_time_or_it_changes(store: &Store) {
+    let execution = allowed(store).await;
+    store.rest(&execution.tenant, &execution.id, NOW_MS + 10).await.unwrap();
+    assert_eq!(work(store, NOW_MS + 9).await, [""; 0]);
+    assert_eq!(work(store, NOW_MS + 10).await, slice::from_ref(&execution.id));
+    let running = happen(store, &execution, claim(&execution)).await.unwrap();
+    let end_ms = running.work_at_ms().unwrap();
+    store.rest(&execution.tenant, &execution.id, 1).await.unwrap();
+    assert_eq!(work(store, end_ms - 1).await, [""; 0], "nobody rests a lease away");
+    happen(store, &running, report()).await.unwrap();
+    store.rest(&execution.tenant, &execution.id, 1).await.unwrap();
+    assert_eq!(work(store, u64::MAX >> 1).await, [""; 0]);
 }

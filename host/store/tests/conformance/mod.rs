@@ -79,6 +79,8 @@ macro_rules! conformance_tests {
             journal: only_the_last_run_records,
             journal: a_step_that_is_refused_records_nothing,
             journal: work_is_what_a_host_may_run_now,
+            journal: work_is_found_by_who_has_the_tool,
+            journal: what_rests_is_no_work_until_it_is_time_or_it_changes,
             journal: an_errand_is_kept_with_its_transition_until_it_is_done,
             listing: a_listing_has_what_was_committed_in_byte_order,
             listing: a_listing_pages_through_a_prefix,

@@ -28,12 +28,16 @@ pub struct WorkerConfig {
     /// How long a run that waits, for people or for other tools, is held in memory: all its waits
     /// together.
     pub grace: Duration,
+    /// How long this host sees an execution wait for a tool that it has in another version, before it
+    /// takes that for gone and refuses; other hosts may still have it.
+    pub changed_after: Duration,
 }
 
 impl Default for WorkerConfig {
-    /// 16 at once, 5 seconds.
+    /// 16 at once, 5 seconds, 5 minutes.
     fn default() -> Self {
-        Self { running_max: 16, grace: Duration::from_secs(5) }
+        let (grace, changed_after) = (Duration::from_secs(5), Duration::from_secs(300));
+        Self { running_max: 16, grace, changed_after }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use writ_core::execution::{Event, Report, Status};
+use writ_core::execution::{Event, Refused, Report};
 use writ_core::{Digest, Execution, FaultCode, Journal, Json, Tenant};
 use writ_engine::{Called, Ended, ToolCall};
 use writ_store::{ChangeError, Run};
@@ -42,13 +42,9 @@ impl Executions {
         let Some(seen) = self.store.execution(tenant, id).await? else { return Ok(Step::Done) };
         let is_work = seen.work_at_ms().is_some_and(|from_ms| from_ms <= now_ms());
         let Some(bound) = seen.tool.clone().filter(|_| is_work) else { return Ok(Step::Done) };
-        let Some(tool) = self.tools.get(bound.name.as_str()).cloned() else {
-            tracing::warn!(execution = id, tool = %bound.name, "this host has no such tool");
-            return Ok(Step::Later);
-        };
-        if tool.bound != bound {
-            return self.refuse_changed(&seen, &tool).await;
-        }
+        let tool = self.tools.get(bound.name.as_str()).filter(|tool| tool.bound == bound);
+        let tool =
+            tool.cloned().ok_or_else(|| ExecutionError::NoSuchTool(bound.name.to_string()))?;
         if self.is_called_off(&seen).await? {
             return Ok(Step::Done);
         }
@@ -164,42 +160,27 @@ impl Executions {
         }
     }
 
-    /// The tool is not the one that was allowed: what has not begun does not, and what has fails.
-    async fn refuse_changed(
+    /// Refuses what waits for a tool of this name that nobody has any more.
+    pub(super) async fn refuse_changed(
         &self,
-        seen: &Execution,
-        tool: &LoadedTool,
-    ) -> Result<Step, ExecutionError> {
-        let (at_ms, holder) = (now_ms(), self.workshop.holder.clone());
-        let reason = format!(
-            "tool-changed: the tool `{}` is now {}, which is not the one that was allowed",
-            tool.bound.name, tool.bound.digest
-        );
-        let change = |current: &Execution| match current.status {
-            Status::Running { .. } => {
-                let permit = Digest::of(reason.as_bytes());
-                let (action, lease_until_ms) = (current.digest, at_ms + MARGIN_MS);
-                let permission = writ_core::execution::Permission {
-                    holder: holder.clone(),
-                    action,
-                    permit,
-                    lease_until_ms,
-                };
-                let report = Report::Failed(reason.clone());
-                let reported = Event::Reported { by: holder.clone(), permit, report, at_ms };
-                current.apply(Event::Claimed { permission, at_ms })?.and(reported)
-            }
-            _ => {
-                let (by, reason) = (holder.clone(), Some(reason.clone()));
-                current.apply(Event::Cancelled { by, reason, at_ms })
-            }
+        tenant: &Tenant,
+        id: &str,
+    ) -> Result<(), ExecutionError> {
+        let at_ms = now_ms();
+        let change = |current: &Execution| {
+            let name = current.tool.as_ref().map_or("", |bound| bound.name.as_str());
+            let tool = self.tools.get(name).ok_or(Refused::Nothing)?.bound.clone();
+            current.apply(Event::ToolChanged { tool, at_ms })
         };
-        match self.store.change(&seen.tenant, &seen.id, at_ms, None, change).await {
+        match self.store.change(tenant, id, at_ms, None, change).await {
             Ok(changed) => {
+                let tool = changed.tool.as_ref().map(|bound| bound.name.as_str());
+                tracing::warn!(execution = id, tool, "its tool is another now; it does not go on");
                 self.told(changed);
-                Ok(Step::Done)
+                Ok(())
             }
-            Err(ChangeError::Refused(_)) => Ok(Step::Done),
+            // It has changed meanwhile, or somebody else was faster.
+            Err(ChangeError::Refused(_) | ChangeError::NotFound) => Ok(()),
             Err(error) => Err(ExecutionError::of(error)),
         }
     }
