@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 use writ_testkit::guests;
 
-use crate::world::{World, payout, text};
+use crate::world::{Tables, World, payout, text};
 
 fn config(grants: &str, limits: &str) -> String {
     format!(
@@ -70,6 +70,25 @@ fn a_tool_that_departs_from_its_journal_is_told_where() {
     let told = "nondeterminism: the tool departs from its journal: host call 0 was `storage.set`, \
                 and is `storage.set` now, with other arguments";
     assert_eq!(failed["error"], told);
+}
+
+#[test]
+fn random_is_the_same_in_every_run_and_nobody_elses() {
+    let random = ("random.wasm", guests::bytes("hostile/tool-random"));
+    let tool =
+        "[[tools]]\nname = \"random\"\nsource = \"random.wasm\"\ngrants = { storage = true }\n";
+    let mut world = World::on(Tables::Sqlite, 0, tool, &[random]);
+    let asked = [(); 2].map(|()| world.ask("random", &json!({"cents": 1})));
+    asked.iter().for_each(|asked| drop(world.until_status(asked, "suspended")));
+    world.kill();
+    let drawn = asked.map(|asked| {
+        world.answer(&asked, 0, "approve");
+        let result = world.until_status(&asked, "succeeded")["result"].clone();
+        let pair = [&result[0], &result[1]].map(text);
+        assert_ne!(pair[0], pair[1]);
+        pair
+    });
+    assert_ne!(drawn[0], drawn[1]);
 }
 
 #[test]

@@ -46,10 +46,10 @@ impl RunHost {
         tool: Arc<LoadedTool>,
         run: Run,
         permit: Digest,
-        journal: Journal,
+        book: Book,
     ) -> Self {
-        let replays = AtomicBool::new(journal.replays());
-        let book = Mutex::new(Book { journal, unkept: Vec::new() });
+        let replays = AtomicBool::new(book.journal.replays());
+        let book = Mutex::new(book);
         Self { executions, tool, run, permit, book, replays, waited_ms: AtomicU64::new(0) }
     }
 
@@ -72,6 +72,7 @@ impl RunHost {
         let next = book.journal.next(&call).map_err(Halt::Fault)?;
         self.replays.store(book.journal.replays(), Ordering::Relaxed);
         match (next, &call) {
+            (Next::Recorded(Outcome::Begun { .. }), _) => unreachable!("no call has its digest"),
             (Next::Recorded(Outcome::Answered(answer)), _) => Ok(answer),
             (Next::Recorded(Outcome::Asked { approval }), _) => self.end_of(&approval).await,
             (Next::New, HostCall::Ask { requirement }) => {

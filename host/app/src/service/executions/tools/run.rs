@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use writ_core::execution::{Event, Refused, Report};
-use writ_core::{Digest, Execution, FaultCode, Journal, Json, Tenant};
+use writ_core::journal::{Damaged, SEED_BYTES};
+use writ_core::{Digest, Execution, FaultCode, Journal, Tenant};
 use writ_engine::{Called, Ended, ToolCall};
 use writ_store::{ChangeError, Run};
 
 use super::super::{Claim, ExecutionError, Executions};
-use super::host::RunHost;
+use super::host::{Book, RunHost};
 use crate::clock::now_ms;
 use crate::service::Meta;
 use crate::tool_set::LoadedTool;
@@ -79,20 +80,19 @@ impl Executions {
             );
             return self.end(&run, permit, Report::Failed(error)).await;
         }
-        let entries = self.store.journal(tenant, id).await?;
-        let journal = match Journal::new(entries, tool.tool.limits().of_journal()) {
-            Ok(journal) => journal,
-            Err(damaged) => return Err(ExecutionError::unavailable(&damaged.to_string())),
-        };
+        let (book, seed) = self.open_book(&run, &tool).await?;
         let execution = Arc::new(writ_engine::Execution {
             id: id.clone(),
             tenant: tenant.clone(),
             received_at_ms: *created_at_ms,
             has_begun: true,
         });
-        let host = RunHost::new(self.clone(), tool.clone(), run.clone(), permit, journal);
+        let host = RunHost::new(self.clone(), tool.clone(), run.clone(), permit, book);
         let host = Arc::new(host);
-        let called = self.call(&tool, &execution, &arguments, host.clone()).await;
+        let namespace = &tool.namespace;
+        let (execution, arguments) = (&execution, &arguments);
+        let call = ToolCall { execution, seed, namespace, arguments, host: host.clone() };
+        let called = self.call(&tool, call).await;
         let departed = host.book().await.journal.ended();
         let report = match called.ended {
             Ended::Dropped => return Ok(()),
@@ -122,14 +122,25 @@ impl Executions {
         self.end(&run, permit, report).await
     }
 
-    async fn call(
+    /// What earlier runs were answered, and what the tool's random comes from: drawn for the first run
+    /// that does anything.
+    async fn open_book(
         &self,
+        run: &Run,
         tool: &LoadedTool,
-        execution: &Arc<writ_engine::Execution>,
-        arguments: &Json,
-        host: Arc<RunHost>,
-    ) -> Called {
-        let call = ToolCall { execution, namespace: &tool.namespace, arguments, host };
+    ) -> Result<(Book, [u8; SEED_BYTES]), ExecutionError> {
+        let damaged = |damaged: Damaged| ExecutionError::unavailable(&damaged.to_string());
+        let entries = self.store.journal(&run.tenant, &run.execution).await?;
+        let journal = Journal::new(entries, tool.tool.limits().of_journal());
+        let mut journal = journal.map_err(damaged)?;
+        let mut fresh = [0; SEED_BYTES];
+        getrandom::fill(&mut fresh).expect("the system gives random bytes");
+        let (seed, unkept) = journal.seed(fresh).map_err(damaged)?;
+        Ok((Book { journal, unkept: unkept.into_iter().collect() }, seed))
+    }
+
+    async fn call(&self, tool: &LoadedTool, call: ToolCall<'_>) -> Called {
+        let execution = call.execution.clone();
         let called = tool.tool.call(call).await;
         tracing::debug!(
             execution = execution.id,
