@@ -154,4 +154,6 @@ fn a_configuration_of_tools_is_refused_with_its_line() {
     check("limits = { fuel = 1 }\n", &["writ.toml:4:19", "`fuel` is 1"]);
     check(tool, &["writ.toml:5", "another tool is called `a`"]);
     check("[worker]\nrunning-max = 0\n", &["writ.toml:5:15", "`worker.running-max` is 0"]);
+    let told = ["writ.toml:5:20", "`worker.changed-after-ms` is 90000000"];
+    check("[worker]\nchanged-after-ms = 90000000\n", &told);
 }

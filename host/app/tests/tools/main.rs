@@ -5,5 +5,7 @@
 mod calling;
 mod deciding;
 mod hostile;
+mod nesting;
 mod surviving;
+mod versions;
 mod world;

@@ -189,7 +189,8 @@ impl World {
         listed["items"][0].clone()
     }
 
-    fn until_at(&self, path: &str, is: impl Fn(&Value) -> bool) -> Value {
+    /// Waits until what the agent reads at a path is as it is to be.
+    pub(crate) fn until_at(&self, path: &str, is: impl Fn(&Value) -> bool) -> Value {
         let (end, mut client) = (Instant::now() + PATIENCE, self.client(&self.agent));
         loop {
             let seen = client.get(path).unwrap().json();

@@ -42,6 +42,12 @@ async fn each_query_uses_its_index() {
             &["SEARCH executions USING INDEX executions_by_requester_and_status \
                (tenant=? AND requester=? AND status=? AND id<?)"],
         ),
+        (
+            executions::COUNT_OF_STATUS,
+            &[
+                "SEARCH executions USING COVERING INDEX executions_by_status (tenant=? AND status=?)",
+            ],
+        ),
         (executions::DUE, &["SEARCH executions USING INDEX executions_due (due_at_ms<?)"]),
         (
             executions::NEXT_DUE,

@@ -23,6 +23,7 @@ pub(super) struct RunHost {
     pub(super) permit: Digest,
     book: Mutex<Book>,
     replays: AtomicBool,
+    began: Instant,
     /// How long the run has waited so far, in milliseconds.
     waited_ms: AtomicU64,
 }
@@ -50,7 +51,8 @@ impl RunHost {
     ) -> Self {
         let replays = AtomicBool::new(book.journal.replays());
         let book = Mutex::new(book);
-        Self { executions, tool, run, permit, book, replays, waited_ms: AtomicU64::new(0) }
+        let (began, waited_ms) = (Instant::now(), AtomicU64::new(0));
+        Self { executions, tool, run, permit, book, replays, began, waited_ms }
     }
 
     /// What it was answered, once its tool has ended.
@@ -70,7 +72,11 @@ impl RunHost {
         // Held for the whole call: a tool makes one after the other.
         let mut book = self.book.lock().await;
         let next = book.journal.next(&call).map_err(Halt::Fault)?;
-        self.replays.store(book.journal.replays(), Ordering::Relaxed);
+        let replays = book.journal.replays();
+        if self.replays.swap(replays, Ordering::Relaxed) && !replays {
+            let metrics = self.executions.service.metrics().tool(&self.tool.bound.name);
+            metrics.resumed(self.began.elapsed());
+        }
         match (next, &call) {
             (Next::Recorded(Outcome::Begun { .. }), _) => unreachable!("no call has its digest"),
             (Next::Recorded(Outcome::Answered(answer)), _) => Ok(answer),

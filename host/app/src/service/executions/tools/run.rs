@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use writ_core::execution::{Event, Refused, Report};
 use writ_core::journal::{Damaged, SEED_BYTES};
-use writ_core::{Digest, Execution, FaultCode, Journal, Tenant};
+use writ_core::{Digest, Execution, Fault, FaultCode, Journal, Tenant};
 use writ_engine::{Called, Ended, ToolCall};
 use writ_store::{ChangeError, Run};
 
@@ -13,6 +13,7 @@ use super::super::{Claim, ExecutionError, Executions};
 use super::host::{Book, RunHost};
 use crate::clock::now_ms;
 use crate::service::Meta;
+use crate::telemetry::RunEnd;
 use crate::tool_set::LoadedTool;
 
 /// How much longer than its tool a run may take, until it is thought dead.
@@ -31,6 +32,16 @@ pub(super) enum Step {
     Done,
     /// Nothing now: it is to be tried again in a while.
     Later,
+}
+
+/// How a run is counted.
+fn run_end(called: &Called, departed: &Result<(), Fault>) -> RunEnd {
+    match (&called.ended, departed) {
+        (Ended::Dropped, _) => RunEnd::Dropped,
+        (Ended::Faulted(fault), _) | (_, Err(fault)) => RunEnd::Faulted(fault.code),
+        (Ended::Returned(_), Ok(())) => RunEnd::Succeeded,
+        (Ended::Failed(_), Ok(())) => RunEnd::Failed,
+    }
 }
 
 impl Executions {
@@ -94,6 +105,10 @@ impl Executions {
         let call = ToolCall { execution, seed, namespace, arguments, host: host.clone() };
         let called = self.call(&tool, call).await;
         let departed = host.book().await.journal.ended();
+        self.service
+            .metrics()
+            .tool(&tool.bound.name)
+            .ended(run_end(&called, &departed), called.duration);
         let report = match called.ended {
             Ended::Dropped => return Ok(()),
             // Nothing has begun, and the host is to blame.
