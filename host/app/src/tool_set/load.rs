@@ -4,6 +4,7 @@ use futures_util::future;
 use writ_core::Tenant;
 use writ_engine::{Engine, Grants};
 
+use super::directory::Directory;
 use super::parsed::{ToolConfig, ToolSetConfig};
 use super::toolbox::{LoadedTool, Toolbox};
 use crate::config::ConfigError;
@@ -36,15 +37,32 @@ impl Loading<'_> {
         let component = component.map_err(|error| self.error("source", error))?;
         let pinned = source.check_pin(self.tool.digest, &component);
         pinned.map_err(|error| self.error("digest", error))?;
-        let grants = Grants { storage: self.tool.storage, tools: !self.tool.tools.is_empty() };
+        let directory = self.directory()?;
+        let grants = Grants {
+            storage: self.tool.storage,
+            tools: !self.tool.tools.is_empty(),
+            directory: directory.is_some(),
+        };
         let tool = self.engine.load_tool(&component, grants, limits).await;
         let tool = tool.map_err(|error| {
             self.error("source", format!("tool `{source}` does not load: {error}"))
         })?;
         let granted = self.tool.tools.clone();
-        LoadedTool::new(name.clone(), &Tenant::default(), tool, granted).map_err(|error| {
+        let loaded = LoadedTool::new(name.clone(), &Tenant::default(), tool, granted);
+        let loaded = loaded.map_err(|error| {
             let message = format!("tool `{source}` does not load: {error}");
             self.error("source", message).with_hint("tell whoever wrote the tool")
+        })?;
+        Ok(loaded.with_directory(directory))
+    }
+
+    /// Opens the directory that is granted, before anything asks for it.
+    fn directory(&self) -> Result<Option<Directory>, ConfigError> {
+        let Some((path, access)) = &self.tool.directory else { return Ok(None) };
+        let opened = Directory::open(&self.config.root, path, *access);
+        opened.map(Some).map_err(|error| {
+            let place = at!["tools", self.tool.index, "directory", "path"];
+            self.config.document.error(&place, &error).with_hint(error.hint())
         })
     }
 

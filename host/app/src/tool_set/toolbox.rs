@@ -8,6 +8,8 @@ use writ_core::ports::Namespace;
 use writ_core::{BindingName, BoundTool, Json, Tenant};
 use writ_engine::Tool;
 
+use super::directory::Directory;
+
 /// How many flaws of some arguments are told.
 const FLAWS_MAX: usize = 16;
 /// How much of a flaw's text is told, in characters: it quotes the value, which may be large.
@@ -29,6 +31,8 @@ pub struct LoadedTool {
     pub namespace: Arc<Namespace>,
     /// The tools that it may call.
     pub granted: BTreeSet<BindingName>,
+    /// The directory whose files it may ask for.
+    pub directory: Option<Arc<Directory>>,
     arguments: Validator,
 }
 
@@ -89,7 +93,13 @@ impl LoadedTool {
             .map_err(|error| format!("its input schema is no JSON Schema: {error}"))?;
         let namespace = Arc::new(Namespace { tenant: tenant.clone(), binding: name.clone() });
         let bound = BoundTool { name, digest: tool.component_digest() };
-        Ok(Self { bound, tool, namespace, granted, arguments })
+        Ok(Self { bound, tool, namespace, granted, directory: None, arguments })
+    }
+
+    /// The same, with a directory whose files it may ask for.
+    #[must_use]
+    pub fn with_directory(self, directory: Option<Directory>) -> Self {
+        Self { directory: directory.map(Arc::new), ..self }
     }
 
     /// What is wrong with some arguments, at most 16 flaws; nothing where they satisfy the schema.

@@ -3,7 +3,10 @@
 
 use std::process::{Command, Stdio};
 
+use rand_chacha::ChaCha12Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde_json::{Value, json};
+use writ_core::Digest;
 use writ_testkit::guests;
 
 use crate::world::{Tables, World, payout, text};
@@ -86,6 +89,9 @@ fn random_is_the_same_in_every_run_and_nobody_elses() {
         let result = world.until_status(&asked, "succeeded")["result"].clone();
         let pair = [&result[0], &result[1]].map(text);
         assert_ne!(pair[0], pair[1]);
+        let public = Digest::of_parts([b"writ random 1", text(&asked["id"]).as_bytes()]);
+        let guess = ChaCha12Rng::from_seed(*public.as_bytes()).next_u64().to_string();
+        assert_ne!(pair[0], guess, "it follows from what anybody may know");
         pair
     });
     assert_ne!(drawn[0], drawn[1]);
@@ -106,7 +112,7 @@ fn a_tool_calls_itself_no_deeper_than_it_may() {
 }
 
 /// A configuration that is refused, with texts that name the cause.
-fn is_refused(config: &str, component: Vec<u8>, told: &[&str]) {
+pub(crate) fn is_refused(config: &str, component: Vec<u8>, told: &[&str]) {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("hostile.wasm"), component).unwrap();
     std::fs::write(directory.path().join("writ.toml"), config).unwrap();

@@ -4,6 +4,7 @@
 
 mod calling;
 mod deciding;
+mod directory;
 mod hostile;
 mod nesting;
 mod surviving;

@@ -1,7 +1,7 @@
 //! A host in memory, with its own clock, for tests of policies and tools without Wasm.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use serde_json::Value;
 
@@ -27,6 +27,7 @@ pub struct TestHost {
     asked: RefCell<Vec<Requirement>>,
     results: RefCell<VecDeque<Result<Value, ToolError>>>,
     called: RefCell<Vec<(String, Value)>>,
+    pub(super) files: RefCell<BTreeMap<String, Vec<u8>>>,
 }
 
 impl TestHost {
@@ -90,7 +91,7 @@ impl TestHost {
         self.log.borrow().clone()
     }
 
-    fn count(&self) {
+    pub(super) fn count(&self) {
         self.calls.set(self.calls.get() + 1);
     }
 

@@ -6,6 +6,7 @@
 
 mod approvals;
 mod errands;
+mod files;
 mod host;
 mod nested;
 mod run;

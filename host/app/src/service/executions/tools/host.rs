@@ -98,6 +98,13 @@ impl RunHost {
             (Next::New, HostCall::CallTool { name, arguments }) => {
                 self.call_tool(&mut book, &call, name, arguments).await
             }
+            (
+                Next::New,
+                HostCall::ReadFile { .. }
+                | HostCall::WriteFile { .. }
+                | HostCall::ListFiles { .. }
+                | HostCall::RemoveFile { .. },
+            ) => self.file(&mut book, &call).await,
             (Next::New, _) => self.store(&mut book, &call).await,
         }
     }
