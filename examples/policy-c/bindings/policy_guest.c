@@ -14,6 +14,9 @@ extern void __wasm_import_writ_host_execution_tenant(uint8_t *);
 __attribute__((__import_module__("writ:host/execution@0.1.0"), __import_name__("received-at")))
 extern int64_t __wasm_import_writ_host_execution_received_at(void);
 
+__attribute__((__import_module__("writ:host/execution@0.1.0"), __import_name__("has-begun")))
+extern int32_t __wasm_import_writ_host_execution_has_begun(void);
+
 // Imported Functions from `writ:host/storage@0.1.0`
 
 __attribute__((__import_module__("writ:host/storage@0.1.0"), __import_name__("get")))
@@ -444,6 +447,11 @@ void writ_host_execution_tenant(policy_guest_string_t *ret) {
 writ_host_execution_timestamp_ms_t writ_host_execution_received_at(void) {
   int64_t ret = __wasm_import_writ_host_execution_received_at();
   return (uint64_t) (ret);
+}
+
+bool writ_host_execution_has_begun(void) {
+  int32_t ret = __wasm_import_writ_host_execution_has_begun();
+  return ret;
 }
 
 bool writ_host_storage_get(policy_guest_string_t *key, writ_host_storage_option_entry_t *ret, writ_host_storage_error_t *err) {

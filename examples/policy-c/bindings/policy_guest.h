@@ -303,6 +303,10 @@ extern void writ_host_execution_tenant(policy_guest_string_t *ret);
 // The instant at which the host received the request; the same however often it is read, also
 // when the host repeats the evaluation because of a storage conflict.
 extern writ_host_execution_timestamp_ms_t writ_host_execution_received_at(void);
+// Whether the action has begun already. The host asks policies again before a tool that waited, or
+// whose host died, goes on. What they stored when it began is in `storage`, so this action has been
+// counted; what they store now is not kept. Always true for a tool. Cannot fail.
+extern bool writ_host_execution_has_begun(void);
 
 // Imported Functions from `writ:host/storage@0.1.0`
 // None where the key was never set, was deleted, or has expired.

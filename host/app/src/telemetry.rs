@@ -9,5 +9,5 @@ pub mod page;
 pub mod trace_context;
 
 pub use log::{LogConfig, LogFormat};
-pub use metrics::{BindingMetrics, Metrics};
+pub use metrics::{BindingMetrics, Metrics, RunEnd};
 pub use trace_context::TraceContext;

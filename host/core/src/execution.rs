@@ -15,18 +15,20 @@
 //!                        │     └─> suspended     an operator has its endpoint called again
 //!                        └─> suspended           its tool waits for people, or its endpoint to be well
 //!                              ├─> running       what it waits for is there, and a host goes on
+//!                              ├─> denied        (decided again)
 //!                              └─> cancelled
 //! ```
 //!
 //! What a tool of the host carries out ([`Execution::tool`]) does not become unknown when a lease
 //! runs out, if it can be begun again ([`crate::ToolKind::is_repeatable`]): another run, with the
-//! next fencing token, goes on.
+//! next fencing token, goes on. Before it goes on, policies decide again.
 //!
 //! [`Execution::apply`] is total: in every state, every event gives either a [`Transition`] or a
 //! [`Refused`], and a refused event changes nothing. What is approved and what is carried out are
 //! one action, because both are named by its digest.
 
 mod apply;
+mod errand;
 mod event;
 mod fact;
 mod status;
@@ -40,6 +42,7 @@ use crate::digest::Digest;
 use crate::person::Person;
 use crate::request::{Action, Request};
 use crate::tool::BoundTool;
+pub use errand::Errand;
 pub use event::{Asking, Event, Permission, Refused, Report, Ruling};
 pub use fact::Fact;
 pub use status::{Awaited, Denied, Reason, Status};
@@ -309,6 +312,20 @@ impl Execution {
             // Nobody tells of time: see `work_at_ms`.
             Awaited::Time { .. } => false,
         }
+    }
+
+    /// Whether a call of its endpoint may have been carried out of which nobody has heard.
+    pub fn may_have_arrived(&self) -> bool {
+        let is_called = self.tool.as_ref().is_some_and(|tool| !tool.kind.is_component());
+        is_called
+            && match &self.status {
+                Status::Suspended { awaits: Awaited::Time { may_have_arrived, .. } } => {
+                    *may_have_arrived
+                }
+                // Whoever called it may not be heard of again.
+                Status::Running { .. } | Status::Unknown { .. } => true,
+                _ => false,
+            }
     }
 
     /// Whether its tool may be begun again where nobody knows how far it came.

@@ -4,13 +4,16 @@
 //! asks the same questions in the same order ([`Journal::next`]) and is given the recorded outcomes,
 //! until it passes the last; from there on, what it is answered is recorded. A question that differs
 //! from the recorded one is the fault `nondeterminism`, with the first entry that differs.
+//!
+//! The first entry is no host call: it holds what the tool's random comes from, drawn anew for each
+//! execution ([`Journal::seed`]), so that nobody can guess it who has not read the journal.
 
 use serde::{Deserialize, Serialize};
 
 use crate::canonical;
 use crate::digest::Digest;
 use crate::fault::{Fault, FaultCode};
-use crate::tool::{Answer, HostCall};
+use crate::tool::{Answer, Bytes, HostCall};
 
 /// How much a journal may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +41,11 @@ pub struct Entry {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Outcome {
+    /// The tool has begun. The first entry, and no host call.
+    Begun {
+        /// What its random comes from: [`SEED_BYTES`] that nobody knows.
+        seed: Bytes,
+    },
     /// This was answered.
     Answered(Answer),
     /// People were asked: the answer is the approval's end.
@@ -51,6 +59,9 @@ pub enum Outcome {
         execution: String,
     },
 }
+
+/// How many bytes a tool's random comes from.
+pub const SEED_BYTES: usize = 32;
 
 /// What a run is told of its next call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,8 +77,10 @@ pub enum Next {
 pub struct Journal {
     bounds: Bounds,
     entries: Vec<Entry>,
-    /// How many calls the run has made.
+    /// How many entries the run has passed.
     made: usize,
+    /// How many of them are no host calls.
+    begun: usize,
     bytes: u64,
 }
 
@@ -105,7 +118,35 @@ impl Journal {
             return Err(Damaged { number, found: format!("number {}", entry.number) });
         }
         let bytes = entries.iter().map(|entry| entry.text().len() as u64).sum();
-        Ok(Self { bounds, entries, made: 0, bytes })
+        let has_begun =
+            matches!(entries.first(), Some(Entry { outcome: Outcome::Begun { .. }, .. }));
+        let begun = usize::from(has_begun);
+        Ok(Self { bounds, entries, made: begun, begun, bytes })
+    }
+
+    /// What the tool's random comes from. Where nothing is recorded yet it is what is given, with the
+    /// entry that is to be kept before any other.
+    ///
+    /// # Errors
+    /// Where something is recorded, and this is not, or is damaged.
+    pub fn seed(
+        &mut self,
+        fresh: [u8; SEED_BYTES],
+    ) -> Result<([u8; SEED_BYTES], Option<Entry>), Damaged> {
+        let damaged = |found: &str| Damaged { number: 0, found: found.to_owned() };
+        match self.entries.first() {
+            None => {
+                let entry = begun(fresh);
+                self.record(entry.clone());
+                self.begun = 1;
+                Ok((fresh, Some(entry)))
+            }
+            Some(Entry { outcome: Outcome::Begun { seed: Bytes(seed) }, .. }) => {
+                let seed = seed.as_slice().try_into();
+                Ok((seed.map_err(|_| damaged("a seed of another length"))?, None))
+            }
+            Some(_) => Err(damaged("no beginning")),
+        }
     }
 
     /// Whether the run's next call was made before.
@@ -120,13 +161,13 @@ impl Journal {
     /// room for another entry.
     pub fn next(&mut self, call: &HostCall) -> Result<Next, Fault> {
         let Some(entry) = self.entries.get(self.made) else {
-            return match (self.made as u64) < self.bounds.entries_max {
+            return match ((self.made - self.begun) as u64) < self.bounds.entries_max {
                 true => Ok(Next::New),
                 false => Err(full(format!("more than {} host calls", self.bounds.entries_max))),
             };
         };
         if entry.call != call.digest() {
-            let (number, was, is) = (entry.number, &entry.name, call.name());
+            let (number, was, is) = (self.made - self.begun, &entry.name, call.name());
             let differs = if was == is { ", with other arguments" } else { "" };
             return Err(departed(format!(
                 "host call {number} was `{was}`, and is `{is}` now{differs}"
@@ -163,11 +204,17 @@ impl Journal {
     pub fn ended(&self) -> Result<(), Fault> {
         match self.entries.get(self.made) {
             None => Ok(()),
-            Some(Entry { number, name, .. }) => {
+            Some(Entry { name, .. }) => {
+                let number = self.made - self.begun;
                 Err(departed(format!("host call {number} was `{name}`, and is not made now")))
             }
         }
     }
+}
+
+fn begun(seed: [u8; SEED_BYTES]) -> Entry {
+    let outcome = Outcome::Begun { seed: Bytes(seed.to_vec()) };
+    Entry { number: 0, name: "begin".into(), call: Digest::of("writ begin 1"), outcome }
 }
 
 fn departed(what: String) -> Fault {
@@ -234,6 +281,25 @@ mod tests {
         short.next(&get("a")).unwrap();
         let fault = short.ended().unwrap_err();
         assert!(fault.message.ends_with("host call 1 was `storage.get`, and is not made now"));
+    }
+
+    #[test]
+    fn a_seed_is_drawn_once_and_is_no_call() {
+        let mut first = Journal::new(Vec::new(), BOUNDS).unwrap();
+        let (seed, entry) = first.seed([7; SEED_BYTES]).unwrap();
+        let begun = entry.unwrap();
+        assert_eq!((seed, begun.number), ([7; SEED_BYTES], 0));
+        assert_eq!(Entry::parse(0, &begun.text()).as_ref(), Ok(&begun));
+        assert!(!first.replays());
+        let entry = first.draft(&get("a"), absent()).unwrap();
+        assert_eq!(entry.number, 1);
+        let mut again = Journal::new(vec![begun, entry], BOUNDS).unwrap();
+        assert_eq!(again.seed([8; SEED_BYTES]), Ok(([7; SEED_BYTES], None)));
+        let fault = again.next(&get("b")).unwrap_err();
+        assert!(fault.message.contains("host call 0 was"), "{}", fault.message);
+        assert_eq!(again.next(&get("a")), Ok(Next::Recorded(absent())));
+        assert_eq!(again.ended(), Ok(()));
+        assert!(journal(&["a"]).seed([7; SEED_BYTES]).is_err(), "what has none cannot go on");
     }
 
     #[test]

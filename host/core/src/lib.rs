@@ -14,6 +14,7 @@ pub mod decision;
 pub mod digest;
 pub mod execution;
 pub mod fault;
+pub mod files;
 pub mod journal;
 pub mod json;
 pub mod key;

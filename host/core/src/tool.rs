@@ -14,6 +14,7 @@ use crate::binding::BindingName;
 use crate::canonical;
 use crate::digest::Digest;
 use crate::fault::Fault;
+use crate::files::FileError;
 use crate::json::Json;
 use crate::ledger::StorageError;
 use crate::requirement::Requirement;
@@ -133,6 +134,28 @@ pub enum HostCall {
         /// Its arguments, as the caller wrote them.
         arguments: String,
     },
+    /// `files.read`.
+    ReadFile {
+        /// Which file.
+        name: String,
+    },
+    /// `files.write`.
+    WriteFile {
+        /// Which file.
+        name: String,
+        /// What it is to hold.
+        bytes: Bytes,
+    },
+    /// `files.list-names`.
+    ListFiles {
+        /// Which directory.
+        directory: String,
+    },
+    /// `files.remove`.
+    RemoveFile {
+        /// Which file.
+        name: String,
+    },
 }
 
 impl HostCall {
@@ -148,6 +171,10 @@ impl HostCall {
             Self::Ask { .. } => "approvals.request",
             Self::Search { .. } => "tools.search",
             Self::CallTool { .. } => "tools.call",
+            Self::ReadFile { .. } => "files.read",
+            Self::WriteFile { .. } => "files.write",
+            Self::ListFiles { .. } => "files.list-names",
+            Self::RemoveFile { .. } => "files.remove",
         }
     }
 
@@ -218,6 +245,28 @@ pub enum Answer {
     NotCalled {
         /// Why.
         error: CallError,
+    },
+    /// What a file holds.
+    File {
+        /// All of it.
+        bytes: Bytes,
+    },
+    /// A file has been written.
+    Written,
+    /// What a directory holds.
+    Names {
+        /// In byte order.
+        names: Vec<String>,
+    },
+    /// Whether a file was there that is there no more.
+    Removed {
+        /// It was.
+        was_there: bool,
+    },
+    /// A call for a file was not done.
+    NotFiled {
+        /// Why.
+        error: FileError,
     },
 }
 

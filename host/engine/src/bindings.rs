@@ -27,6 +27,7 @@ pub(crate) mod tool {
         imports: {
             "writ:host/approvals": async | trappable,
             "writ:host/tools": async | trappable,
+            "writ:host/files": async | trappable,
             default: trappable,
         },
         exports: { default: async },

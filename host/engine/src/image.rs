@@ -59,6 +59,8 @@ pub struct Execution {
     pub tenant: Tenant,
     /// When the request was received, in milliseconds since the Unix epoch.
     pub received_at_ms: u64,
+    /// Whether the action has begun already, and is to go on.
+    pub has_begun: bool,
 }
 
 /// What one evaluation gave, and what it cost.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use wasmtime::component::{HasSelf, Linker};
 use wasmtime_wasi::p2;
 
-use crate::bindings::tool::writ::host::{approvals, tools};
+use crate::bindings::tool::writ::host::{approvals, files, tools};
 use crate::bindings::writ::host::{approval_history, execution, log, storage, types};
 use crate::state::State;
 use crate::tool::ToolState;
@@ -50,6 +50,7 @@ impl Kind {
                 STORAGE,
                 "writ:host/approvals",
                 TOOLS,
+                FILES,
                 "writ:host/log",
             ],
         }
@@ -77,12 +78,16 @@ pub struct Grants {
     pub storage: bool,
     /// It may import `writ:host/tools`.
     pub tools: bool,
+    /// It may import `writ:host/files`.
+    pub directory: bool,
 }
 
 /// Linked to a tool only where it is granted.
 const STORAGE: &str = "writ:host/storage";
 /// Linked to a tool only where it is granted.
 const TOOLS: &str = "writ:host/tools";
+/// Linked to a tool only where it is granted.
+const FILES: &str = "writ:host/files";
 
 impl Grants {
     /// The grant without which an import, named with its version, is refused; none where none lacks.
@@ -91,6 +96,7 @@ impl Grants {
         match name {
             STORAGE if !self.storage => Some("storage"),
             TOOLS if !self.tools => Some("tools"),
+            FILES if !self.directory => Some("directory"),
             _ => None,
         }
     }
@@ -154,6 +160,9 @@ pub(crate) fn tool_linker(
     }
     if grants.tools {
         tools::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut ToolState| state)?;
+    }
+    if grants.directory {
+        files::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut ToolState| state)?;
     }
     p2::add_to_linker_async(&mut linker)?;
     Ok(linker)

@@ -1,5 +1,6 @@
 //! Executions, what people are asked about them, and the events that tell of them.
 
+mod errands;
 mod journal;
 mod reading;
 mod writing;
@@ -12,6 +13,7 @@ use writ_core::ports::Namespace;
 use writ_core::{DecisionRecord, Digest, Execution, Ledger, Person};
 
 use crate::error::{CommitError, StoreError};
+pub use errands::DueErrand;
 pub use journal::{RecordError, Run};
 
 /// How long a caller's key for a request may be, in bytes.

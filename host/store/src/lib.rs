@@ -36,8 +36,11 @@
 //! - `idempotency`: a row for each key that a caller gave to a request.
 //! - `journal`: a row for each host call that a running tool was answered, appended, never changed: by
 //!   execution and number. The body is the whole entry, as canonical JSON ([`writ_core::journal`]).
-//! - `work`: a row for each execution whose tool a host may run, with the time from which on it may:
-//!   0 where it is allowed or has been answered, the end of its lease where it runs.
+//! - `work`: a row for each execution whose tool a host may run, by that tool's name and digest, so that
+//!   each host finds what it has the tools for. With the time from which on it may: 0 where it is
+//!   allowed or has been answered, the end of its lease where it runs, later where it rests.
+//! - `errands`: a row for each thing that a transition of one execution calls for at another, until
+//!   it is done ([`writ_core::execution::Errand`]).
 //! - `api_keys`: a row for each key that names who calls, with the digest of its secret. A key that
 //!   has ended keeps its row.
 //! - `channels`: a row for each channel on which others are told of events: the place in the tenant's
@@ -64,7 +67,10 @@
 //! caller's key, the decision that it rests on and what that decision's policies stored are one
 //! part of one transaction.
 //!
-//! So is what a running tool stores: it is committed with the journal's entry of the call, and only
+//! What the step calls for at other executions (who called is told of an end, what was called is
+//! called off) is kept with it as an errand, and done after it by whoever works first.
+//!
+//! What a running tool stores is likewise one part: it is committed with the journal's entry of the call, and only
 //! while the run that asks is the execution's last ([`Store::record`]). What the tool has merely read
 //! is recorded with the next thing that it does.
 //!
@@ -191,7 +197,7 @@ pub use crate::commit::Accepted;
 pub use crate::config::{Database, PostgresConfig, StoreConfig};
 pub use crate::error::{Cause, CommitError, Failure, StoreError};
 pub use crate::execution::{
-    ApprovalFilter, ChangeError, CreateError, Created, ExecutionFilter, Grounds,
+    ApprovalFilter, ChangeError, CreateError, Created, DueErrand, ExecutionFilter, Grounds,
     IDEMPOTENCY_KEY_BYTES_MAX, IdempotencyKey, PAGE_MAX, RecordError, Run,
 };
 pub use crate::letters::{DeadLetter, Unsent};

@@ -30,6 +30,7 @@ mod commit;
 mod connect;
 mod decisions;
 mod due;
+mod errands;
 mod events;
 mod executions;
 mod follower;

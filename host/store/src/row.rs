@@ -3,6 +3,7 @@
 
 mod approval;
 mod decision;
+mod errand;
 mod evidence;
 mod execution;
 mod history;
@@ -10,12 +11,14 @@ mod idempotency;
 mod journal;
 mod key;
 mod letter;
+mod note;
 mod storage;
 mod work;
 
 pub(crate) use approval::{ApprovalRow, AskedRow, approver_key};
 pub use decision::StoredDecision;
 pub(crate) use decision::{DecisionRow, UnreadDecision};
+pub(crate) use errand::{ErrandRow, errand};
 pub(crate) use evidence::{KeptEvent, KeptExecution};
 pub(crate) use execution::ExecutionRow;
 pub(crate) use history::HistoryRow;
@@ -23,8 +26,9 @@ pub(crate) use idempotency::IdempotencyRow;
 pub(crate) use journal::JournalRow;
 pub(crate) use key::KeyChange;
 pub(crate) use letter::LetterChange;
+pub(crate) use note::WorkerNote;
 pub(crate) use storage::StorageRow;
-pub(crate) use work::WorkRow;
+pub(crate) use work::{Work, WorkRow};
 
 /// Comes after every id: from where a listing starts that nobody has begun.
 pub(crate) const END: &str = "\u{10ffff}";

@@ -11,6 +11,7 @@ mod channels;
 mod commit;
 mod connect;
 mod decisions;
+mod errands;
 mod events;
 mod executions;
 pub(crate) mod files;

@@ -10,7 +10,8 @@ use writ_core::{Digest, Execution, Tenant};
 use crate::error::Failure;
 use crate::execution::{Created, IdempotencyKey};
 use crate::row::{
-    ApprovalRow, AskedRow, ExecutionRow, HistoryRow, IdempotencyRow, LetterChange, WorkRow,
+    ApprovalRow, AskedRow, ErrandRow, ExecutionRow, HistoryRow, IdempotencyRow, LetterChange,
+    WorkRow,
 };
 
 /// At which version executions are; one that is not there has none.
@@ -34,6 +35,8 @@ pub(crate) struct Step {
     pub(crate) work: Option<WorkRow>,
     /// Whether it is a dead letter, where that changes.
     pub(crate) letter: Option<LetterChange>,
+    /// What it calls for at other executions.
+    pub(crate) errands: Vec<ErrandRow>,
     pub(crate) evidence: Vec<Evidence>,
     pub(crate) idempotency: Option<IdempotencyRow>,
 }
@@ -66,8 +69,9 @@ impl Step {
             history: HistoryRow::of_new(before, next),
             asked: is_asked.difference(&was_asked).cloned().collect(),
             unasked: was_asked.difference(&is_asked).cloned().collect(),
-            work: WorkRow::of_changed(before, next),
+            work: WorkRow::of_changed(before, next, at_ms),
             letter: LetterChange::of_changed(before, next, at_ms),
+            errands: ErrandRow::of_transition(before, next, at_ms),
             evidence: facts.into_iter().map(evidence).collect(),
             idempotency: None,
             execution,

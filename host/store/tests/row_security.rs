@@ -10,7 +10,7 @@ use opened::Opened;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 
 /// Every table with rows of tenants.
-const TABLES: [&str; 15] = [
+const TABLES: [&str; 16] = [
     "decisions",
     "namespaces",
     "storage",
@@ -25,6 +25,7 @@ const TABLES: [&str; 15] = [
     "work",
     "channels",
     "dead_letters",
+    "errands",
     "api_keys",
 ];
 
@@ -38,7 +39,9 @@ async fn filled() -> (Opened, PgConnection) {
     let mut connection = PgConnection::connect(&opened.place.url()).await.unwrap();
     say(&mut connection, "writ.tenant", "default").await;
     let tool = "INSERT INTO journal VALUES ('default', 'e', 0, '{}');
-        INSERT INTO work VALUES ('default', 'e', 0)";
+        INSERT INTO work (tenant, execution, at_ms, tool, digest, since_ms)
+            VALUES ('default', 'e', 0, 't', 'd', 0);
+        INSERT INTO errands VALUES ('default', 'e.1.call-off', 'call-off', 'e', NULL, 0)";
     sqlx::raw_sql(tool).execute(&mut connection).await.unwrap();
     say(&mut connection, "writ.tenant", "").await;
     (opened, connection)

@@ -31,7 +31,10 @@ impl Writ {
     pub fn start(program: impl AsRef<Path>, config: &str, place: &[(&str, Vec<u8>)]) -> Self {
         let directory = tempfile::tempdir().expect("a directory for the server");
         for (name, bytes) in place {
-            std::fs::write(directory.path().join(name), bytes).expect("a policy can be written");
+            let path = directory.path().join(name);
+            std::fs::create_dir_all(path.parent().expect("it is in the directory"))
+                .expect("a directory can be made");
+            std::fs::write(path, bytes).expect("a file can be written");
         }
         std::fs::write(directory.path().join("writ.toml"), config).expect("a file can be written");
         let program = program.as_ref().to_owned();

@@ -97,7 +97,11 @@ impl Policy for Budget {
         };
         spent.enter(window.start);
         let before = spent.sum;
-        spent.sum = before.plus(amount).ok_or("the sum is out of range")?;
+        // What goes on was counted when it began.
+        let is_counted = host.has_begun();
+        if !is_counted {
+            spent.sum = before.plus(amount).ok_or("the sum is out of range")?;
+        }
         let decision = if spent.sum <= self.settings.limit {
             self.within(spent.sum)
         } else {
@@ -108,7 +112,9 @@ impl Policy for Budget {
                 OnOver::Ask(requirement) => self.ask(requirement, request, before, amount),
             }
         };
-        host.set(&key, spent.to_string().as_bytes(), window.ttl_seconds(spent.window_start))?;
+        if !is_counted {
+            host.set(&key, spent.to_string().as_bytes(), window.ttl_seconds(spent.window_start))?;
+        }
         Ok(decision)
     }
 }

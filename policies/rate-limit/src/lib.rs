@@ -72,6 +72,10 @@ impl Policy for RateLimit {
         };
         window.slide(now_ms, self.window_ms());
         let limit = self.settings.limit as usize;
+        if host.has_begun() {
+            // It was counted when it began.
+            return Ok(self.pass(limit.saturating_sub(window.len())));
+        }
         if let Some(free_at_ms) = window.free_at_ms(limit, self.window_ms()) {
             return Ok(self.deny((free_at_ms - now_ms).div_ceil(1_000)));
         }

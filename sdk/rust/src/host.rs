@@ -76,6 +76,10 @@ pub trait Execution {
     /// When the host received the request, in milliseconds since the Unix epoch; the same however
     /// often it is asked.
     fn received_at_ms(&self) -> u64;
+
+    /// Whether the action has begun already: the host asks again before a tool that waited goes on.
+    /// Storage then holds what was stored when it began, and what is stored now is not kept.
+    fn has_begun(&self) -> bool;
 }
 
 /// Approvals already given.

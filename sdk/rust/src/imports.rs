@@ -60,6 +60,10 @@ impl Execution for Imports {
     fn received_at_ms(&self) -> u64 {
         execution::received_at()
     }
+
+    fn has_begun(&self) -> bool {
+        execution::has_begun()
+    }
 }
 
 impl ApprovalHistory for Imports {

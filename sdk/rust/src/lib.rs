@@ -111,5 +111,6 @@ pub use policy::{Policy, configure};
 pub use request::{Action, Entity, Request};
 pub use requirement::{Disposition, Requirement, Stage, TITLE_CHARS_MAX};
 pub use tool::{
-    ApprovalError, Approvals, Tool, ToolError, ToolHost, ToolInfo, Tools, call as call_tool,
+    ApprovalError, Approvals, FileError, Files, Tool, ToolError, ToolHost, ToolInfo, Tools,
+    call as call_tool,
 };

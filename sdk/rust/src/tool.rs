@@ -67,12 +67,40 @@ pub trait Tools {
     fn call(&self, name: &str, arguments: &Value) -> Result<Value, ToolError>;
 }
 
+/// Files of the directory that a tool was granted, by names such as `2026/july.csv`.
+pub trait Files {
+    /// All bytes of a file; at most 1 MiB.
+    ///
+    /// # Errors
+    /// Each of [`FileError`] but [`FileError::ReadOnly`].
+    fn read_file(&self, name: &str) -> Result<Vec<u8>, FileError>;
+
+    /// Makes bytes the whole of a file, which is new or replaced; at most 1 MiB.
+    ///
+    /// # Errors
+    /// Each of [`FileError`]; then the file is as it was.
+    fn write_file(&self, name: &str, bytes: &[u8]) -> Result<(), FileError>;
+
+    /// What a directory holds, in byte order: directories with a `/` behind. The empty name is the
+    /// granted directory itself.
+    ///
+    /// # Errors
+    /// Each of [`FileError`] but [`FileError::ReadOnly`].
+    fn list_files(&self, directory: &str) -> Result<Vec<String>, FileError>;
+
+    /// Removes a file; whether it was there.
+    ///
+    /// # Errors
+    /// Each of [`FileError`] but [`FileError::LimitExceeded`].
+    fn remove_file(&self, name: &str) -> Result<bool, FileError>;
+}
+
 /// All that a tool may ask of its host, as far as it was granted.
 ///
 /// Taken as `&impl ToolHost`: a component then imports only what it calls.
-pub trait ToolHost: Storage + Execution + Log + Approvals + Tools {}
+pub trait ToolHost: Storage + Execution + Log + Approvals + Tools + Files {}
 
-impl<H: Storage + Execution + Log + Approvals + Tools> ToolHost for H {}
+impl<H: Storage + Execution + Log + Approvals + Tools + Files> ToolHost for H {}
 
 /// Why nobody was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,6 +135,45 @@ pub enum ToolError {
     Failed(String),
     /// Calls are nested too deep.
     LimitExceeded(String),
+}
+
+/// Why a call for a file was not done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FileError {
+    /// There is nothing of this name, or nothing to hold it.
+    NotFound,
+    /// The name breaks a bound, or leads outside of the directory.
+    NameInvalid(String),
+    /// The directory is granted for reading only.
+    ReadOnly,
+    /// It is no file where one is wanted, or no directory.
+    OtherKind,
+    /// A file or a directory is over its bound.
+    LimitExceeded(String),
+    /// The operating system refuses, or cannot now.
+    Unavailable(String),
+}
+
+impl fmt::Display for FileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotFound => f.write_str("there is no such file"),
+            Self::NameInvalid(why) => write!(f, "no name of a file: {why}"),
+            Self::ReadOnly => f.write_str("files may only be read"),
+            Self::OtherKind => f.write_str("it is of another kind"),
+            Self::LimitExceeded(what) => write!(f, "it is too large: {what}"),
+            Self::Unavailable(why) => write!(f, "the file cannot be had now: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for FileError {}
+
+/// Lets `?` turn an error into what the caller reads.
+impl From<FileError> for String {
+    fn from(error: FileError) -> Self {
+        error.to_string()
+    }
 }
 
 impl fmt::Display for ApprovalError {

@@ -695,6 +695,585 @@ pub mod writ {
                 }
             }
         }
+        /// Files of one directory of the host, which the operator grants a tool for reading, or for reading and
+        /// writing. Whoever has the same directory sees the same files: other executions, other hosts where it
+        /// is shared, and people.
+        ///
+        /// A name is relative to that directory: parts with `/` between them, such as `2026/july.csv`. `..`, an
+        /// absolute name, and a symbolic link that leads outside are refused; one that stays inside is
+        /// followed. A call that begins again is answered as before and does not read or write anew, except
+        /// that a write or a removal whose outcome was not recorded when its host died is done once more, as a
+        /// whole.
+        ///
+        /// Bounds: a file has at most 1 MiB; a directory that is listed at most 1,000 entries; a name 1 to 1,024
+        /// bytes in at most 16 parts of 1 to 255 bytes. What goes through is counted with the tool's host calls
+        /// and recorded in its journal, whose limits hold too; going over those is a fault, not an error.
+        #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+        pub mod files {
+            #[used]
+            #[doc(hidden)]
+            static __FORCE_SECTION_REF: fn() = super::super::super::__link_custom_section_describing_imports;
+            use super::super::super::_rt;
+            #[derive(Clone, PartialEq)]
+            pub enum Error {
+                /// There is no file or directory of this name, or none to hold it.
+                NotFound,
+                /// The name breaks a bound, or leads outside of the directory; the text says how.
+                NameInvalid(_rt::String),
+                /// The directory is granted for reading only.
+                ReadOnly,
+                /// It is a directory, a pipe or a device where a file is wanted, or no directory where one is.
+                OtherKind,
+                /// A file or a directory is over its bound; the text says which.
+                LimitExceeded(_rt::String),
+                /// The operating system refuses, or cannot now; the text says why.
+                Unavailable(_rt::String),
+            }
+            impl ::core::fmt::Debug for Error {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    match self {
+                        Error::NotFound => f.debug_tuple("Error::NotFound").finish(),
+                        Error::NameInvalid(e) => {
+                            f.debug_tuple("Error::NameInvalid").field(e).finish()
+                        }
+                        Error::ReadOnly => f.debug_tuple("Error::ReadOnly").finish(),
+                        Error::OtherKind => f.debug_tuple("Error::OtherKind").finish(),
+                        Error::LimitExceeded(e) => {
+                            f.debug_tuple("Error::LimitExceeded").field(e).finish()
+                        }
+                        Error::Unavailable(e) => {
+                            f.debug_tuple("Error::Unavailable").field(e).finish()
+                        }
+                    }
+                }
+            }
+            impl ::core::fmt::Display for Error {
+                fn fmt(
+                    &self,
+                    f: &mut ::core::fmt::Formatter<'_>,
+                ) -> ::core::fmt::Result {
+                    write!(f, "{:?}", self)
+                }
+            }
+            impl ::core::error::Error for Error {}
+            #[allow(unused_unsafe, clippy::all)]
+            /// All bytes of a file.
+            #[allow(async_fn_in_trait)]
+            pub fn read(name: &str) -> ::core::result::Result<_rt::Vec<u8>, Error> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 4
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec0 = name;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "writ:host/files@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "read"]
+                        fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import2(ptr0.cast_mut(), len0, ptr1);
+                    let l3 = i32::from(*ptr1.add(0).cast::<u8>());
+                    let result18 = match l3 {
+                        0 => {
+                            let e = {
+                                let l4 = *ptr1
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l5 = *ptr1
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let len6 = l5;
+                                <_ as From<
+                                    _rt::Vec<_>,
+                                >>::from(_rt::Vec::from_raw_parts(l4.cast(), len6, len6))
+                            };
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l7 = i32::from(
+                                    *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                let v17 = match l7 {
+                                    0 => Error::NotFound,
+                                    1 => {
+                                        let e17 = {
+                                            let l8 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l9 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len10 = l9;
+                                            let bytes10 = _rt::Vec::from_raw_parts(
+                                                l8.cast(),
+                                                len10,
+                                                len10,
+                                            );
+                                            _rt::string_lift(bytes10)
+                                        };
+                                        Error::NameInvalid(e17)
+                                    }
+                                    2 => Error::ReadOnly,
+                                    3 => Error::OtherKind,
+                                    4 => {
+                                        let e17 = {
+                                            let l11 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l12 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len13 = l12;
+                                            let bytes13 = _rt::Vec::from_raw_parts(
+                                                l11.cast(),
+                                                len13,
+                                                len13,
+                                            );
+                                            _rt::string_lift(bytes13)
+                                        };
+                                        Error::LimitExceeded(e17)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 5, "invalid enum discriminant");
+                                        let e17 = {
+                                            let l14 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l15 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len16 = l15;
+                                            let bytes16 = _rt::Vec::from_raw_parts(
+                                                l14.cast(),
+                                                len16,
+                                                len16,
+                                            );
+                                            _rt::string_lift(bytes16)
+                                        };
+                                        Error::Unavailable(e17)
+                                    }
+                                };
+                                v17
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result18
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// Makes `bytes` the whole of a file, which is new or replaced: whoever reads it sees all that it was
+            /// or all that it is, whatever fails in between. The directory that is to hold it must be there.
+            /// Durable when it returns.
+            #[allow(async_fn_in_trait)]
+            pub fn write(name: &str, bytes: &[u8]) -> ::core::result::Result<(), Error> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 4
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec0 = name;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    let vec1 = bytes;
+                    let ptr1 = vec1.as_ptr().cast::<u8>();
+                    let len1 = vec1.len();
+                    let ptr2 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "writ:host/files@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "write"]
+                        fn wit_import3(
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                            _: usize,
+                            _: *mut u8,
+                        );
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import3(
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                        _: usize,
+                        _: *mut u8,
+                    ) {
+                        unreachable!()
+                    }
+                    wit_import3(ptr0.cast_mut(), len0, ptr1.cast_mut(), len1, ptr2);
+                    let l4 = i32::from(*ptr2.add(0).cast::<u8>());
+                    let result16 = match l4 {
+                        0 => {
+                            let e = ();
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l5 = i32::from(
+                                    *ptr2.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                let v15 = match l5 {
+                                    0 => Error::NotFound,
+                                    1 => {
+                                        let e15 = {
+                                            let l6 = *ptr2
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l7 = *ptr2
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len8 = l7;
+                                            let bytes8 = _rt::Vec::from_raw_parts(
+                                                l6.cast(),
+                                                len8,
+                                                len8,
+                                            );
+                                            _rt::string_lift(bytes8)
+                                        };
+                                        Error::NameInvalid(e15)
+                                    }
+                                    2 => Error::ReadOnly,
+                                    3 => Error::OtherKind,
+                                    4 => {
+                                        let e15 = {
+                                            let l9 = *ptr2
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l10 = *ptr2
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len11 = l10;
+                                            let bytes11 = _rt::Vec::from_raw_parts(
+                                                l9.cast(),
+                                                len11,
+                                                len11,
+                                            );
+                                            _rt::string_lift(bytes11)
+                                        };
+                                        Error::LimitExceeded(e15)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 5, "invalid enum discriminant");
+                                        let e15 = {
+                                            let l12 = *ptr2
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l13 = *ptr2
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len14 = l13;
+                                            let bytes14 = _rt::Vec::from_raw_parts(
+                                                l12.cast(),
+                                                len14,
+                                                len14,
+                                            );
+                                            _rt::string_lift(bytes14)
+                                        };
+                                        Error::Unavailable(e15)
+                                    }
+                                };
+                                v15
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result16
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// What a directory holds, in byte order: files by their names, directories with a `/` behind. The
+            /// empty name is the granted directory itself. What is neither, or leads outside, is left out.
+            #[allow(async_fn_in_trait)]
+            pub fn list_names(
+                directory: &str,
+            ) -> ::core::result::Result<_rt::Vec<_rt::String>, Error> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 4
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec0 = directory;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "writ:host/files@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "list-names"]
+                        fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import2(ptr0.cast_mut(), len0, ptr1);
+                    let l3 = i32::from(*ptr1.add(0).cast::<u8>());
+                    let result21 = match l3 {
+                        0 => {
+                            let e = {
+                                let l4 = *ptr1
+                                    .add(::core::mem::size_of::<*const u8>())
+                                    .cast::<*mut u8>();
+                                let l5 = *ptr1
+                                    .add(2 * ::core::mem::size_of::<*const u8>())
+                                    .cast::<usize>();
+                                let base9 = l4;
+                                let len9 = l5;
+                                let mut result9 = _rt::Vec::with_capacity(len9);
+                                for i in 0..len9 {
+                                    let base = base9
+                                        .add(i * (2 * ::core::mem::size_of::<*const u8>()));
+                                    let e9 = {
+                                        let l6 = *base.add(0).cast::<*mut u8>();
+                                        let l7 = *base
+                                            .add(::core::mem::size_of::<*const u8>())
+                                            .cast::<usize>();
+                                        let len8 = l7;
+                                        let bytes8 = _rt::Vec::from_raw_parts(
+                                            l6.cast(),
+                                            len8,
+                                            len8,
+                                        );
+                                        _rt::string_lift(bytes8)
+                                    };
+                                    result9.push(e9);
+                                }
+                                _rt::cabi_dealloc(
+                                    base9,
+                                    len9 * (2 * ::core::mem::size_of::<*const u8>()),
+                                    ::core::mem::size_of::<*const u8>(),
+                                );
+                                result9
+                            };
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l10 = i32::from(
+                                    *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                let v20 = match l10 {
+                                    0 => Error::NotFound,
+                                    1 => {
+                                        let e20 = {
+                                            let l11 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l12 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len13 = l12;
+                                            let bytes13 = _rt::Vec::from_raw_parts(
+                                                l11.cast(),
+                                                len13,
+                                                len13,
+                                            );
+                                            _rt::string_lift(bytes13)
+                                        };
+                                        Error::NameInvalid(e20)
+                                    }
+                                    2 => Error::ReadOnly,
+                                    3 => Error::OtherKind,
+                                    4 => {
+                                        let e20 = {
+                                            let l14 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l15 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len16 = l15;
+                                            let bytes16 = _rt::Vec::from_raw_parts(
+                                                l14.cast(),
+                                                len16,
+                                                len16,
+                                            );
+                                            _rt::string_lift(bytes16)
+                                        };
+                                        Error::LimitExceeded(e20)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 5, "invalid enum discriminant");
+                                        let e20 = {
+                                            let l17 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l18 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len19 = l18;
+                                            let bytes19 = _rt::Vec::from_raw_parts(
+                                                l17.cast(),
+                                                len19,
+                                                len19,
+                                            );
+                                            _rt::string_lift(bytes19)
+                                        };
+                                        Error::Unavailable(e20)
+                                    }
+                                };
+                                v20
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result21
+                }
+            }
+            #[allow(unused_unsafe, clippy::all)]
+            /// Removes a file; whether it was there. Durable when it returns.
+            #[allow(async_fn_in_trait)]
+            pub fn remove(name: &str) -> ::core::result::Result<bool, Error> {
+                unsafe {
+                    #[cfg_attr(target_pointer_width = "64", repr(align(8)))]
+                    #[cfg_attr(target_pointer_width = "32", repr(align(4)))]
+                    struct RetArea(
+                        [::core::mem::MaybeUninit<
+                            u8,
+                        >; 4 * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let mut ret_area = RetArea(
+                        [::core::mem::MaybeUninit::uninit(); 4
+                            * ::core::mem::size_of::<*const u8>()],
+                    );
+                    let vec0 = name;
+                    let ptr0 = vec0.as_ptr().cast::<u8>();
+                    let len0 = vec0.len();
+                    let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
+                    #[cfg(target_arch = "wasm32")]
+                    #[link(wasm_import_module = "writ:host/files@0.1.0")]
+                    unsafe extern "C" {
+                        #[link_name = "remove"]
+                        fn wit_import2(_: *mut u8, _: usize, _: *mut u8);
+                    }
+                    #[cfg(not(target_arch = "wasm32"))]
+                    unsafe extern "C" fn wit_import2(_: *mut u8, _: usize, _: *mut u8) {
+                        unreachable!()
+                    }
+                    wit_import2(ptr0.cast_mut(), len0, ptr1);
+                    let l3 = i32::from(*ptr1.add(0).cast::<u8>());
+                    let result16 = match l3 {
+                        0 => {
+                            let e = {
+                                let l4 = i32::from(
+                                    *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                _rt::bool_lift(l4 as u8)
+                            };
+                            Ok(e)
+                        }
+                        1 => {
+                            let e = {
+                                let l5 = i32::from(
+                                    *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>(),
+                                );
+                                let v15 = match l5 {
+                                    0 => Error::NotFound,
+                                    1 => {
+                                        let e15 = {
+                                            let l6 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l7 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len8 = l7;
+                                            let bytes8 = _rt::Vec::from_raw_parts(
+                                                l6.cast(),
+                                                len8,
+                                                len8,
+                                            );
+                                            _rt::string_lift(bytes8)
+                                        };
+                                        Error::NameInvalid(e15)
+                                    }
+                                    2 => Error::ReadOnly,
+                                    3 => Error::OtherKind,
+                                    4 => {
+                                        let e15 = {
+                                            let l9 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l10 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len11 = l10;
+                                            let bytes11 = _rt::Vec::from_raw_parts(
+                                                l9.cast(),
+                                                len11,
+                                                len11,
+                                            );
+                                            _rt::string_lift(bytes11)
+                                        };
+                                        Error::LimitExceeded(e15)
+                                    }
+                                    n => {
+                                        debug_assert_eq!(n, 5, "invalid enum discriminant");
+                                        let e15 = {
+                                            let l12 = *ptr1
+                                                .add(2 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<*mut u8>();
+                                            let l13 = *ptr1
+                                                .add(3 * ::core::mem::size_of::<*const u8>())
+                                                .cast::<usize>();
+                                            let len14 = l13;
+                                            let bytes14 = _rt::Vec::from_raw_parts(
+                                                l12.cast(),
+                                                len14,
+                                                len14,
+                                            );
+                                            _rt::string_lift(bytes14)
+                                        };
+                                        Error::Unavailable(e15)
+                                    }
+                                };
+                                v15
+                            };
+                            Err(e)
+                        }
+                        _ => _rt::invalid_enum_discriminant(),
+                    };
+                    result16
+                }
+            }
+        }
     }
 }
 #[rustfmt::skip]
@@ -1131,10 +1710,10 @@ macro_rules! __export_tool_guest_impl {
         #[rustfmt::skip] #[cfg(target_arch = "wasm32")] #[unsafe (link_section =
         "component-type:wit-bindgen:0.61.1:writ:host@0.1.0:tool-guest:imports and exports")]
         #[doc(hidden)] #[allow(clippy::octal_escapes)] pub static
-        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 1906] = *
+        __WIT_BINDGEN_COMPONENT_TYPE : [u8; 2184] = *
         b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xf1\x0d\x01A\x02\x01\
-A\x12\x01B\x1a\x01s\x04\0\x04json\x03\0\0\x01w\x04\0\x0ctimestamp-ms\x03\0\x02\x01\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x87\x10\x01A\x02\x01\
+A\x14\x01B\x1a\x01s\x04\0\x04json\x03\0\0\x01w\x04\0\x0ctimestamp-ms\x03\0\x02\x01\
 r\x03\x04kinds\x02ids\x0aproperties\x01\x04\0\x06entity\x03\0\x04\x01r\x02\x04na\
 mes\x0aproperties\x01\x04\0\x06action\x03\0\x06\x01r\x04\x07subject\x05\x06actio\
 n\x07\x08resource\x05\x07context\x01\x04\0\x07request\x03\0\x08\x01m\x03\x04deny\
@@ -1145,38 +1724,45 @@ rs\x0c\x06quorumy\x15expires-after-secondsy\x09on-expiry\x0b\x04\0\x05stage\x03\
 approved\x08rejected\x07expired\x09cancelled\x04\0\x0eapproval-state\x03\0\x12\x01\
 ks\x01r\x04\x08approvers\x08approved\x7f\x06reason\x14\x02at\x03\x04\0\x04vote\x03\
 \0\x15\x01p\x16\x01r\x03\x02ids\x05state\x13\x05votes\x17\x04\0\x08approval\x03\0\
-\x18\x03\0\x15writ:host/types@0.1.0\x05\0\x02\x03\0\0\x0ctimestamp-ms\x01B\x07\x02\
+\x18\x03\0\x15writ:host/types@0.1.0\x05\0\x02\x03\0\0\x0ctimestamp-ms\x01B\x09\x02\
 \x03\x02\x01\x01\x04\0\x0ctimestamp-ms\x03\0\0\x01@\0\0s\x04\0\x02id\x01\x02\x04\
-\0\x06tenant\x01\x02\x01@\0\0\x01\x04\0\x0breceived-at\x01\x03\x03\0\x19writ:hos\
-t/execution@0.1.0\x05\x02\x01B\x1c\x01q\x04\x0equota-exceeded\x01s\0\x08conflict\
-\0\0\x0dnot-a-counter\0\0\x0bunavailable\x01s\0\x04\0\x05error\x03\0\0\x01p}\x01\
-r\x02\x05value\x02\x07versionw\x04\0\x05entry\x03\0\x03\x01k\x04\x01j\x01\x05\x01\
-\x01\x01@\x01\x03keys\0\x06\x04\0\x03get\x01\x07\x01ky\x01j\x01w\x01\x01\x01@\x03\
-\x03keys\x05value\x02\x0bttl-seconds\x08\0\x09\x04\0\x03set\x01\x0a\x01kw\x01@\x04\
-\x03keys\x08expected\x0b\x05value\x02\x0bttl-seconds\x08\0\x09\x04\0\x0fcompare-\
-and-set\x01\x0c\x01j\x01x\x01\x01\x01@\x03\x03keys\x05deltax\x0bttl-seconds\x08\0\
-\x0d\x04\0\x09increment\x01\x0e\x01j\x01\x7f\x01\x01\x01@\x01\x03keys\0\x0f\x04\0\
-\x06delete\x01\x10\x01ks\x01ps\x01o\x02\x12\x11\x01j\x01\x13\x01\x01\x01@\x02\x06\
-prefixs\x06cursor\x11\0\x14\x04\0\x09list-keys\x01\x15\x03\0\x17writ:host/storag\
-e@0.1.0\x05\x03\x02\x03\0\0\x0brequirement\x02\x03\0\0\x08approval\x01B\x09\x02\x03\
-\x02\x01\x04\x04\0\x0brequirement\x03\0\0\x02\x03\x02\x01\x05\x04\0\x08approval\x03\
-\0\x02\x01q\x03\x07invalid\x01s\0\x06denied\x01s\0\x0bunavailable\x01s\0\x04\0\x05\
-error\x03\0\x04\x01j\x01\x03\x01\x05\x01@\x01\x0brequirement\x01\0\x06\x04\0\x07\
-request\x01\x07\x03\0\x19writ:host/approvals@0.1.0\x05\x06\x02\x03\0\0\x04json\x01\
-B\x0c\x02\x03\x02\x01\x07\x04\0\x04json\x03\0\0\x01r\x03\x04names\x0bdescription\
-s\x0cinput-schema\x01\x04\0\x09tool-info\x03\0\x02\x01q\x04\x09not-found\0\0\x06\
-denied\x01s\0\x06failed\x01s\0\x0elimit-exceeded\x01s\0\x04\0\x05error\x03\0\x04\
-\x01p\x03\x01@\x02\x05querys\x05limity\0\x06\x04\0\x06search\x01\x07\x01j\x01\x01\
-\x01\x05\x01@\x02\x04names\x09arguments\x01\0\x08\x04\0\x04call\x01\x09\x03\0\x15\
-writ:host/tools@0.1.0\x05\x08\x01B\x04\x01m\x04\x05debug\x04info\x04warn\x05erro\
-r\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x07messages\x01\0\x04\0\x03log\x01\
-\x02\x03\0\x13writ:host/log@0.1.0\x05\x09\x01B\x0a\x02\x03\x02\x01\x07\x04\0\x04\
-json\x03\0\0\x01k\x01\x01r\x05\x04names\x07versions\x07summarys\x0cinput-schema\x01\
-\x0doutput-schema\x02\x04\0\x0bdescription\x03\0\x03\x01@\0\0\x04\x04\0\x08descr\
-ibe\x01\x05\x01j\x01\x01\x01s\x01@\x01\x09arguments\x01\0\x06\x04\0\x04call\x01\x07\
-\x04\0\x14writ:host/tool@0.1.0\x05\x0a\x04\0\x1awrit:host/tool-guest@0.1.0\x04\0\
-\x0b\x10\x01\0\x0atool-guest\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0d\
-wit-component\x070.258.3\x10wit-bindgen-rust\x060.61.1";
+\0\x06tenant\x01\x02\x01@\0\0\x01\x04\0\x0breceived-at\x01\x03\x01@\0\0\x7f\x04\0\
+\x09has-begun\x01\x04\x03\0\x19writ:host/execution@0.1.0\x05\x02\x01B\x1c\x01q\x04\
+\x0equota-exceeded\x01s\0\x08conflict\0\0\x0dnot-a-counter\0\0\x0bunavailable\x01\
+s\0\x04\0\x05error\x03\0\0\x01p}\x01r\x02\x05value\x02\x07versionw\x04\0\x05entr\
+y\x03\0\x03\x01k\x04\x01j\x01\x05\x01\x01\x01@\x01\x03keys\0\x06\x04\0\x03get\x01\
+\x07\x01ky\x01j\x01w\x01\x01\x01@\x03\x03keys\x05value\x02\x0bttl-seconds\x08\0\x09\
+\x04\0\x03set\x01\x0a\x01kw\x01@\x04\x03keys\x08expected\x0b\x05value\x02\x0bttl\
+-seconds\x08\0\x09\x04\0\x0fcompare-and-set\x01\x0c\x01j\x01x\x01\x01\x01@\x03\x03\
+keys\x05deltax\x0bttl-seconds\x08\0\x0d\x04\0\x09increment\x01\x0e\x01j\x01\x7f\x01\
+\x01\x01@\x01\x03keys\0\x0f\x04\0\x06delete\x01\x10\x01ks\x01ps\x01o\x02\x12\x11\
+\x01j\x01\x13\x01\x01\x01@\x02\x06prefixs\x06cursor\x11\0\x14\x04\0\x09list-keys\
+\x01\x15\x03\0\x17writ:host/storage@0.1.0\x05\x03\x02\x03\0\0\x0brequirement\x02\
+\x03\0\0\x08approval\x01B\x09\x02\x03\x02\x01\x04\x04\0\x0brequirement\x03\0\0\x02\
+\x03\x02\x01\x05\x04\0\x08approval\x03\0\x02\x01q\x03\x07invalid\x01s\0\x06denie\
+d\x01s\0\x0bunavailable\x01s\0\x04\0\x05error\x03\0\x04\x01j\x01\x03\x01\x05\x01\
+@\x01\x0brequirement\x01\0\x06\x04\0\x07request\x01\x07\x03\0\x19writ:host/appro\
+vals@0.1.0\x05\x06\x02\x03\0\0\x04json\x01B\x0c\x02\x03\x02\x01\x07\x04\0\x04jso\
+n\x03\0\0\x01r\x03\x04names\x0bdescriptions\x0cinput-schema\x01\x04\0\x09tool-in\
+fo\x03\0\x02\x01q\x04\x09not-found\0\0\x06denied\x01s\0\x06failed\x01s\0\x0elimi\
+t-exceeded\x01s\0\x04\0\x05error\x03\0\x04\x01p\x03\x01@\x02\x05querys\x05limity\
+\0\x06\x04\0\x06search\x01\x07\x01j\x01\x01\x01\x05\x01@\x02\x04names\x09argumen\
+ts\x01\0\x08\x04\0\x04call\x01\x09\x03\0\x15writ:host/tools@0.1.0\x05\x08\x01B\x10\
+\x01q\x06\x09not-found\0\0\x0cname-invalid\x01s\0\x09read-only\0\0\x0aother-kind\
+\0\0\x0elimit-exceeded\x01s\0\x0bunavailable\x01s\0\x04\0\x05error\x03\0\0\x01p}\
+\x01j\x01\x02\x01\x01\x01@\x01\x04names\0\x03\x04\0\x04read\x01\x04\x01j\0\x01\x01\
+\x01@\x02\x04names\x05bytes\x02\0\x05\x04\0\x05write\x01\x06\x01ps\x01j\x01\x07\x01\
+\x01\x01@\x01\x09directorys\0\x08\x04\0\x0alist-names\x01\x09\x01j\x01\x7f\x01\x01\
+\x01@\x01\x04names\0\x0a\x04\0\x06remove\x01\x0b\x03\0\x15writ:host/files@0.1.0\x05\
+\x09\x01B\x04\x01m\x04\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\x01\
+@\x02\x05level\x01\x07messages\x01\0\x04\0\x03log\x01\x02\x03\0\x13writ:host/log\
+@0.1.0\x05\x0a\x01B\x0a\x02\x03\x02\x01\x07\x04\0\x04json\x03\0\0\x01k\x01\x01r\x05\
+\x04names\x07versions\x07summarys\x0cinput-schema\x01\x0doutput-schema\x02\x04\0\
+\x0bdescription\x03\0\x03\x01@\0\0\x04\x04\0\x08describe\x01\x05\x01j\x01\x01\x01\
+s\x01@\x01\x09arguments\x01\0\x06\x04\0\x04call\x01\x07\x04\0\x14writ:host/tool@\
+0.1.0\x05\x0b\x04\0\x1awrit:host/tool-guest@0.1.0\x04\0\x0b\x10\x01\0\x0atool-gu\
+est\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.258.3\x10\
+wit-bindgen-rust\x060.61.1";
         };
     };
 }
@@ -1189,9 +1775,9 @@ pub use __export_tool_guest_impl as export;
 )]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 1802] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xe9\x0c\x01A\x02\x01\
-A\x10\x01B\x1a\x01s\x04\0\x04json\x03\0\0\x01w\x04\0\x0ctimestamp-ms\x03\0\x02\x01\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 2080] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xff\x0e\x01A\x02\x01\
+A\x12\x01B\x1a\x01s\x04\0\x04json\x03\0\0\x01w\x04\0\x0ctimestamp-ms\x03\0\x02\x01\
 r\x03\x04kinds\x02ids\x0aproperties\x01\x04\0\x06entity\x03\0\x04\x01r\x02\x04na\
 mes\x0aproperties\x01\x04\0\x06action\x03\0\x06\x01r\x04\x07subject\x05\x06actio\
 n\x07\x08resource\x05\x07context\x01\x04\0\x07request\x03\0\x08\x01m\x03\x04deny\
@@ -1202,35 +1788,42 @@ rs\x0c\x06quorumy\x15expires-after-secondsy\x09on-expiry\x0b\x04\0\x05stage\x03\
 approved\x08rejected\x07expired\x09cancelled\x04\0\x0eapproval-state\x03\0\x12\x01\
 ks\x01r\x04\x08approvers\x08approved\x7f\x06reason\x14\x02at\x03\x04\0\x04vote\x03\
 \0\x15\x01p\x16\x01r\x03\x02ids\x05state\x13\x05votes\x17\x04\0\x08approval\x03\0\
-\x18\x03\0\x15writ:host/types@0.1.0\x05\0\x02\x03\0\0\x0ctimestamp-ms\x01B\x07\x02\
+\x18\x03\0\x15writ:host/types@0.1.0\x05\0\x02\x03\0\0\x0ctimestamp-ms\x01B\x09\x02\
 \x03\x02\x01\x01\x04\0\x0ctimestamp-ms\x03\0\0\x01@\0\0s\x04\0\x02id\x01\x02\x04\
-\0\x06tenant\x01\x02\x01@\0\0\x01\x04\0\x0breceived-at\x01\x03\x03\0\x19writ:hos\
-t/execution@0.1.0\x05\x02\x01B\x1c\x01q\x04\x0equota-exceeded\x01s\0\x08conflict\
-\0\0\x0dnot-a-counter\0\0\x0bunavailable\x01s\0\x04\0\x05error\x03\0\0\x01p}\x01\
-r\x02\x05value\x02\x07versionw\x04\0\x05entry\x03\0\x03\x01k\x04\x01j\x01\x05\x01\
-\x01\x01@\x01\x03keys\0\x06\x04\0\x03get\x01\x07\x01ky\x01j\x01w\x01\x01\x01@\x03\
-\x03keys\x05value\x02\x0bttl-seconds\x08\0\x09\x04\0\x03set\x01\x0a\x01kw\x01@\x04\
-\x03keys\x08expected\x0b\x05value\x02\x0bttl-seconds\x08\0\x09\x04\0\x0fcompare-\
-and-set\x01\x0c\x01j\x01x\x01\x01\x01@\x03\x03keys\x05deltax\x0bttl-seconds\x08\0\
-\x0d\x04\0\x09increment\x01\x0e\x01j\x01\x7f\x01\x01\x01@\x01\x03keys\0\x0f\x04\0\
-\x06delete\x01\x10\x01ks\x01ps\x01o\x02\x12\x11\x01j\x01\x13\x01\x01\x01@\x02\x06\
-prefixs\x06cursor\x11\0\x14\x04\0\x09list-keys\x01\x15\x03\0\x17writ:host/storag\
-e@0.1.0\x05\x03\x02\x03\0\0\x0brequirement\x02\x03\0\0\x08approval\x01B\x09\x02\x03\
-\x02\x01\x04\x04\0\x0brequirement\x03\0\0\x02\x03\x02\x01\x05\x04\0\x08approval\x03\
-\0\x02\x01q\x03\x07invalid\x01s\0\x06denied\x01s\0\x0bunavailable\x01s\0\x04\0\x05\
-error\x03\0\x04\x01j\x01\x03\x01\x05\x01@\x01\x0brequirement\x01\0\x06\x04\0\x07\
-request\x01\x07\x03\0\x19writ:host/approvals@0.1.0\x05\x06\x02\x03\0\0\x04json\x01\
-B\x0c\x02\x03\x02\x01\x07\x04\0\x04json\x03\0\0\x01r\x03\x04names\x0bdescription\
-s\x0cinput-schema\x01\x04\0\x09tool-info\x03\0\x02\x01q\x04\x09not-found\0\0\x06\
-denied\x01s\0\x06failed\x01s\0\x0elimit-exceeded\x01s\0\x04\0\x05error\x03\0\x04\
-\x01p\x03\x01@\x02\x05querys\x05limity\0\x06\x04\0\x06search\x01\x07\x01j\x01\x01\
-\x01\x05\x01@\x02\x04names\x09arguments\x01\0\x08\x04\0\x04call\x01\x09\x03\0\x15\
-writ:host/tools@0.1.0\x05\x08\x01B\x04\x01m\x04\x05debug\x04info\x04warn\x05erro\
-r\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x07messages\x01\0\x04\0\x03log\x01\
-\x02\x03\0\x13writ:host/log@0.1.0\x05\x09\x04\0:writ:host/tool-guest-with-all-of\
--its-exports-removed@0.1.0\x04\0\x0b0\x01\0*tool-guest-with-all-of-its-exports-r\
-emoved\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.258\
-.3\x10wit-bindgen-rust\x060.61.1";
+\0\x06tenant\x01\x02\x01@\0\0\x01\x04\0\x0breceived-at\x01\x03\x01@\0\0\x7f\x04\0\
+\x09has-begun\x01\x04\x03\0\x19writ:host/execution@0.1.0\x05\x02\x01B\x1c\x01q\x04\
+\x0equota-exceeded\x01s\0\x08conflict\0\0\x0dnot-a-counter\0\0\x0bunavailable\x01\
+s\0\x04\0\x05error\x03\0\0\x01p}\x01r\x02\x05value\x02\x07versionw\x04\0\x05entr\
+y\x03\0\x03\x01k\x04\x01j\x01\x05\x01\x01\x01@\x01\x03keys\0\x06\x04\0\x03get\x01\
+\x07\x01ky\x01j\x01w\x01\x01\x01@\x03\x03keys\x05value\x02\x0bttl-seconds\x08\0\x09\
+\x04\0\x03set\x01\x0a\x01kw\x01@\x04\x03keys\x08expected\x0b\x05value\x02\x0bttl\
+-seconds\x08\0\x09\x04\0\x0fcompare-and-set\x01\x0c\x01j\x01x\x01\x01\x01@\x03\x03\
+keys\x05deltax\x0bttl-seconds\x08\0\x0d\x04\0\x09increment\x01\x0e\x01j\x01\x7f\x01\
+\x01\x01@\x01\x03keys\0\x0f\x04\0\x06delete\x01\x10\x01ks\x01ps\x01o\x02\x12\x11\
+\x01j\x01\x13\x01\x01\x01@\x02\x06prefixs\x06cursor\x11\0\x14\x04\0\x09list-keys\
+\x01\x15\x03\0\x17writ:host/storage@0.1.0\x05\x03\x02\x03\0\0\x0brequirement\x02\
+\x03\0\0\x08approval\x01B\x09\x02\x03\x02\x01\x04\x04\0\x0brequirement\x03\0\0\x02\
+\x03\x02\x01\x05\x04\0\x08approval\x03\0\x02\x01q\x03\x07invalid\x01s\0\x06denie\
+d\x01s\0\x0bunavailable\x01s\0\x04\0\x05error\x03\0\x04\x01j\x01\x03\x01\x05\x01\
+@\x01\x0brequirement\x01\0\x06\x04\0\x07request\x01\x07\x03\0\x19writ:host/appro\
+vals@0.1.0\x05\x06\x02\x03\0\0\x04json\x01B\x0c\x02\x03\x02\x01\x07\x04\0\x04jso\
+n\x03\0\0\x01r\x03\x04names\x0bdescriptions\x0cinput-schema\x01\x04\0\x09tool-in\
+fo\x03\0\x02\x01q\x04\x09not-found\0\0\x06denied\x01s\0\x06failed\x01s\0\x0elimi\
+t-exceeded\x01s\0\x04\0\x05error\x03\0\x04\x01p\x03\x01@\x02\x05querys\x05limity\
+\0\x06\x04\0\x06search\x01\x07\x01j\x01\x01\x01\x05\x01@\x02\x04names\x09argumen\
+ts\x01\0\x08\x04\0\x04call\x01\x09\x03\0\x15writ:host/tools@0.1.0\x05\x08\x01B\x10\
+\x01q\x06\x09not-found\0\0\x0cname-invalid\x01s\0\x09read-only\0\0\x0aother-kind\
+\0\0\x0elimit-exceeded\x01s\0\x0bunavailable\x01s\0\x04\0\x05error\x03\0\0\x01p}\
+\x01j\x01\x02\x01\x01\x01@\x01\x04names\0\x03\x04\0\x04read\x01\x04\x01j\0\x01\x01\
+\x01@\x02\x04names\x05bytes\x02\0\x05\x04\0\x05write\x01\x06\x01ps\x01j\x01\x07\x01\
+\x01\x01@\x01\x09directorys\0\x08\x04\0\x0alist-names\x01\x09\x01j\x01\x7f\x01\x01\
+\x01@\x01\x04names\0\x0a\x04\0\x06remove\x01\x0b\x03\0\x15writ:host/files@0.1.0\x05\
+\x09\x01B\x04\x01m\x04\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\x01\
+@\x02\x05level\x01\x07messages\x01\0\x04\0\x03log\x01\x02\x03\0\x13writ:host/log\
+@0.1.0\x05\x0a\x04\0:writ:host/tool-guest-with-all-of-its-exports-removed@0.1.0\x04\
+\0\x0b0\x01\0*tool-guest-with-all-of-its-exports-removed\x03\0\0\0G\x09producers\
+\x01\x0cprocessed-by\x02\x0dwit-component\x070.258.3\x10wit-bindgen-rust\x060.61\
+.1";
 #[inline(never)]
 #[doc(hidden)]
 pub fn __link_custom_section_describing_imports() {

@@ -8,9 +8,11 @@ use serde_json::Value;
 use crate::host::Approval;
 use crate::imports::Imports;
 use crate::requirement::Requirement;
-use crate::tool::{self, ApprovalError, Approvals, Tool, ToolError, ToolInfo, Tools};
+use crate::tool::{
+    self, ApprovalError, Approvals, FileError, Files, Tool, ToolError, ToolInfo, Tools,
+};
 use crate::tool_bindings::exports::writ::host::tool as wit;
-use crate::tool_bindings::writ::host::{approvals, tools};
+use crate::tool_bindings::writ::host::{approvals, files, tools};
 
 /// The exported `describe`.
 pub fn describe<T: Tool>() -> wit::Description {
@@ -45,6 +47,37 @@ impl Tools for Imports {
     fn call(&self, name: &str, arguments: &Value) -> Result<Value, ToolError> {
         let result = tools::call(name, &arguments.to_string())?;
         serde_json::from_str(&result).map_err(|error| ToolError::Failed(error.to_string()))
+    }
+}
+
+impl Files for Imports {
+    fn read_file(&self, name: &str) -> Result<Vec<u8>, FileError> {
+        Ok(files::read(name)?)
+    }
+
+    fn write_file(&self, name: &str, bytes: &[u8]) -> Result<(), FileError> {
+        Ok(files::write(name, bytes)?)
+    }
+
+    fn list_files(&self, directory: &str) -> Result<Vec<String>, FileError> {
+        Ok(files::list_names(directory)?)
+    }
+
+    fn remove_file(&self, name: &str) -> Result<bool, FileError> {
+        Ok(files::remove(name)?)
+    }
+}
+
+impl From<files::Error> for FileError {
+    fn from(error: files::Error) -> Self {
+        match error {
+            files::Error::NotFound => Self::NotFound,
+            files::Error::NameInvalid(why) => Self::NameInvalid(why),
+            files::Error::ReadOnly => Self::ReadOnly,
+            files::Error::OtherKind => Self::OtherKind,
+            files::Error::LimitExceeded(what) => Self::LimitExceeded(what),
+            files::Error::Unavailable(why) => Self::Unavailable(why),
+        }
     }
 }
 

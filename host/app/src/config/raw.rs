@@ -185,6 +185,7 @@ pub(super) struct Breaker {
 pub(super) struct Worker {
     running_max: usize,
     grace_ms: u64,
+    changed_after_ms: u64,
 }
 
 impl Default for Server {
@@ -293,17 +294,21 @@ impl Default for Breaker {
 
 impl Default for Worker {
     fn default() -> Self {
-        let WorkerConfig { running_max, grace } = WorkerConfig::default();
-        Self { running_max, grace_ms: grace.as_millis() as u64 }
+        let WorkerConfig { running_max, grace, changed_after } = WorkerConfig::default();
+        let ms = |duration: Duration| duration.as_millis() as u64;
+        Self { running_max, grace_ms: ms(grace), changed_after_ms: ms(changed_after) }
     }
 }
 
 impl Worker {
     pub(super) fn checked(self) -> Result<WorkerConfig, Refusal> {
-        let Self { running_max, grace_ms } = self;
+        let Self { running_max, grace_ms, changed_after_ms } = self;
         in_range(at!["worker", "running-max"], running_max as u64, 1, 256)?;
         in_range(at!["worker", "grace-ms"], grace_ms, 0, 600_000)?;
-        Ok(WorkerConfig { running_max, grace: Duration::from_millis(grace_ms) })
+        in_range(at!["worker", "changed-after-ms"], changed_after_ms, 0, 86_400_000)?;
+        let (grace, changed_after) =
+            (Duration::from_millis(grace_ms), Duration::from_millis(changed_after_ms));
+        Ok(WorkerConfig { running_max, grace, changed_after })
     }
 }
 

@@ -93,7 +93,7 @@ pub async fn list(
 }
 
 /// Sends a dead letter once more, under the id that it always had. An endpoint that is given up is
-/// called again by a worker, once policies have been asked again.
+/// called again by a worker: an operator says so, who knows more of it than policies do.
 #[utoipa::path(
     post, path = REDELIVER, tag = "channels", operation_id = "redeliverDeadLetter", security(("bearer" = [])),
     params(("id" = String, Path, description = "The dead letter's id.")),

@@ -21,7 +21,7 @@ use writ_store::StoreStats;
     ),
 )]
 pub async fn page(State(app): State<Arc<App>>) -> Response {
-    match page::write(app.service.metrics(), &samples(&app)) {
+    match page::write(app.service.metrics(), &samples(&app).await) {
         Ok(text) => ([(CONTENT_TYPE, page::CONTENT_TYPE)], text).into_response(),
         Err(error) => {
             tracing::error!(%error, "the metrics page could not be written");
@@ -30,10 +30,22 @@ pub async fn page(State(app): State<Arc<App>>) -> Response {
     }
 }
 
-fn samples(app: &App) -> Vec<Sample> {
+async fn samples(app: &App) -> Vec<Sample> {
     let mut samples = engine(app);
     if let Records::Durable(store) = app.service.records() {
         samples.extend(self::store(&store.stats()));
+        // Of all hosts that share the store, since whoever is free goes on with them.
+        let tenant = app.auth.keys().tenant();
+        match store.count_of_status(tenant, "suspended").await {
+            Ok(count) => {
+                samples.push(sample(
+                    "writ_tools_suspended",
+                    "Tools that wait now, in no memory.",
+                    count,
+                ));
+            }
+            Err(error) => tracing::warn!(%error, "suspended tools could not be counted"),
+        }
     }
     samples
 }

@@ -153,6 +153,17 @@ impl Round {
         let staged = std::mem::take(&mut self.staged);
         staged.into_iter().filter_map(|staged| staged.settle(goes_on)).collect()
     }
+
+    /// What must still be so when the decision is kept, where nothing is to be written whatever was
+    /// decided.
+    pub(super) fn take_reads(&mut self) -> Ledgers {
+        let staged = std::mem::take(&mut self.staged);
+        let reads = staged.into_iter().filter_map(|Staged { namespace, mut ledger, .. }| {
+            ledger.discard_writes();
+            (!ledger.is_empty()).then_some((namespace, ledger))
+        });
+        reads.collect()
+    }
 }
 
 impl Staged {

@@ -6,6 +6,7 @@
 mod binding;
 mod http;
 mod register;
+mod tool;
 
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ use binding::Bindings;
 use http::Answers;
 pub use http::Route;
 use register::Register;
+use tool::Tools;
+pub use tool::{RunEnd, ToolMetrics};
 
 /// Buckets of durations, in seconds: 10 µs to 1 s.
 const SECONDS: &[f64] = &[
@@ -36,6 +39,7 @@ pub struct Metrics {
     faults: Vec<IntCounter>,
     violations: IntCounterVec,
     bindings: Bindings,
+    tools: Tools,
     /// Decisions that were evaluated again because a policy's storage had changed meanwhile.
     pub storage_conflicts: IntCounter,
     http: Answers,
@@ -60,6 +64,7 @@ impl Metrics {
                 &["policy_type", "function_name"],
             ),
             bindings: Bindings::new(&register),
+            tools: Tools::new(&register),
             storage_conflicts: register.counter(
                 "writ_storage_conflicts_total",
                 "Decisions that were evaluated again because what they had read had changed.",
@@ -96,6 +101,11 @@ impl Metrics {
     /// The series of a binding, resolved.
     pub fn binding(&self, name: &BindingName) -> BindingMetrics {
         self.bindings.of(name)
+    }
+
+    /// The series of a tool. Looked up for each run, which costs far more.
+    pub fn tool(&self, name: &BindingName) -> ToolMetrics {
+        self.tools.of(name)
     }
 
     pub(super) fn registry(&self) -> &Registry {

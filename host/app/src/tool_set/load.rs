@@ -7,6 +7,7 @@ use writ_core::ports::Namespace;
 use writ_core::{BindingName, BoundTool, Tenant, ToolKind};
 use writ_engine::{Engine, Grants, Tool};
 
+use super::directory::Directory;
 use super::parsed::{ToolConfig, ToolSetConfig};
 use super::signature::Signature;
 use super::toolbox::LoadedTool;
@@ -40,7 +41,12 @@ impl Loading<'_> {
         let component = component.map_err(|error| self.error("source", error))?;
         let pinned = source.check_pin(self.tool.digest, &component);
         pinned.map_err(|error| self.error("digest", error))?;
-        let grants = Grants { storage: self.tool.storage, tools: !self.tool.tools.is_empty() };
+        let directory = self.directory()?;
+        let grants = Grants {
+            storage: self.tool.storage,
+            tools: !self.tool.tools.is_empty(),
+            directory: directory.is_some(),
+        };
         let tool = self.engine.load_tool(&component, grants, limits).await;
         let tool = tool.map_err(|error| {
             self.error("source", format!("tool `{source}` does not load: {error}"))
@@ -50,8 +56,19 @@ impl Loading<'_> {
             self.error("source", message).with_hint("tell whoever wrote the tool")
         })?;
         let namespace = Namespace { tenant: Tenant::default(), binding: name.clone() };
-        let granted = self.tool.tools.clone();
-        Ok(LoadedTool { signature, tool, namespace: Arc::new(namespace), granted })
+        let (namespace, granted) = (Arc::new(namespace), self.tool.tools.clone());
+        let directory = directory.map(Arc::new);
+        Ok(LoadedTool { signature, tool, namespace, granted, directory })
+    }
+
+    /// Opens the directory that is granted, before anything asks for it.
+    fn directory(&self) -> Result<Option<Directory>, ConfigError> {
+        let Some((path, access)) = &self.tool.directory else { return Ok(None) };
+        let opened = Directory::open(&self.config.root, path, *access);
+        opened.map(Some).map_err(|error| {
+            let place = at!["tools", self.tool.index, "directory", "path"];
+            self.config.document.error(&place, &error).with_hint(error.hint())
+        })
     }
 
     fn error(&self, key: &'static str, message: impl std::fmt::Display) -> ConfigError {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use writ_core::{BindingName, Digest, ToolLimits};
 
+use super::directory::Access;
 use super::raw::RawTool;
 use crate::config::ConfigError;
 use crate::config::document::{Document, Step, at};
@@ -35,6 +36,9 @@ pub struct ToolConfig {
     pub storage: bool,
     /// The tools that it may call.
     pub tools: BTreeSet<BindingName>,
+    /// The directory whose files it may ask for, by its path in the configuration's, and what it may
+    /// do there.
+    pub directory: Option<(String, Access)>,
     /// What each call runs under.
     pub limits: ToolLimits,
     /// Its position in the file, for errors.
@@ -100,7 +104,9 @@ impl File<'_> {
             self.document.error(&at!["tools", index, "limits", error.name()], error)
         })?;
         let storage = raw.grants.storage;
-        Ok(ToolConfig { name, source, digest, storage, tools: granted, limits, index })
+        let directory = raw.directory.map(|directory| (directory.path, directory.access));
+        let tools = granted;
+        Ok(ToolConfig { name, source, digest, storage, tools, directory, limits, index })
     }
 
     fn checked<T, E: fmt::Display>(

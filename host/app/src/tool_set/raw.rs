@@ -3,6 +3,8 @@
 use serde::Deserialize;
 use writ_core::ToolLimits;
 
+use super::directory::Access;
+
 /// `[[tools]]`
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -12,6 +14,7 @@ pub(crate) struct RawTool {
     pub(super) digest: Option<String>,
     #[serde(default)]
     pub(super) grants: RawGrants,
+    pub(super) directory: Option<RawDirectory>,
     #[serde(default)]
     pub(super) limits: ToolLimits,
 }
@@ -22,4 +25,13 @@ pub(crate) struct RawTool {
 pub(crate) struct RawGrants {
     pub(super) storage: bool,
     pub(super) tools: Vec<String>,
+}
+
+/// `directory`: also a grant, and absent unless it is written.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) struct RawDirectory {
+    pub(super) path: String,
+    #[serde(default)]
+    pub(super) access: Access,
 }

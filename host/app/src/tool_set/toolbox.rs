@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use writ_core::BindingName;
 use writ_core::ports::Namespace;
+use writ_core::{BindingName, BoundTool};
 use writ_engine::Tool;
 
+use super::directory::Directory;
 use super::signature::Signature;
 use crate::endpoints::RegisteredEndpoint;
 
@@ -27,6 +28,8 @@ pub struct LoadedTool {
     pub namespace: Arc<Namespace>,
     /// The tools that it may call.
     pub granted: BTreeSet<BindingName>,
+    /// The directory whose files it may ask for.
+    pub directory: Option<Arc<Directory>>,
 }
 
 impl Toolbox {
@@ -61,6 +64,11 @@ impl Toolbox {
     pub fn iter(&self) -> impl Iterator<Item = &Signature> {
         let endpoints = self.endpoints.values().map(|endpoint| &endpoint.signature);
         self.tools.values().map(|tool| &tool.signature).chain(endpoints)
+    }
+
+    /// The name and the digest of each.
+    pub fn bound(&self) -> Vec<BoundTool> {
+        self.iter().map(|signature| signature.bound.clone()).collect()
     }
 
     /// Whether there is none.

@@ -3,10 +3,13 @@
 
 use std::process::{Command, Stdio};
 
+use rand_chacha::ChaCha12Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde_json::{Value, json};
+use writ_core::Digest;
 use writ_testkit::guests;
 
-use crate::world::{World, payout, text};
+use crate::world::{Tables, World, payout, text};
 
 fn config(grants: &str, limits: &str) -> String {
     format!(
@@ -73,6 +76,28 @@ fn a_tool_that_departs_from_its_journal_is_told_where() {
 }
 
 #[test]
+fn random_is_the_same_in_every_run_and_nobody_elses() {
+    let random = ("random.wasm", guests::bytes("hostile/tool-random"));
+    let tool =
+        "[[tools]]\nname = \"random\"\nsource = \"random.wasm\"\ngrants = { storage = true }\n";
+    let mut world = World::on(Tables::Sqlite, 0, tool, &[random]);
+    let asked = [(); 2].map(|()| world.ask("random", &json!({"cents": 1})));
+    asked.iter().for_each(|asked| drop(world.until_status(asked, "suspended")));
+    world.kill();
+    let drawn = asked.map(|asked| {
+        world.answer(&asked, 0, "approve");
+        let result = world.until_status(&asked, "succeeded")["result"].clone();
+        let pair = [&result[0], &result[1]].map(text);
+        assert_ne!(pair[0], pair[1]);
+        let public = Digest::of_parts([b"writ random 1", text(&asked["id"]).as_bytes()]);
+        let guess = ChaCha12Rng::from_seed(*public.as_bytes()).next_u64().to_string();
+        assert_ne!(pair[0], guess, "it follows from what anybody may know");
+        pair
+    });
+    assert_ne!(drawn[0], drawn[1]);
+}
+
+#[test]
 fn a_tool_calls_itself_no_deeper_than_it_may() {
     let recursion = ("recursion.wasm", guests::bytes("hostile/tool-recursion"));
     let tool = "[[tools]]\nname = \"recursion\"\nsource = \"recursion.wasm\"\n\
@@ -87,7 +112,7 @@ fn a_tool_calls_itself_no_deeper_than_it_may() {
 }
 
 /// A configuration that is refused, with texts that name the cause.
-fn is_refused(config: &str, component: Vec<u8>, told: &[&str]) {
+pub(crate) fn is_refused(config: &str, component: Vec<u8>, told: &[&str]) {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("hostile.wasm"), component).unwrap();
     std::fs::write(directory.path().join("writ.toml"), config).unwrap();
@@ -135,4 +160,6 @@ fn a_configuration_of_tools_is_refused_with_its_line() {
     check("limits = { fuel = 1 }\n", &["writ.toml:4:19", "`fuel` is 1"]);
     check(tool, &["writ.toml:5", "another tool is called `a`"]);
     check("[worker]\nrunning-max = 0\n", &["writ.toml:5:15", "`worker.running-max` is 0"]);
+    let told = ["writ.toml:5:20", "`worker.changed-after-ms` is 90000000"];
+    check("[worker]\nchanged-after-ms = 90000000\n", &told);
 }

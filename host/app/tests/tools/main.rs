@@ -3,6 +3,10 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod calling;
+mod deciding;
+mod directory;
 mod hostile;
+mod nesting;
 mod surviving;
+mod versions;
 mod world;

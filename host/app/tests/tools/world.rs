@@ -1,10 +1,12 @@
 //! A server with tools, those who call it, and those whom tools ask.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use writ_testkit::guests;
 use writ_testkit::http::{Client, Reply};
+use writ_testkit::postgres::TestDatabase;
 use writ_testkit::server::Writ;
 
 /// How long a test waits for what must come.
@@ -20,6 +22,7 @@ level = "error"
 
 [store]
 directory = "data"
+URL
 
 [worker]
 grace-ms = GRACE
@@ -45,26 +48,71 @@ pub(crate) struct World {
     pub(crate) agent: String,
     treasurer: String,
     director: String,
+    /// Where its tables are, unless they are files.
+    database: Option<TestDatabase>,
 }
+
+/// Where a world keeps its tables.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Tables {
+    Sqlite,
+    Postgres,
+}
+
+/// Makes a test of each function, on each database.
+macro_rules! on_both {
+    ($($name:ident,)+) => {
+        mod on_sqlite {
+            $(#[test]
+            fn $name() {
+                super::$name($crate::world::Tables::Sqlite);
+            })+
+        }
+
+        mod on_postgres {
+            $(#[test]
+            fn $name() {
+                super::$name($crate::world::Tables::Postgres);
+            })+
+        }
+    };
+}
+pub(crate) use on_both;
 
 impl World {
     /// A world in which a call that waits for people is held so many milliseconds.
     pub(crate) fn new(grace_ms: u64) -> Self {
-        Self::with(&CONFIG.replace("GRACE", &grace_ms.to_string()), &[])
+        Self::on(Tables::Sqlite, grace_ms, "", &[])
     }
 
-    /// The same with more in its configuration.
+    /// One that holds calls for 5 s, with more in its configuration.
     pub(crate) fn with_more(more: &str, place: &[(&str, Vec<u8>)]) -> Self {
-        Self::with(&format!("{}{more}", CONFIG.replace("GRACE", "5000")), place)
+        Self::on(Tables::Sqlite, 5_000, more, place)
     }
 
-    fn with(config: &str, place: &[(&str, Vec<u8>)]) -> Self {
+    /// One with tables of a kind, and more in its configuration.
+    pub(crate) fn on(tables: Tables, grace_ms: u64, more: &str, place: &[(&str, Vec<u8>)]) -> Self {
+        let database = match tables {
+            Tables::Sqlite => None,
+            Tables::Postgres => Some(TestDatabase::create()),
+        };
+        let url = database.as_ref().map(|database| {
+            let mut migrate = Command::new(env!("CARGO_BIN_EXE_writ"));
+            migrate.arg("migrate").env("WRIT_DATABASE_URL", database.url());
+            let migrated = migrate.output().unwrap();
+            assert!(migrated.status.success(), "{migrated:?}");
+            format!("url = \"{}\"", database.url())
+        });
+        let config = CONFIG.replace("GRACE", &grace_ms.to_string());
+        let config = config.replace("URL", &url.unwrap_or_default());
         let mut files = vec![
             ("rules.wasm", guests::dist_bytes("rules")),
+            ("budget.wasm", guests::dist_bytes("budget")),
             ("payout.wasm", guests::bytes("tool-payout")),
         ];
         files.extend(place.iter().cloned());
-        let server = Writ::start(env!("CARGO_BIN_EXE_writ"), config, &files);
+        let config = format!("{config}{more}");
+        let server = Writ::start(env!("CARGO_BIN_EXE_writ"), &config, &files);
         let key = |name: &str, role: &str, groups: &[&str]| {
             let body = json!({"name": name, "roles": [role], "groups": groups});
             let reply = server.client().post("/v1/keys", &body.to_string()).unwrap();
@@ -76,7 +124,36 @@ impl World {
             treasurer: key("tess", "approver", &["treasury"]),
             director: key("dora", "approver", &["directors"]),
             server,
+            database,
         }
+    }
+
+    /// Kills the server as `kill -9` does, and starts it again.
+    pub(crate) fn kill(&mut self) {
+        self.kill_and(|_| {});
+    }
+
+    /// The same, with something done to its configuration in between.
+    pub(crate) fn kill_and(&mut self, change: impl FnOnce(&mut String)) {
+        self.server.kill();
+        let path = self.server.directory().join("writ.toml");
+        let mut config = std::fs::read_to_string(&path).unwrap();
+        change(&mut config);
+        std::fs::write(&path, config).unwrap();
+        self.server.restart();
+    }
+
+    /// Another server on the same database, with the same policies and other tools.
+    pub(crate) fn beside(&self, config: &str, place: &[(&str, Vec<u8>)]) -> Writ {
+        assert!(self.database.is_some(), "files are one server's");
+        Writ::start(env!("CARGO_BIN_EXE_writ"), config, place)
+    }
+
+    /// How often something of a kind has happened to an execution.
+    pub(crate) fn count(&self, execution: &Value, kind: &str) -> usize {
+        let listed = self.client(&self.agent).get(&path(execution, "/events")).unwrap().json();
+        let events = listed["items"].as_array().unwrap();
+        events.iter().filter(|event| event["kind"] == kind).count()
     }
 
     pub(crate) fn client(&self, key: &str) -> Client {
@@ -112,7 +189,8 @@ impl World {
         listed["items"][0].clone()
     }
 
-    fn until_at(&self, path: &str, is: impl Fn(&Value) -> bool) -> Value {
+    /// Waits until what the agent reads at a path is as it is to be.
+    pub(crate) fn until_at(&self, path: &str, is: impl Fn(&Value) -> bool) -> Value {
         let (end, mut client) = (Instant::now() + PATIENCE, self.client(&self.agent));
         loop {
             let seen = client.get(path).unwrap().json();

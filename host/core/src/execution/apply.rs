@@ -2,12 +2,14 @@
 
 use super::event::{Asking, Event, Permission, Refused, Report, Ruling};
 use super::{
-    APPROVALS_MAX, Awaited, BEGINS_MAX, Denied, Execution, Fact, GivenUp, Status, Transition,
+    APPROVALS_MAX, Awaited, BEGINS_MAX, Denied, Execution, Fact, GivenUp, Reason, Status,
+    Transition,
 };
 use crate::approval::{Approval, ApprovalState, Ballot};
 use crate::digest::Digest;
 use crate::person::Person;
 use crate::request::Request;
+use crate::tool::BoundTool;
 
 impl Execution {
     /// What an event makes of the execution.
@@ -18,8 +20,7 @@ impl Execution {
         let mut step = Step::of(self);
         match event {
             Event::Decided { decision, ruling, request, at_ms } => {
-                step.reconsidered(decision, request, &ruling, at_ms)?;
-                step.ruled(ruling, at_ms);
+                step.decided(decision, ruling, request, at_ms)?;
             }
             Event::Voted { approval, ballot } => step.voted(&approval, &ballot)?,
             Event::Passed { at_ms } => step.passed(at_ms)?,
@@ -27,6 +28,7 @@ impl Execution {
             Event::Asked { permit, asking, at_ms } => step.tool_asked(permit, asking, at_ms)?,
             Event::Suspended { permit, awaits, .. } => step.suspended(permit, awaits)?,
             Event::CallEnded { execution, .. } => step.call_ended(execution)?,
+            Event::ToolChanged { tool, at_ms } => step.tool_changed(&tool, at_ms)?,
             Event::Lost { permit, error, .. } => step.lost(permit, error)?,
             Event::Reported { by, permit, report, .. } => step.reported(by, permit, report)?,
             Event::SentAgain { by, at_ms } => step.sent_again(by, at_ms)?,
@@ -58,36 +60,73 @@ impl Step {
         self.facts.push(fact);
     }
 
-    /// Takes note of a decision, and of the action that it is about.
-    fn reconsidered(
+    /// Takes note of a decision, and does what it says.
+    fn decided(
         &mut self,
         decision: String,
+        ruling: Ruling,
         request: Request,
-        ruling: &Ruling,
         at_ms: u64,
     ) -> Result<(), Refused> {
+        let begins = self.next.digest_of(&request);
+        let goes_on = self.goes_on(at_ms);
         match self.next.status {
             Status::Received => {
                 let by = self.next.requester.clone();
                 self.facts.push(Fact::Received { by, digest: self.next.digest });
-                self.next.digest = self.next.digest_of(&request);
+                self.next.digest = begins;
                 if request.action != self.next.request.action {
                     self.next.amended = Some(request.action);
                 }
+                self.facts.push(Fact::Decided { decision });
+                self.ruled(ruling, at_ms);
             }
             Status::Allowed { start_by_ms, .. } if at_ms >= start_by_ms => {
                 return Err(Refused::TooLate);
             }
-            // What is denied does not begin, whatever it would have been.
-            Status::Allowed { .. } if matches!(ruling, Ruling::Denied(_)) => {}
             Status::Allowed { .. } => {
-                // People have agreed to one action: another one needs an execution of its own.
-                self.is_the_action(self.next.digest_of(&request))?;
+                let ruling = self.about_what_was_allowed(ruling, begins)?;
+                self.facts.push(Fact::Decided { decision });
+                self.ruled(ruling, at_ms);
+            }
+            // What may be under way is not called off: it is only asked after, under the same id.
+            _ if self.next.may_have_arrived() => return Err(Refused::MayHaveArrived),
+            _ if goes_on => {
+                let ruling = self.about_what_was_allowed(ruling, begins)?;
+                self.facts.push(Fact::Decided { decision });
+                self.ruled_again(ruling);
             }
             _ => return Err(self.next.not_now("decided")),
         }
-        self.facts.push(Fact::Decided { decision });
         Ok(())
+    }
+
+    /// What is denied does not begin, whatever it would have been. But people have agreed to one
+    /// action: another one needs an execution of its own. Whoever carries it out is told so; where
+    /// the host does, nobody would ever ask for what was allowed, so the execution ends.
+    fn about_what_was_allowed(&self, ruling: Ruling, begins: Digest) -> Result<Ruling, Refused> {
+        if matches!(ruling, Ruling::Denied(_)) {
+            return Ok(ruling);
+        }
+        match self.is_the_action(begins) {
+            Ok(()) => Ok(ruling),
+            Err(refused) if self.next.tool.is_none() => Err(refused),
+            Err(refused) => Ok(Ruling::Denied(Denied::bare(refused.code()))),
+        }
+    }
+
+    /// A tool that has begun goes on as it stands, or not at all: nobody is asked anew in the middle
+    /// of its work about whether it should have begun.
+    fn ruled_again(&mut self, ruling: Ruling) {
+        match ruling {
+            Ruling::Denied(denied) => self.denied(denied),
+            Ruling::Permitted => {}
+            Ruling::Asked(askings) => {
+                if !self.unmet(askings).is_empty() {
+                    self.denied(Denied::bare("requirement-changed"));
+                }
+            }
+        }
     }
 
     fn is_the_action(&self, begins: Digest) -> Result<(), Refused> {
@@ -107,6 +146,8 @@ impl Step {
     }
 
     fn denied(&mut self, denied: Denied) {
+        // A tool that has begun leaves its questions behind.
+        self.cancel_approvals();
         let code = denied.code.clone();
         self.to(Status::Denied(denied), Fact::Denied { code });
     }
@@ -123,20 +164,25 @@ impl Step {
 
     /// Asks people for what they have not agreed to already.
     fn asked(&mut self, askings: Vec<Asking>, at_ms: u64) {
+        let unmet = self.unmet(askings);
+        if unmet.is_empty() {
+            return self.allow(at_ms, true);
+        }
+        if self.next.approvals.len() + unmet.len() > APPROVALS_MAX {
+            return self.denied(Denied::bare("too-many-approvals"));
+        }
+        self.to(Status::AwaitingApproval, Fact::AwaitingApproval);
+        unmet.into_iter().for_each(|asking| self.open(asking, at_ms));
+    }
+
+    /// What people have not agreed to already.
+    fn unmet(&self, askings: Vec<Asking>) -> Vec<Asking> {
         let themselves = self.next.themselves();
         let is_met = |asking: &Asking| {
             let meets = |approval: &Approval| approval.meets(&asking.requirement, &themselves);
             self.next.approvals.iter().any(meets)
         };
-        let unmet: Vec<_> = askings.into_iter().filter(|asking| !is_met(asking)).collect();
-        if unmet.is_empty() {
-            return self.allow(at_ms, true);
-        }
-        if self.next.approvals.len() + unmet.len() > APPROVALS_MAX {
-            return self.denied(Denied { code: "too-many-approvals".into(), reasons: Vec::new() });
-        }
-        self.to(Status::AwaitingApproval, Fact::AwaitingApproval);
-        unmet.into_iter().for_each(|asking| self.open(asking, at_ms));
+        askings.into_iter().filter(|asking| !is_met(asking)).collect()
     }
 
     fn open(&mut self, Asking { approval, binding, requirement }: Asking, at_ms: u64) {
@@ -174,6 +220,26 @@ impl Step {
             }
             _ => Err(Refused::Nothing),
         }
+    }
+
+    /// What is to begin or to go on with a tool that is not there any more does not.
+    fn tool_changed(&mut self, found: &BoundTool, at_ms: u64) -> Result<(), Refused> {
+        let bound = self.next.tool.as_ref().filter(|bound| bound.name == found.name);
+        let Some(bound) = bound.filter(|bound| bound.digest != found.digest) else {
+            return Err(Refused::Nothing);
+        };
+        let reason =
+            format!("the tool is {} now; what was allowed is {}", found.digest, bound.digest);
+        let (code, binding) = ("tool-changed".to_owned(), found.name.clone());
+        if self.next.may_have_arrived() {
+            return Err(Refused::MayHaveArrived);
+        }
+        let is_allowed = matches!(self.next.status, Status::Allowed { .. });
+        if !is_allowed && !self.goes_on(at_ms) {
+            return Err(self.next.not_now("refused"));
+        }
+        self.denied(Denied { code, reasons: vec![Reason { binding, reason }] });
+        Ok(())
     }
 
     fn lost(&mut self, permit: Digest, error: String) -> Result<(), Refused> {
@@ -326,9 +392,11 @@ impl Step {
     }
 
     fn resolved(&mut self, by: Person, report: Report) -> Result<(), Refused> {
-        let Status::Unknown { .. } = self.next.status else {
-            return Err(self.next.not_now("resolved"));
-        };
+        match self.next.status {
+            Status::Unknown { .. } => {}
+            Status::Suspended { .. } if self.next.may_have_arrived() => {}
+            _ => return Err(self.next.not_now("resolved")),
+        }
         self.end(report, by);
         Ok(())
     }
@@ -346,7 +414,7 @@ impl Step {
 
     fn cancelled(&mut self, by: Person, reason: Option<String>) -> Result<(), Refused> {
         match self.next.status {
-            Status::Suspended { awaits: Awaited::Time { may_have_arrived: true, .. } } => {
+            Status::Suspended { .. } if self.next.may_have_arrived() => {
                 Err(Refused::MayHaveArrived)
             }
             Status::Received

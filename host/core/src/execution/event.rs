@@ -8,12 +8,13 @@ use crate::json::Json;
 use crate::person::Person;
 use crate::request::Request;
 use crate::requirement::Requirement;
+use crate::tool::BoundTool;
 
 /// Something that happens to an execution. Times are in milliseconds since the Unix epoch and come
 /// from whoever tells; the state machine has no clock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// Policies have decided, for the first time or again before it begins.
+    /// Policies have decided, for the first time, or again before it begins or goes on.
     Decided {
         /// The decision's id.
         decision: String,
@@ -68,6 +69,13 @@ pub enum Event {
         /// When.
         at_ms: u64,
     },
+    /// Nobody has the tool any more that is to carry it out: another goes by its name.
+    ToolChanged {
+        /// The one that does.
+        tool: BoundTool,
+        /// When.
+        at_ms: u64,
+    },
     /// Nobody knows what became of what a running tool called, or of the call of an endpoint; or the
     /// endpoint is given up.
     Lost {
@@ -105,7 +113,8 @@ pub enum Event {
         /// When.
         at_ms: u64,
     },
-    /// An operator tells what became of an execution of which nobody knew.
+    /// An operator tells what became of an execution of which nobody knew, or whose endpoint is to be
+    /// called again.
     Resolved {
         /// Who.
         by: Person,

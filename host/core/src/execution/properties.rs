@@ -74,6 +74,10 @@ fn events() -> impl Strategy<Value = Event> {
     });
     let call_ended = (0..3u8, at.clone())
         .prop_map(|(id, at_ms)| Event::CallEnded { execution: format!("e{id}"), at_ms });
+    let tool_changed = (any::<bool>(), at.clone()).prop_map(|(is_other, at_ms)| {
+        let digest = if is_other { Digest::of("another") } else { tool().digest };
+        Event::ToolChanged { tool: BoundTool { digest, ..tool() }, at_ms }
+    });
     let lost = (0..3u8, at.clone()).prop_map(|(permit, at_ms)| {
         let error = "no answer".to_owned();
         Event::Lost { permit: Digest::of([permit]), error, at_ms }
@@ -98,8 +102,9 @@ fn events() -> impl Strategy<Value = Event> {
         Event::Cancelled { by, reason: None, at_ms }
     });
     let passed = at.prop_map(|at_ms| Event::Passed { at_ms });
-    prop_oneof![3 => decided, 6 => voted, 6 => claimed, 3 => tool_asked, 2 => suspended, 2 => call_ended, 1 => lost,
-        1 => sent_again, 2 => reported, 1 => resolved, 1 => cancelled, 2 => passed]
+    prop_oneof![3 => decided, 6 => voted, 6 => claimed, 3 => tool_asked, 2 => suspended,
+        2 => call_ended, 1 => lost, 1 => tool_changed, 1 => sent_again, 2 => reported, 1 => resolved,
+        1 => cancelled, 2 => passed]
 }
 
 /// Who carries it out; none where whoever claims it does.
@@ -149,6 +154,9 @@ fn check(before: &Execution, transition: &Transition) {
     }
     if starts + resumptions == 1 {
         assert_eq!(before.digest, next.digest, "what begins is what was allowed");
+    }
+    if matches!(next.status, Status::Denied(_)) && before.fence > 0 {
+        assert!(before.tool.is_some() && before.work_at_ms().is_some(), "it was about to go on");
     }
     let waits = next.approvals.iter().any(|approval| approval.expires_at_ms().is_some());
     assert!(!waits || next.due_at_ms().is_some(), "what people are asked ends");

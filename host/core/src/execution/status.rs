@@ -39,7 +39,7 @@ pub enum Status {
         settled: bool,
     },
     /// Its holder carries it out. May become succeeded, failed, unknown and, where a tool does,
-    /// suspended.
+    /// suspended, and denied where policies are asked again before another run takes it over.
     Running {
         /// Who claimed it.
         holder: Person,
@@ -49,7 +49,8 @@ pub enum Status {
         lease_until_ms: u64,
     },
     /// Its tool has been dropped, or its endpoint could not be called, and it goes on once what it
-    /// waits for is there. May become running, cancelled.
+    /// waits for is there. May become running, cancelled and, where policies are asked again, denied;
+    /// and where a call of its endpoint may have arrived, succeeded or failed when somebody tells.
     Suspended {
         /// What it waits for.
         awaits: Awaited,
@@ -167,16 +168,25 @@ pub enum Awaited {
 /// Why an action may not go on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Denied {
-    /// A stable code: an [`crate::Outcome::code`], or `too-many-approvals`.
+    /// A stable code: an [`crate::Outcome::code`]; `too-many-approvals`; or, of what the host carries
+    /// out itself, `action-changed` and `requirement-changed` where policies, asked again, want
+    /// another action or the agreement of others, and `tool-changed` where the tool is another.
     pub code: String,
     /// What each policy that denied said; its fault's code where it gave no verdict.
     pub reasons: Vec<Reason>,
 }
 
-/// What one policy said against an action.
+impl Denied {
+    /// A denial that its code tells all of.
+    pub(super) fn bare(code: &str) -> Self {
+        Self { code: code.to_owned(), reasons: Vec::new() }
+    }
+}
+
+/// What one policy said against an action, or the host about its tool.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reason {
-    /// The policy's binding.
+    /// The policy's binding, or the tool's name.
     pub binding: BindingName,
     /// What it said.
     pub reason: String,

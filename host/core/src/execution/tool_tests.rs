@@ -167,3 +167,122 @@ fn a_call_is_one_deeper_than_its_caller() {
     assert_eq!(received().called_by(parent(&called)).depth(), 2);
     assert_eq!(received().digest, called.digest, "who calls is not what is done");
 }
+
+fn decides(ruling: Ruling, amount: u64, at_ms: u64) -> Event {
+    Event::Decided { decision: "d2".to_owned(), ruling, request: request(amount), at_ms }
+}
+
+fn code(execution: &Execution) -> &str {
+    match &execution.status {
+        Status::Denied(denied) => &denied.code,
+        other => panic!("it is {}", other.name()),
+    }
+}
+
+#[test]
+fn policies_are_asked_again_before_a_tool_goes_on() {
+    let answered = votes(&suspended(), Choice::Approve);
+    assert_eq!(
+        apply(&suspended(), decides(Ruling::Permitted, 10, 6_000)).unwrap_err().code(),
+        "not-now"
+    );
+    let decided = answered.apply(decides(Ruling::Permitted, 10, 6_000)).unwrap();
+    assert_eq!(decided.facts, [Fact::Decided { decision: "d2".into() }]);
+    assert_eq!(decided.next.status, answered.status, "the claim comes next");
+    assert_eq!(claim(&decided.next, 2, 6_000).unwrap().fence, 2);
+    let denial = Denied { code: "denied-by-policy".into(), reasons: Vec::new() };
+    let denied = apply(&answered, decides(Ruling::Denied(denial), 10, 6_000)).unwrap();
+    assert_eq!((code(&denied), denied.work_at_ms()), ("denied-by-policy", None));
+    assert_eq!(claim(&denied, 2, 6_000).unwrap_err().code(), "not-now");
+}
+
+#[test]
+fn a_tool_goes_on_as_it_began_or_not_at_all() {
+    let answered = votes(&suspended(), Choice::Approve);
+    let amended = apply(&answered, decides(Ruling::Permitted, 11, 6_000)).unwrap();
+    assert_eq!(code(&amended), "action-changed");
+    // What ann has agreed to meets what asks for her, and not what asks for bob.
+    let asks = |approver| Ruling::Asked(vec![asking("a2", &[approver], Disposition::Deny)]);
+    let met = apply(&answered, decides(asks("user:ann"), 10, 6_000)).unwrap();
+    assert_eq!(met.status, answered.status);
+    let unmet = apply(&answered, decides(asks("user:bob"), 10, 6_000)).unwrap();
+    assert_eq!(code(&unmet), "requirement-changed");
+}
+
+#[test]
+fn a_run_that_is_taken_over_is_decided_again_and_leaves_no_question_open() {
+    let asked = apply(&running(), asks(1)).unwrap();
+    let denied = || Ruling::Denied(Denied { code: "denied-by-policy".into(), reasons: Vec::new() });
+    assert_eq!(apply(&asked, decides(denied(), 10, 11_999)).unwrap_err().code(), "not-now");
+    let denied = apply(&asked, decides(denied(), 10, 12_000)).unwrap();
+    assert_eq!(code(&denied), "denied-by-policy");
+    assert_eq!(denied.approvals[0].state.name(), "cancelled");
+    assert_eq!(apply(&denied, reports(1)).unwrap_err().code(), "not-now");
+}
+
+#[test]
+fn what_the_host_would_begin_otherwise_ends_and_does_not_wait_for_ever() {
+    let (decision, request, at_ms) = ("d1".to_owned(), request(10), 1_000);
+    let ruling = Ruling::Asked(vec![asking("a1", &["user:ann"], Disposition::Deny)]);
+    let decided = Event::Decided { decision, ruling, request, at_ms };
+    let allowed = votes(&apply(&received().by_tool(tool()), decided).unwrap(), Choice::Approve);
+    let amended = apply(&allowed, decides(Ruling::Permitted, 11, 6_000)).unwrap();
+    assert_eq!(code(&amended), "action-changed");
+}
+
+fn waiting_for(call: &str) -> Execution {
+    let awaits = Awaited::Execution { id: call.into(), has_ended: false };
+    let suspends = Event::Suspended { permit: permit(1), awaits, at_ms: 4_000 };
+    apply(&running(), suspends).unwrap()
+}
+
+#[test]
+fn the_end_of_a_call_is_told_to_who_called_whichever_comes_first() {
+    let parent = Parent { execution: "e0".into(), depth: 0 };
+    let called = running().called_by(parent);
+    let tells = Errand::TellCaller { caller: "e0".into(), call: called.id.clone() };
+    for event in [reports(1), Event::Lost { permit: permit(1), error: "gone".into(), at_ms: 4_000 }]
+    {
+        let ended = apply(&called, event).unwrap();
+        assert!(Errand::of_transition(Some(&called), &ended).contains(&tells));
+    }
+    assert_eq!(Errand::of_transition(Some(&running()), &called), []);
+    let waiting = waiting_for("e2");
+    let looks = Errand::TellCaller { caller: waiting.id.clone(), call: "e2".into() };
+    assert_eq!(Errand::of_transition(Some(&running()), &waiting), [looks]);
+}
+
+#[test]
+fn who_ends_otherwise_than_well_calls_off_what_it_called() {
+    let cancelled = Event::Cancelled { by: person("op"), reason: None, at_ms: 5_000 };
+    let waiting = waiting_for("e2");
+    let ended = apply(&waiting, cancelled.clone()).unwrap();
+    let calls_off = [Errand::CallOff { caller: waiting.id.clone() }];
+    assert_eq!(Errand::of_transition(Some(&waiting), &ended), calls_off);
+    let lost =
+        apply(&running(), Event::Lost { permit: permit(1), error: "gone".into(), at_ms: 4_000 })
+            .unwrap();
+    assert_eq!(Errand::of_transition(Some(&running()), &lost), calls_off);
+    // What waits for people has seen the end of all that it called, and so has what succeeds.
+    let ended = apply(&suspended(), cancelled).unwrap();
+    assert_eq!(Errand::of_transition(Some(&suspended()), &ended), []);
+    let succeeded = apply(&running(), reports(1)).unwrap();
+    assert_eq!(Errand::of_transition(Some(&running()), &succeeded), []);
+}
+
+#[test]
+fn a_tool_that_is_another_now_neither_begins_nor_goes_on() {
+    let changes = |at_ms| {
+        let found = BoundTool { digest: Digest::of("another"), ..tool() };
+        Event::ToolChanged { tool: found, at_ms }
+    };
+    let answered = votes(&suspended(), Choice::Approve);
+    for (waiting, at_ms) in [(answered, 6_000), (running(), 12_000)] {
+        let refused = apply(&waiting, changes(at_ms)).unwrap();
+        assert_eq!((code(&refused), refused.work_at_ms()), ("tool-changed", None));
+    }
+    assert_eq!(apply(&running(), changes(11_999)).unwrap_err().code(), "not-now");
+    assert_eq!(apply(&suspended(), changes(6_000)).unwrap_err().code(), "not-now");
+    let same = Event::ToolChanged { tool: tool(), at_ms: 12_000 };
+    assert_eq!(apply(&running(), same), Err(Refused::Nothing));
+}

@@ -1,4 +1,4 @@
-//! `execution`: the id, the tenant and the time of the decision.
+//! `execution`: what there is to know of the decision beside its request.
 
 use crate::bindings::writ::host::{execution, types};
 use crate::state::State;
@@ -25,6 +25,11 @@ macro_rules! offer_to {
             fn received_at(&mut self) -> wasmtime::Result<u64> {
                 self.guard.meter.call(0)?;
                 Ok(self.execution.received_at_ms)
+            }
+
+            fn has_begun(&mut self) -> wasmtime::Result<bool> {
+                self.guard.meter.call(0)?;
+                Ok(self.execution.has_begun)
             }
         }
     };

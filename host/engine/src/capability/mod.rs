@@ -2,6 +2,7 @@
 
 pub(crate) mod approval_history;
 pub(crate) mod execution;
+pub(crate) mod files;
 pub(crate) mod log;
 pub(crate) mod storage;
 pub(crate) mod tool_host;

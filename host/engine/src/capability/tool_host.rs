@@ -161,7 +161,7 @@ fn not_stored<T>(answer: Answer) -> Stored<T> {
 }
 
 /// The host answers another question than was asked: its own mistake, or a journal's.
-fn unexpected(answer: &Answer) -> wasmtime::Error {
+pub(super) fn unexpected(answer: &Answer) -> wasmtime::Error {
     let fault = Fault::new(FaultCode::Internal, "the host answered another question");
     HostFault(fault.with_detail(format!("{answer:?}"))).into()
 }

@@ -9,7 +9,7 @@
 //! | names | never resolve |
 //! | wall clock | the instant at which the request was received |
 //! | monotonic clock | starts at 0, one microsecond later at each look |
-//! | random | a stream seeded by the request's digest, or by the execution of a tool |
+//! | random | a stream seeded by the request's digest, or for a tool by what its journal begins with |
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

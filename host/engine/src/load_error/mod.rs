@@ -125,7 +125,7 @@ pub enum LoadError {
     /// An import of a tool that it is not granted.
     #[error(
         "the import `{import}` is not granted\n\
-         hint: let the tool have it with `{grant}` in `grants`, if you trust it with that"
+         hint: grant the tool `{grant}`, if you trust it with that"
     )]
     ImportNotGranted {
         /// Its name.

@@ -33,8 +33,10 @@ pub struct Tool {
 
 /// One call: what is done, in whose name, and who answers what the tool asks.
 pub struct ToolCall<'a> {
-    /// What `execution` tells the tool. Its clock and its random come from here too.
+    /// What `execution` tells the tool. Its clock comes from here too.
     pub execution: &'a Arc<Execution>,
+    /// What its random comes from: the same for every run of one call, and known to nobody else.
+    pub seed: [u8; 32],
     /// In whose name it logs.
     pub namespace: &'a Arc<Namespace>,
     /// Its arguments, which satisfy its input schema.

@@ -56,7 +56,7 @@ pub(super) fn store(
     call: &ToolCall<'_>,
     limits: &Arc<Limits>,
 ) -> wasmtime::Result<Store<ToolState>> {
-    let seed = Digest::of_parts([b"writ random 1", call.execution.id.as_bytes()]);
+    let seed = Digest::from_bytes(call.seed);
     let state = ToolState {
         guard: Guard::new(limits),
         execution: call.execution.clone(),

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use writ_core::execution::{Status, Transition};
 use writ_core::journal::Entry;
 use writ_core::ports::Namespace;
-use writ_core::{Execution, Ledger, Tenant};
+use writ_core::{BoundTool, Execution, Ledger, Tenant};
 
 use super::{ChangeError, PAGE_MAX};
 use crate::error::{CommitError, StoreError};
 use crate::port::on;
+use crate::row::WorkerNote;
 use crate::store::Store;
 
 /// A run of an execution's tool: what it records counts only while it is the last one begun.
@@ -89,12 +90,48 @@ impl Store {
         on!(self, backend => backend.change_recording(tenant, id, at_ms, entries, change).await)
     }
 
-    /// Executions of all tenants whose tool may run now, longest ago first, at most `limit` and
-    /// [`PAGE_MAX`].
+    /// Executions of all tenants whose tool is one of some and may run now, longest ago first, at most
+    /// `limit` and [`PAGE_MAX`].
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn work(&self, now_ms: u64, limit: u32) -> Result<Vec<(Tenant, String)>, StoreError> {
-        on!(self, backend => backend.work(now_ms, limit.min(PAGE_MAX)).await)
+    pub async fn work(
+        &self,
+        now_ms: u64,
+        tools: &[BoundTool],
+        limit: u32,
+    ) -> Result<Vec<(Tenant, String)>, StoreError> {
+        on!(self, backend => backend.work(now_ms, tools, limit.min(PAGE_MAX)).await)
+    }
+
+    /// Executions of all tenants whose tool has the name of one of some and another digest, and that
+    /// might have been run since `before_ms` (milliseconds since the Unix epoch) or longer; at most
+    /// `limit` and [`PAGE_MAX`].
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn work_of_changed_tools(
+        &self,
+        before_ms: u64,
+        tools: &[BoundTool],
+        limit: u32,
+    ) -> Result<Vec<(Tenant, String)>, StoreError> {
+        let limit = limit.min(PAGE_MAX);
+        on!(self, backend => backend.work_of_changed_tools(before_ms, tools, limit).await)
+    }
+
+    /// Lets an execution rest whose tool cannot be run now: no host finds it as work until `at_ms`
+    /// (milliseconds since the Unix epoch), unless it changes before.
+    ///
+    /// # Errors
+    /// [`CommitError::Unavailable`].
+    pub async fn rest(
+        &self,
+        tenant: &Tenant,
+        execution: &str,
+        at_ms: u64,
+    ) -> Result<(), CommitError> {
+        let (tenant, execution) = (tenant.clone(), execution.to_owned());
+        on!(self, backend => backend.note(WorkerNote::Rest { tenant, execution, at_ms }).await)
     }
 }

@@ -49,6 +49,14 @@ impl Store {
         on!(self, backend => backend.executions_page(tenant, filter, before, limit).await)
     }
 
+    /// How many executions of a tenant have a status, by its name.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn count_of_status(&self, tenant: &Tenant, status: &str) -> Result<u64, StoreError> {
+        on!(self, backend => backend.count_of_status(tenant, status).await)
+    }
+
     /// A tenant's approvals, each with its execution, newest first, at most `limit` (and
     /// [`PAGE_MAX`]) of those before an approval's id.
     ///

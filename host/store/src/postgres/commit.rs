@@ -13,12 +13,12 @@ use writ_core::{DecisionRecord, Ledger, Tenant};
 use super::backend::{Inner, Postgres};
 use super::claims::{self, Judgement};
 use super::scope::{Access, Scope};
-use super::{approvals, decisions, events, executions, history, journal, letters, work};
+use super::{approvals, decisions, errands, events, executions, history, journal, letters, work};
 use crate::claim::Claim;
 use crate::commit::Accepted;
 use crate::error::{CommitError, Failure, is_contended};
 use crate::execution::Grounds;
-use crate::row::{DecisionRow, JournalRow};
+use crate::row::{DecisionRow, JournalRow, WorkerNote};
 use crate::step::Step;
 
 /// What is to be kept, together or not at all.
@@ -28,6 +28,7 @@ pub(super) struct Draft {
     claims: Vec<Claim>,
     step: Option<Box<Step>>,
     journal: Vec<JournalRow>,
+    note: Option<WorkerNote>,
 }
 
 /// How much a transaction has kept.
@@ -66,6 +67,11 @@ impl Draft {
         Self { journal, claims: Claim::of_each(ledgers), ..Self::default() }
     }
 
+    /// What a worker has done.
+    pub(super) fn of_note(note: WorkerNote) -> Self {
+        Self { note: Some(note), ..Self::default() }
+    }
+
     /// As it is, and what a run was answered.
     pub(super) fn recording(self, journal: Vec<JournalRow>) -> Self {
         Self { journal, ..self }
@@ -96,7 +102,11 @@ impl Postgres {
 impl Inner {
     /// Keeps a draft of a tenant. In a task of its own, as everything that has begun to write: who
     /// stops waiting does not take it back.
-    async fn commit(self: &Arc<Self>, tenant: Tenant, draft: Draft) -> Result<(), CommitError> {
+    pub(super) async fn commit(
+        self: &Arc<Self>,
+        tenant: Tenant,
+        draft: Draft,
+    ) -> Result<(), CommitError> {
         let inner = self.clone();
         let committing = tokio::spawn(async move {
             let begun = inner.link.begin(Scope::Tenant(&tenant), Access::Write).await;
@@ -145,7 +155,7 @@ async fn keep(
     transaction: &mut Transaction<'static, Database>,
     draft: Draft,
 ) -> Result<Kept, Stop> {
-    let Draft { decision, claims, step, journal } = draft;
+    let Draft { decision, claims, step, journal, note } = draft;
     if let Some(step) = &step
         && !executions::keep(transaction, &step.execution, step.follows).await?
     {
@@ -162,6 +172,9 @@ async fn keep(
         decisions::insert(transaction, decisions).await?;
     }
     journal::insert(transaction, &journal).await?;
+    if let Some(note) = &note {
+        errands::note(transaction, note).await?;
+    }
     if let Some(step) = step {
         tell(transaction, *step).await?;
     }
@@ -182,5 +195,6 @@ async fn tell(
     if let Some(change) = &step.letter {
         letters::keep(transaction, change).await?;
     }
+    errands::insert(transaction, &step.errands).await?;
     events::append(transaction, &step.execution.tenant, step.evidence).await
 }

@@ -4,7 +4,7 @@ use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgRow};
 use writ_core::{Execution, Tenant};
 
-use super::rows::{integer, text};
+use super::rows::{integer, number, text};
 use super::text::kept;
 use crate::error::{Failure, StoreError};
 use crate::execution::ExecutionFilter;
@@ -19,6 +19,8 @@ const UPDATE: &str = "UPDATE executions SET status = $3, requester = $4, version
     WHERE tenant = $1 AND id = $2 AND version = $8";
 const HOLD: &str = "SELECT id, body FROM executions WHERE tenant = $1 AND id = $2 FOR UPDATE";
 
+const COUNT_OF_STATUS: &str =
+    "SELECT count(*) AS count FROM executions WHERE tenant = $1 AND status = $2";
 const ONE: &str = "SELECT id, body FROM executions WHERE tenant = $1 AND id = $2";
 const PAGE: &str = "SELECT id, body FROM executions
     WHERE tenant = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
@@ -46,6 +48,16 @@ pub(super) async fn keep(
         .bind(&row.body);
     let query = follows.into_iter().fold(query, |query, version| query.bind(integer(version)));
     Ok(query.execute(connection).await?.rows_affected() == 1)
+}
+
+/// How many executions of a tenant have a status.
+pub(super) async fn count_of_status(
+    connection: &mut PgConnection,
+    tenant: &Tenant,
+    status: &str,
+) -> Result<u64, sqlx::Error> {
+    let query = sqlx::query(COUNT_OF_STATUS).bind(tenant.as_str()).bind(status);
+    number(&query.fetch_one(connection).await?, "count")
 }
 
 /// One execution of a tenant, held until the transaction ends.

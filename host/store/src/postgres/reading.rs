@@ -47,6 +47,16 @@ impl Postgres {
         approvals::execution_of(&mut *self.inner.link.read(tenant).await?, tenant, approval).await
     }
 
+    pub(crate) async fn count_of_status(
+        &self,
+        tenant: &Tenant,
+        status: &str,
+    ) -> Result<u64, StoreError> {
+        let mut view = self.inner.link.read(tenant).await?;
+        let count = executions::count_of_status(&mut view, tenant, status).await;
+        Ok(count.map_err(Failure::from)?)
+    }
+
     pub(crate) async fn executions_page(
         &self,
         tenant: &Tenant,

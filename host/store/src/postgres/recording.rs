@@ -7,15 +7,15 @@ use sqlx::postgres::Postgres as Database;
 use writ_core::execution::Transition;
 use writ_core::journal::Entry;
 use writ_core::ports::Namespace;
-use writ_core::{Execution, Ledger, Tenant};
+use writ_core::{BoundTool, Execution, Ledger, Tenant};
 
 use super::backend::Postgres;
 use super::commit::Draft;
 use super::scope::{Access, Scope};
-use super::{executions, journal, work};
+use super::{errands, executions, journal, work};
 use crate::error::{CommitError, Failure, StoreError};
-use crate::execution::{ChangeError, RecordError, Run};
-use crate::row::JournalRow;
+use crate::execution::{ChangeError, DueErrand, RecordError, Run};
+use crate::row::{JournalRow, WorkerNote};
 use crate::step::Step;
 
 impl Postgres {
@@ -60,15 +60,49 @@ impl Postgres {
         Ok(transition.next)
     }
 
+    pub(crate) async fn errands(
+        &self,
+        now_ms: u64,
+        limit: u32,
+    ) -> Result<Vec<DueErrand>, StoreError> {
+        let begun = self.inner.link.begin(Scope::AllTenants, Access::Read).await;
+        let mut view = begun.map_err(|error| self.inner.link.failed(error))?;
+        errands::due(&mut view, now_ms, limit).await
+    }
+
+    pub(crate) async fn note(&self, note: WorkerNote) -> Result<(), CommitError> {
+        self.inner.commit(note.tenant().clone(), Draft::of_note(note)).await
+    }
+
     pub(crate) async fn work(
         &self,
         now_ms: u64,
+        tools: &[BoundTool],
+        limit: u32,
+    ) -> Result<Vec<(Tenant, String)>, StoreError> {
+        self.work_of(work::DUE, tools, now_ms, limit).await
+    }
+
+    pub(crate) async fn work_of_changed_tools(
+        &self,
+        before_ms: u64,
+        tools: &[BoundTool],
+        limit: u32,
+    ) -> Result<Vec<(Tenant, String)>, StoreError> {
+        self.work_of(work::CHANGED, tools, before_ms, limit).await
+    }
+
+    async fn work_of(
+        &self,
+        sql: &'static str,
+        tools: &[BoundTool],
+        at_ms: u64,
         limit: u32,
     ) -> Result<Vec<(Tenant, String)>, StoreError> {
         let begun = self.inner.link.begin(Scope::AllTenants, Access::Read).await;
         let mut view = begun.map_err(|error| self.inner.link.failed(error))?;
-        let due = work::due(&mut view, now_ms, limit).await;
-        Ok(due.map_err(|error| self.inner.link.failed(error))?)
+        let found = work::of_tools(&mut view, sql, tools, at_ms, limit).await;
+        Ok(found.map_err(|error| self.inner.link.failed(error))?)
     }
 
     /// A transaction that writes.

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use crate::channels::ChannelChange;
 use crate::commit::Answer;
 use crate::error::Failure;
-use crate::row::{DecisionRow, JournalRow, KeyChange, StorageRow};
+use crate::row::{DecisionRow, JournalRow, KeyChange, StorageRow, WorkerNote};
 use crate::sqlite::locks::Held;
 use crate::sqlite::rows::ROWS_MAX;
 use crate::step::{Step, Versions};
@@ -34,6 +34,8 @@ pub(crate) struct Job {
     pub(crate) key: Option<Box<KeyChange>>,
     /// What becomes of a channel or a dead letter.
     pub(crate) channel: Option<Box<ChannelChange>>,
+    /// What a worker has done.
+    pub(crate) note: Option<Box<WorkerNote>>,
     /// The table's sequence; 0 where the table was not asked.
     pub(crate) sequence: u64,
     /// Whether to write something that only tells whether writing works.
@@ -56,6 +58,7 @@ pub(crate) struct Batch {
     pub(crate) journal: Vec<JournalRow>,
     pub(crate) keys: Vec<KeyChange>,
     pub(crate) channels: Vec<ChannelChange>,
+    pub(crate) notes: Vec<WorkerNote>,
     pub(crate) sequence: u64,
     pub(crate) is_probe: bool,
 }
@@ -76,8 +79,9 @@ impl Job {
 
     fn decides_at_most(&self) -> bool {
         let stores = !self.writes.is_empty() || !self.journal.is_empty();
-        let steps = self.step.is_some() || self.key.is_some() || self.channel.is_some();
-        !stores && !steps && !self.is_probe
+        let changes = self.step.is_some() || self.key.is_some();
+        let notes = self.channel.is_some() || self.note.is_some();
+        !stores && !changes && !notes && !self.is_probe
     }
 }
 
@@ -122,6 +126,7 @@ impl Batch {
         self.journal.extend(job.journal);
         self.keys.extend(job.key.map(|key| *key));
         self.channels.extend(job.channel.map(|change| *change));
+        self.notes.extend(job.note.map(|note| *note));
         self.sequence = self.sequence.max(job.sequence);
         self.is_probe |= job.is_probe;
     }

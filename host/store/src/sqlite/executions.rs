@@ -81,10 +81,22 @@ pub(super) const PAGE_OF_REQUESTER: &str = "SELECT id, body FROM executions
     WHERE tenant = ?1 AND id < ?2 AND requester = ?4 ORDER BY id DESC LIMIT ?3";
 pub(super) const PAGE_OF_REQUESTER_AND_STATUS: &str = "SELECT id, body FROM executions
     WHERE tenant = ?1 AND id < ?2 AND requester = ?4 AND status = ?5 ORDER BY id DESC LIMIT ?3";
+pub(super) const COUNT_OF_STATUS: &str =
+    "SELECT count(*) AS count FROM executions WHERE tenant = ? AND status = ?";
 pub(super) const DUE: &str = "SELECT tenant, id FROM executions
     WHERE due_at_ms <= ?1 ORDER BY due_at_ms LIMIT ?2";
 pub(super) const NEXT_DUE: &str = "SELECT due_at_ms FROM executions
     WHERE due_at_ms IS NOT NULL ORDER BY due_at_ms LIMIT 1";
+
+/// How many executions of a tenant have a status.
+pub(crate) async fn count_of_status(
+    readers: &SqlitePool,
+    tenant: &Tenant,
+    status: &str,
+) -> Result<u64, sqlx::Error> {
+    let query = sqlx::query(COUNT_OF_STATUS).bind(tenant.as_str()).bind(status);
+    number(&query.fetch_one(readers).await?, "count")
+}
 
 /// One execution of a tenant.
 pub(crate) async fn one(

@@ -4,7 +4,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Row as _};
 
 use super::{
-    approvals, audit, channels, events, executions, history, idempotency, journal, letters, work,
+    approvals, audit, channels, errands, events, executions, history, idempotency, journal,
+    letters, work,
 };
 
 async fn tables() -> SqliteConnection {
@@ -41,6 +42,12 @@ async fn each_query_uses_its_index() {
             executions::PAGE_OF_REQUESTER_AND_STATUS,
             &["SEARCH executions USING INDEX executions_by_requester_and_status \
                (tenant=? AND requester=? AND status=? AND id<?)"],
+        ),
+        (
+            executions::COUNT_OF_STATUS,
+            &[
+                "SEARCH executions USING COVERING INDEX executions_by_status (tenant=? AND status=?)",
+            ],
         ),
         (executions::DUE, &["SEARCH executions USING INDEX executions_due (due_at_ms<?)"]),
         (
@@ -98,7 +105,21 @@ async fn each_query_uses_its_index() {
             journal::ALL,
             &["SEARCH journal USING INDEX sqlite_autoindex_journal_1 (tenant=? AND execution=?)"],
         ),
-        (work::DUE, &["SEARCH work USING COVERING INDEX work_by_time (at_ms<?)"]),
+        (errands::DUE, &["SEARCH errands USING INDEX errands_by_time (at_ms<?)"]),
+        (
+            work::DUE,
+            &["SEARCH work USING COVERING INDEX work_by_tool (tool=? AND digest=? AND at_ms<?)"],
+        ),
+        (
+            work::CHANGED,
+            &[
+                "COMPOUND QUERY",
+                "LEFT-MOST SUBQUERY",
+                "SEARCH work USING INDEX work_by_tool (tool=? AND digest<?)",
+                "UNION ALL",
+                "SEARCH work USING INDEX work_by_tool (tool=? AND digest>?)",
+            ],
+        ),
         (
             audit::EVENTS,
             &["SEARCH events USING INDEX sqlite_autoindex_events_1 (tenant=? AND sequence>?)"],

@@ -29,6 +29,15 @@ impl Sqlite {
         approvals::execution_of(&mut reader, tenant, approval).await
     }
 
+    pub(crate) async fn count_of_status(
+        &self,
+        tenant: &Tenant,
+        status: &str,
+    ) -> Result<u64, StoreError> {
+        let count = executions::count_of_status(&self.inner.shared.readers, tenant, status).await;
+        Ok(count.map_err(Failure::from)?)
+    }
+
     pub(crate) async fn executions_page(
         &self,
         tenant: &Tenant,

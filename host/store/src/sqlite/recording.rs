@@ -5,16 +5,17 @@ use std::sync::Arc;
 use writ_core::execution::Transition;
 use writ_core::journal::Entry;
 use writ_core::ports::Namespace;
-use writ_core::{Execution, Ledger, Tenant};
+use writ_core::{BoundTool, Execution, Ledger, Tenant};
 
 use crate::claim::Claim;
 use crate::commit::Accepted;
-use crate::error::{Failure, StoreError};
-use crate::execution::{ChangeError, RecordError, Run};
-use crate::row::JournalRow;
+use crate::error::{CommitError, Failure, StoreError};
+use crate::execution::{ChangeError, DueErrand, RecordError, Run};
+use crate::row::{JournalRow, WorkerNote};
 use crate::sqlite::backend::Sqlite;
+use crate::sqlite::batch::Job;
 use crate::sqlite::commit::Draft;
-use crate::sqlite::{executions, journal, work};
+use crate::sqlite::{errands, executions, journal, work};
 use crate::step::Step;
 
 impl Sqlite {
@@ -68,12 +69,45 @@ impl Sqlite {
         Ok(transition.next)
     }
 
-    pub(crate) async fn work(
+    pub(crate) async fn errands(
         &self,
         now_ms: u64,
         limit: u32,
+    ) -> Result<Vec<DueErrand>, StoreError> {
+        errands::due(&self.inner.shared.readers, now_ms, limit).await
+    }
+
+    pub(crate) async fn note(&self, note: WorkerNote) -> Result<(), CommitError> {
+        let job = Job { note: Some(Box::new(note)), ..Job::default() };
+        Ok(self.inner.write(job).await?)
+    }
+
+    pub(crate) async fn work(
+        &self,
+        now_ms: u64,
+        tools: &[BoundTool],
+        limit: u32,
     ) -> Result<Vec<(Tenant, String)>, StoreError> {
-        let due = work::due(&self.inner.shared.readers, now_ms, limit).await;
-        Ok(due.map_err(Failure::from)?)
+        self.work_of(work::DUE, tools, now_ms, limit).await
+    }
+
+    pub(crate) async fn work_of_changed_tools(
+        &self,
+        before_ms: u64,
+        tools: &[BoundTool],
+        limit: u32,
+    ) -> Result<Vec<(Tenant, String)>, StoreError> {
+        self.work_of(work::CHANGED, tools, before_ms, limit).await
+    }
+
+    async fn work_of(
+        &self,
+        sql: &'static str,
+        tools: &[BoundTool],
+        at_ms: u64,
+        limit: u32,
+    ) -> Result<Vec<(Tenant, String)>, StoreError> {
+        let readers = &self.inner.shared.readers;
+        Ok(work::of_tools(readers, sql, tools, at_ms, limit).await.map_err(Failure::from)?)
     }
 }

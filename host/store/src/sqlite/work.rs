@@ -2,9 +2,9 @@
 
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqlitePool};
-use writ_core::Tenant;
+use writ_core::{BoundTool, Tenant};
 
-use crate::row::WorkRow;
+use crate::row::{Work, WorkRow};
 use crate::sqlite::rows::{RowsStatement, bind, integer, name};
 
 /// Adds and removes work.
@@ -17,9 +17,9 @@ pub(crate) struct Apply {
 impl Apply {
     pub(crate) fn new() -> Self {
         let upsert = RowsStatement::new(
-            "INSERT INTO work (tenant, execution, at_ms) VALUES",
-            "(?,?,?)",
-            " ON CONFLICT DO UPDATE SET at_ms = excluded.at_ms",
+            "INSERT INTO work (tenant, execution, tool, digest, at_ms, since_ms) VALUES",
+            "(?,?,?,?,?,?)",
+            " ON CONFLICT DO UPDATE SET at_ms = excluded.at_ms, since_ms = excluded.since_ms",
         );
         let remove = RowsStatement::new(
             "DELETE FROM work WHERE (tenant, execution) IN (VALUES",
@@ -35,28 +35,56 @@ impl Apply {
         connection: &mut SqliteConnection,
         rows: Vec<WorkRow>,
     ) -> Result<(), sqlx::Error> {
-        let (wanted, done): (Vec<_>, Vec<_>) =
-            rows.into_iter().partition(|row| row.at_ms.is_some());
-        let bind_wanted = |arguments: &mut SqliteArguments, row: WorkRow| {
-            bind!(arguments, row.tenant.as_str(), row.execution, row.at_ms.map(integer))
+        let (mut wanted, mut done) = (Vec::new(), Vec::new());
+        for WorkRow { tenant, execution, work } in rows {
+            match work {
+                Some(work) => wanted.push((tenant, execution, work)),
+                None => done.push((tenant, execution)),
+            }
+        }
+        let bind_wanted = |arguments: &mut SqliteArguments, row: (Tenant, String, Work)| {
+            let (tenant, execution, Work { tool, at_ms, since_ms }) = row;
+            let (tool, digest) = (tool.name.to_string(), tool.digest.to_string());
+            let (at, since) = (integer(at_ms), integer(since_ms));
+            bind!(arguments, tenant.as_str(), execution, tool, digest, at, since)
         };
         self.upsert.execute(connection, wanted, bind_wanted).await?;
-        let bind_done = |arguments: &mut SqliteArguments, row: WorkRow| {
-            bind!(arguments, row.tenant.as_str(), row.execution)
+        let bind_done = |arguments: &mut SqliteArguments, row: (Tenant, String)| {
+            bind!(arguments, row.0.as_str(), row.1)
         };
         self.remove.execute(connection, done, bind_done).await
     }
 }
 
-pub(super) const DUE: &str =
-    "SELECT tenant, execution FROM work WHERE at_ms <= ?1 ORDER BY at_ms LIMIT ?2";
+pub(super) const DUE: &str = "SELECT tenant, execution, at_ms FROM work
+    WHERE tool = ?1 AND digest = ?2 AND at_ms <= ?3 ORDER BY at_ms LIMIT ?4";
+/// In two halves, so that what the tool itself is to do is not looked at.
+pub(super) const CHANGED: &str = "SELECT tenant, execution, at_ms FROM work
+        WHERE tool = ?1 AND digest < ?2 AND at_ms <= ?3 AND since_ms <= ?3
+    UNION ALL SELECT tenant, execution, at_ms FROM work
+        WHERE tool = ?1 AND digest > ?2 AND at_ms <= ?3 AND since_ms <= ?3
+    LIMIT ?4";
 
-/// Executions whose tool may run now, longest ago first.
-pub(crate) async fn due(
+/// Executions that a query finds for each of some tools, longest ago first.
+pub(crate) async fn of_tools(
     readers: &SqlitePool,
-    now_ms: u64,
+    sql: &'static str,
+    tools: &[BoundTool],
+    at_ms: u64,
     limit: u32,
 ) -> Result<Vec<(Tenant, String)>, sqlx::Error> {
-    let rows = sqlx::query(DUE).bind(integer(now_ms)).bind(limit).fetch_all(readers).await?;
-    rows.iter().map(|row| Ok((name(row, "tenant")?, row.try_get("execution")?))).collect()
+    let mut found = Vec::new();
+    for tool in tools {
+        let (name, digest) = (tool.name.as_str(), tool.digest.to_string());
+        let query = sqlx::query(sql).bind(name).bind(digest).bind(integer(at_ms)).bind(limit);
+        found.extend(query.fetch_all(readers).await?);
+    }
+    let row = |row: &sqlx::sqlite::SqliteRow| {
+        let execution: String = row.try_get("execution")?;
+        Ok((row.try_get::<i64, _>("at_ms")?, execution, name(row, "tenant")?))
+    };
+    let mut found = found.iter().map(row).collect::<Result<Vec<_>, sqlx::Error>>()?;
+    found.sort();
+    found.truncate(limit as usize);
+    Ok(found.into_iter().map(|(_, execution, tenant)| (tenant, execution)).collect())
 }

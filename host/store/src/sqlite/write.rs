@@ -5,8 +5,8 @@ use writ_core::ChainedEvent;
 
 use crate::sqlite::batch::{Batch, Job, newest};
 use crate::sqlite::{
-    approvals, channels, decisions, events, executions, health, history, idempotency, journal,
-    keys, letters, storage, work,
+    approvals, channels, decisions, errands, events, executions, health, history, idempotency,
+    journal, keys, letters, storage, work,
 };
 use crate::step::{Step, Versions};
 
@@ -22,6 +22,7 @@ pub(crate) struct Statements {
     idempotency: idempotency::Insert,
     journal: journal::Insert,
     work: work::Apply,
+    errands: errands::Insert,
 }
 
 impl Statements {
@@ -36,6 +37,7 @@ impl Statements {
             idempotency: idempotency::Insert::new(),
             journal: journal::Insert::new(),
             work: work::Apply::new(),
+            errands: errands::Insert::new(),
         }
     }
 
@@ -75,6 +77,9 @@ impl Statements {
         self.journal.execute(connection, batch.journal).await?;
         keys::apply(connection, batch.keys).await?;
         channels::apply(connection, batch.channels).await?;
+        for note in batch.notes {
+            errands::note(connection, note).await?;
+        }
         if batch.is_probe {
             health::probe(connection).await?;
         }
@@ -88,8 +93,8 @@ impl Statements {
     ) -> Result<(), sqlx::Error> {
         let mut executions = Vec::with_capacity(steps.len());
         let (mut approvals, mut asked, mut unasked) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut history, mut keys, mut work) = (Vec::new(), Vec::new(), Vec::new());
-        let mut dead = Vec::new();
+        let (mut history, mut keys) = (Vec::new(), Vec::new());
+        let (mut work, mut dead, mut errands) = (Vec::new(), Vec::new(), Vec::new());
         for step in steps {
             executions.push(step.execution);
             approvals.extend(step.approvals);
@@ -99,12 +104,14 @@ impl Statements {
             keys.extend(step.idempotency);
             work.extend(step.work);
             dead.extend(step.letter);
+            errands.extend(step.errands);
         }
         self.executions.execute(connection, executions).await?;
         self.approvals.execute(connection, approvals, asked, unasked).await?;
         self.history.execute(connection, history).await?;
         self.work.execute(connection, work).await?;
         letters::keep(connection, dead).await?;
+        self.errands.execute(connection, errands).await?;
         self.idempotency.execute(connection, keys).await
     }
 }

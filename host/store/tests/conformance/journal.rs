@@ -2,7 +2,7 @@
 
 use std::slice;
 
-use writ_core::execution::{Awaited, Event};
+use writ_core::execution::{Awaited, Errand, Event};
 use writ_core::journal::{Entry, Outcome};
 use writ_core::tool::{Answer, HostCall};
 use writ_core::{BoundTool, Digest, Execution, ToolKind};
@@ -11,13 +11,17 @@ use writ_store::{ChangeError, CommitError, RecordError, Run, Store};
 use super::evaluation::{Evaluation, NOW_MS, get};
 use super::flow::{claim, happen, permitted, report, tenant};
 
+fn tool(version: &str) -> BoundTool {
+    let (name, digest) = ("payout".parse().unwrap(), Digest::of(version));
+    BoundTool { name, digest, kind: ToolKind::Component }
+}
+
 /// An execution that a tool carries out and nobody has begun.
 async fn allowed(store: &Store) -> Execution {
-    let tool = BoundTool {
-        name: "payout".parse().unwrap(),
-        digest: Digest::of("component"),
-        kind: ToolKind::Component,
-    };
+    allowed_for(store, tool("component")).await
+}
+
+async fn allowed_for(store: &Store, tool: BoundTool) -> Execution {
     let mut created = permitted().created();
     let execution = created.execution.by_tool(tool);
     created.execution = execution.clone();
@@ -40,7 +44,7 @@ fn entry(number: u64) -> Entry {
 }
 
 async fn work(store: &Store, now_ms: u64) -> Vec<String> {
-    let found = store.work(now_ms, 100).await.unwrap();
+    let found = store.work(now_ms, &[tool("component")], 100).await.unwrap();
     found.into_iter().map(|(_, execution)| execution).collect()
 }
 
@@ -109,4 +113,65 @@ pub async fn work_is_what_a_host_may_run_now(store: &Store) {
     happen(store, &running, report()).await.unwrap();
     assert_eq!(work(store, u64::MAX >> 1).await, [""; 0]);
     assert_eq!(by_people.work_at_ms(), None);
+}
+
+pub async fn an_errand_is_kept_with_its_transition_until_it_is_done(store: &Store) {
+    let (running, _) = running(store).await;
+    assert_eq!(store.errands(NOW_MS + 9, 100).await.unwrap(), []);
+    let awaits = Awaited::Execution { id: "called".into(), has_ended: false };
+    let suspended = Event::Suspended { permit: Digest::of("permit"), awaits, at_ms: NOW_MS + 2 };
+    let suspended = happen(store, &running, suspended).await.unwrap();
+    let (caller, call) = (running.id.clone(), "called".to_owned());
+    let due = store.errands(NOW_MS + 9, 100).await.unwrap();
+    let found: Vec<_> = due.iter().map(|due| (&due.tenant, due.errand.clone())).collect();
+    assert_eq!(found, [(&running.tenant, Errand::TellCaller { caller: caller.clone(), call })]);
+    store.errand_later(&due[0], NOW_MS + 10).await.unwrap();
+    assert_eq!(store.errands(NOW_MS + 9, 100).await.unwrap(), []);
+    assert_eq!(store.errands(NOW_MS + 10, 100).await.unwrap(), due);
+    store.errand_done(&due[0]).await.unwrap();
+    assert_eq!(store.errands(u64::MAX >> 1, 100).await.unwrap(), []);
+    // A refused transition leaves none, and one that ends calls off what was called.
+    let by = running.requester.clone();
+    let cancelled = Event::Cancelled { by, reason: None, at_ms: NOW_MS + 3 };
+    happen(store, &suspended, cancelled.clone()).await.unwrap();
+    happen(store, &suspended, cancelled).await.unwrap_err();
+    let due = store.errands(u64::MAX >> 1, 100).await.unwrap();
+    let found: Vec<_> = due.into_iter().map(|due| due.errand).collect();
+    assert_eq!(found, [Errand::CallOff { caller }]);
+}
+
+pub async fn work_is_found_by_who_has_the_tool(store: &Store) {
+    let other = BoundTool { name: "refund".parse().unwrap(), ..tool("component") };
+    let found = async |tools: &[BoundTool], limit| {
+        let found = store.work(NOW_MS, tools, limit).await.unwrap();
+        found.into_iter().map(|(_, execution)| execution).collect::<Vec<_>>()
+    };
+    let first = allowed_for(store, tool("other version")).await;
+    let second = allowed(store).await;
+    let third = allowed_for(store, other.clone()).await;
+    // What others are to do takes nobody's place, however little is asked for.
+    assert_eq!(found(&[tool("component")], 1).await, slice::from_ref(&second.id));
+    assert_eq!(found(&[other.clone()], 1).await, slice::from_ref(&third.id));
+    let both = [second.id.clone(), third.id.clone()];
+    assert_eq!(found(&[tool("component"), other.clone()], 9).await, both);
+    assert_eq!(found(&[other.clone(), tool("component")], 1).await, slice::from_ref(&second.id));
+    assert_eq!(found(&[], 9).await, [""; 0]);
+    let changed = store.work_of_changed_tools(NOW_MS, &[tool("component"), other], 9).await;
+    assert_eq!(changed.unwrap(), [(first.tenant.clone(), first.id.clone())]);
+    let long_before = store.work_of_changed_tools(0, &[tool("component")], 9).await;
+    assert_eq!(long_before.unwrap(), [], "it has not waited for so long");
+}
+
+pub async fn what_rests_is_no_work_until_it_is_time_or_it_changes(store: &Store) {
+    let execution = allowed(store).await;
+    store.rest(&execution.tenant, &execution.id, NOW_MS + 10).await.unwrap();
+    assert_eq!(work(store, NOW_MS + 9).await, [""; 0]);
+    assert_eq!(work(store, NOW_MS + 10).await, slice::from_ref(&execution.id));
+    let running = happen(store, &execution, claim(&execution)).await.unwrap();
+    let end_ms = running.work_at_ms().unwrap();
+    store.rest(&execution.tenant, &execution.id, 1).await.unwrap();
+    assert_eq!(work(store, end_ms - 1).await, [""; 0], "nobody rests a lease away");
+    happen(store, &running, report()).await.unwrap();
+    store.rest(&execution.tenant, &execution.id, 1).await.unwrap();
+    assert_eq!(work(store, u64::MAX >> 1).await, [""; 0]);
 }

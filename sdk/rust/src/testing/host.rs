@@ -1,7 +1,7 @@
 //! A host in memory, with its own clock, for tests of policies and tools without Wasm.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use serde_json::Value;
 
@@ -18,6 +18,7 @@ use crate::tool::{ApprovalError, Approvals, ToolError, ToolInfo, Tools};
 #[derive(Debug, Default)]
 pub struct TestHost {
     now_ms: Cell<u64>,
+    has_begun: Cell<bool>,
     calls: Cell<u32>,
     store: RefCell<Store>,
     approvals: RefCell<Vec<Approval>>,
@@ -26,6 +27,7 @@ pub struct TestHost {
     asked: RefCell<Vec<Requirement>>,
     results: RefCell<VecDeque<Result<Value, ToolError>>>,
     called: RefCell<Vec<(String, Value)>>,
+    pub(super) files: RefCell<BTreeMap<String, Vec<u8>>>,
 }
 
 impl TestHost {
@@ -37,6 +39,11 @@ impl TestHost {
     /// Sets the clock, in milliseconds since the Unix epoch.
     pub fn set_time(&self, now_ms: u64) {
         self.now_ms.set(now_ms);
+    }
+
+    /// Asks from now on about an action that has begun already.
+    pub fn set_begun(&self) {
+        self.has_begun.set(true);
     }
 
     /// Puts the answers of `recent_approvals` there, newest first.
@@ -84,7 +91,7 @@ impl TestHost {
         self.log.borrow().clone()
     }
 
-    fn count(&self) {
+    pub(super) fn count(&self) {
         self.calls.set(self.calls.get() + 1);
     }
 
@@ -152,6 +159,11 @@ impl Execution for TestHost {
     fn received_at_ms(&self) -> u64 {
         self.count();
         self.now_ms.get()
+    }
+
+    fn has_begun(&self) -> bool {
+        self.count();
+        self.has_begun.get()
     }
 }
 

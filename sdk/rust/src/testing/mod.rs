@@ -23,6 +23,7 @@
 pub mod case;
 mod check;
 mod expect;
+mod files;
 mod host;
 #[cfg(feature = "schema")]
 mod schema;

@@ -99,7 +99,12 @@ impl Executions {
     ) -> Result<Execution, ExecutionError> {
         let (id, at_ms) = (received.id.clone(), received.created_at_ms);
         let (tenant, request) = (received.tenant.clone(), received.request.clone());
-        let execution = writ_engine::Execution { id: id.clone(), tenant, received_at_ms: at_ms };
+        let execution = writ_engine::Execution {
+            id: id.clone(),
+            tenant,
+            received_at_ms: at_ms,
+            has_begun: false,
+        };
         let execution = Arc::new(execution);
         let service: &Service = &self.service;
         let deciding = Deciding::new(service, active, &execution, id, &request, meta);

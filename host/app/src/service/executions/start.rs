@@ -1,7 +1,8 @@
 //! Beginning an action, once: the claim, and how it ended.
 //!
 //! Who has people's agreement does not have the policies': they are asked again, by the set that is
-//! active now, and their answer, their storage and the claim are kept in one transaction.
+//! active now, and their answer, their storage and the claim are kept in one transaction. So they are
+//! each time that a tool goes on, but that what they store is not kept then: it was counted before.
 
 use std::sync::Arc;
 
@@ -92,7 +93,11 @@ impl Executions {
             let permit_digest = Permit::digest(permit.expose());
             let start = Start { store: &self.store, seen, holder, permit: permit_digest, claim };
             let started = match start.seen.status {
-                Status::Allowed { settled: false, .. } => {
+                Status::Allowed { settled: true, .. } => start.unasked().await?,
+                // A tool may have waited for days, and policies may have changed meanwhile.
+                Status::Allowed { .. } | Status::Running { .. } | Status::Suspended { .. }
+                    if start.may_begin() =>
+                {
                     self.decide_again(active, &start, meta.clone()).await?
                 }
                 _ => start.unasked().await?,
@@ -135,6 +140,7 @@ impl Executions {
             id: id.clone(),
             tenant: tenant.clone(),
             received_at_ms: *created_at_ms,
+            has_begun: start.has_begun(),
         });
         let service: &Service = &self.service;
         let decision = Uuid::now_v7().to_string();
@@ -166,11 +172,26 @@ impl Start<'_> {
         error: ExecutionError,
     ) -> Result<Attempt<T>, ExecutionError> {
         let id = record.id.clone();
-        let kept = self.store.commit(record, round.take_ledgers(false)).await;
+        let ledgers = match self.has_begun() {
+            true => round.take_reads(),
+            false => round.take_ledgers(false),
+        };
+        let kept = self.store.commit(record, ledgers).await;
         match Attempt::of(&id, kept)? {
             Attempt::Kept(()) => Err(error),
             Attempt::Conflict(namespaces) => Ok(Attempt::Conflict(namespaces)),
         }
+    }
+
+    /// Whether it is a tool's, and has begun before.
+    fn has_begun(&self) -> bool {
+        self.seen.fence > 0
+    }
+
+    /// Whether it is worth asking policies: nobody else carries it out, or may have done so.
+    fn may_begin(&self) -> bool {
+        let is_due = || self.seen.work_at_ms().is_some_and(|from_ms| from_ms <= now_ms());
+        !self.has_begun() || (is_due() && !self.seen.may_have_arrived())
     }
 
     /// Claims what policies have settled, or learns from the state machine why not.
@@ -229,9 +250,16 @@ impl Keep for Start<'_> {
         }
         let id = record.id.clone();
         let decided = self.seen.apply(ruling::decided(round, &record, now_ms()))?;
-        let goes_on = matches!(decided.next.status, Status::Allowed { .. });
+        let has_begun = self.has_begun();
+        let goes_on = match decided.next.status {
+            Status::Allowed { .. } => true,
+            Status::Running { .. } | Status::Suspended { .. } => has_begun,
+            _ => false,
+        };
         let transition = if goes_on { decided.and(self.claimed())? } else { decided };
-        let grounds = Grounds { decision: record, ledgers: round.take_ledgers(goes_on) };
+        // What has begun was counted then.
+        let ledgers = if has_begun { round.take_reads() } else { round.take_ledgers(goes_on) };
+        let grounds = Grounds { decision: record, ledgers };
         Ok(Attempt::of(&id, self.change(transition, Some(grounds)).await?)?)
     }
 }

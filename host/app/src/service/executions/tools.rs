@@ -1,22 +1,25 @@
 //! Executions that this host carries out itself, with a tool.
 //!
 //! The [`Worker`] takes what is to be run, one [`run`] carries one execution a step further (or calls
-//! an [`endpoint`] that does), and the [`host`] answers what its tool asks. What is answered is recorded before the tool learns of it, so
-//! that any host can go on at any time.
+//! an [`endpoint`] that does), the [`host`] answers what its tool asks, and [`errands`] go from one
+//! execution to another. What is answered is recorded before the tool learns of it, so that any host
+//! can go on at any time.
 
 mod approvals;
 mod endpoint;
+mod errands;
+mod files;
 mod host;
 mod nested;
 mod run;
 mod storage;
 mod worker;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
-use writ_core::{Execution, Person, Tenant};
+use writ_core::execution::Status;
+use writ_core::{Execution, Person};
 
 pub use worker::Worker;
 
@@ -28,12 +31,16 @@ pub struct WorkerConfig {
     /// How long a run that waits, for people or for other tools, is held in memory: all its waits
     /// together.
     pub grace: Duration,
+    /// How long this host sees an execution wait for a tool that it has in another version, before it
+    /// takes that for gone and refuses; other hosts may still have it.
+    pub changed_after: Duration,
 }
 
 impl Default for WorkerConfig {
-    /// 16 at once, 5 seconds.
+    /// 16 at once, 5 seconds, 5 minutes.
     fn default() -> Self {
-        Self { running_max: 16, grace: Duration::from_secs(5) }
+        let (grace, changed_after) = (Duration::from_secs(5), Duration::from_secs(300));
+        Self { running_max: 16, grace, changed_after }
     }
 }
 
@@ -44,29 +51,8 @@ pub(super) struct Workshop {
     holder: Person,
     /// Rings when something may be there to be run.
     bell: Notify,
-    /// Calls of tools that have ended, whose callers are to be told.
-    ended: Mutex<Vec<Call>>,
     /// True once nothing new is begun and nobody is waited for.
     stopping: watch::Sender<bool>,
-}
-
-/// A call of a tool by a tool.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Call {
-    tenant: Tenant,
-    /// The execution that called.
-    caller: String,
-    /// The execution that was called.
-    called: String,
-}
-
-impl Call {
-    /// The call that an execution is, where it is one.
-    fn of(execution: &Execution) -> Option<Self> {
-        let caller = execution.parent.as_ref()?.execution.clone();
-        let (tenant, called) = (execution.tenant.clone(), execution.id.clone());
-        Some(Self { tenant, caller, called })
-    }
 }
 
 impl Workshop {
@@ -74,22 +60,17 @@ impl Workshop {
         let holder = format!("host-{}", uuid::Uuid::now_v7());
         let holder = holder.parse().expect("letters, digits and hyphens name somebody");
         let (bell, stopping) = (Notify::new(), watch::Sender::new(false));
-        Self { config, holder, bell, ended: Mutex::default(), stopping }
+        Self { config, holder, bell, stopping }
     }
 
-    /// Takes note of an execution that has changed: whether its tool is to be run, or whoever called
-    /// for it to be told.
+    /// Takes note of an execution that has changed: whether its tool is to be run, or something is to
+    /// be done at others.
     pub(super) fn note(&self, changed: &Execution) {
-        let call = Call::of(changed).filter(|_| changed.has_come_to_an_end());
-        if call.is_some() || changed.work_at_ms().is_some() {
-            self.ended().extend(call);
+        let is_waiting = matches!(changed.status, Status::Suspended { .. });
+        let is_calling = changed.tool.is_some() && (changed.has_come_to_an_end() || is_waiting);
+        if is_calling || changed.work_at_ms().is_some() {
             self.bell.notify_one();
         }
-    }
-
-    // Held for a few instructions, never across an await.
-    fn ended(&self) -> MutexGuard<'_, Vec<Call>> {
-        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Done when the host stops.

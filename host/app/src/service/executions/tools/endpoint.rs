@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use writ_core::execution::{Awaited, Event, Report, Status};
+use writ_core::execution::{Awaited, Event, Report};
 use writ_core::{BoundTool, Digest, Execution};
 use writ_store::ChangeError;
 
@@ -26,11 +26,11 @@ impl Executions {
         seen: Execution,
         bound: &BoundTool,
     ) -> Result<Step, ExecutionError> {
-        let Some(endpoint) = self.tools.endpoint(&bound.name).cloned() else {
-            tracing::warn!(execution = seen.id, endpoint = %bound.name, "this host has no such endpoint");
-            return Ok(Step::Later);
-        };
-        let may_have_arrived = may_have_arrived(&seen);
+        let endpoint = self.tools.endpoint(&bound.name);
+        let endpoint = endpoint.filter(|endpoint| endpoint.signature.bound == *bound).cloned();
+        let endpoint =
+            endpoint.ok_or_else(|| ExecutionError::NoSuchTool(bound.name.to_string()))?;
+        let may_have_arrived = seen.may_have_arrived();
         let lease_ms = millis(endpoint.endpoint.timeout).saturating_add(MARGIN_MS);
         let claim = Claim { action: seen.digest, lease_ms };
         let (active, holder) = (self.service.active(), &self.workshop.holder);
@@ -42,17 +42,13 @@ impl Executions {
             Err(ExecutionError::NoVerdict(_)) => return Ok(Step::Later),
             Err(error) => return Err(error),
         };
-        let event = match changed(&endpoint, bound) {
-            Some(error) if may_have_arrived => Event::Lost { permit, error, at_ms: now_ms() },
-            Some(error) => self.reported(permit, Report::Failed(error)),
-            None => match endpoint.call(&running).await {
-                Ok(Called::Done(result)) => self.reported(permit, Report::Succeeded(result)),
-                Ok(Called::Refused(error)) => self.reported(permit, Report::Failed(error)),
-                Err(unanswered) => {
-                    let arrived = may_have_arrived || unanswered.may_have_arrived;
-                    after(unanswered, arrived, &endpoint, &running, permit)
-                }
-            },
+        let event = match endpoint.call(&running).await {
+            Ok(Called::Done(result)) => self.reported(permit, Report::Succeeded(result)),
+            Ok(Called::Refused(error)) => self.reported(permit, Report::Failed(error)),
+            Err(unanswered) => {
+                let arrived = may_have_arrived || unanswered.may_have_arrived;
+                after(unanswered, arrived, &endpoint, &running, permit)
+            }
         };
         self.keep_call(&running, event).await?;
         Ok(Step::Done)
@@ -101,24 +97,6 @@ fn after(
     let at = at_ms.saturating_add(wait_ms);
     let awaits = Awaited::Time { at_ms: at, error, may_have_arrived };
     Event::Suspended { permit, awaits, at_ms }
-}
-
-/// That the endpoint is not the one that was allowed.
-fn changed(endpoint: &RegisteredEndpoint, allowed: &BoundTool) -> Option<String> {
-    let BoundTool { name, digest, .. } = &endpoint.signature.bound;
-    (*digest != allowed.digest).then(|| {
-        format!("tool-changed: the endpoint `{name}` is now {digest}, which is not the one that was allowed")
-    })
-}
-
-/// Whether a call may have been carried out of which nobody has heard.
-fn may_have_arrived(seen: &Execution) -> bool {
-    match &seen.status {
-        Status::Suspended { awaits: Awaited::Time { may_have_arrived, .. } } => *may_have_arrived,
-        // Whoever made it has not been heard of again.
-        Status::Running { .. } => true,
-        _ => false,
-    }
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -23,6 +23,7 @@ pub(super) struct RunHost {
     pub(super) permit: Digest,
     book: Mutex<Book>,
     replays: AtomicBool,
+    began: Instant,
     /// How long the run has waited so far, in milliseconds.
     waited_ms: AtomicU64,
 }
@@ -46,11 +47,12 @@ impl RunHost {
         tool: Arc<LoadedTool>,
         run: Run,
         permit: Digest,
-        journal: Journal,
+        book: Book,
     ) -> Self {
-        let replays = AtomicBool::new(journal.replays());
-        let book = Mutex::new(Book { journal, unkept: Vec::new() });
-        Self { executions, tool, run, permit, book, replays, waited_ms: AtomicU64::new(0) }
+        let replays = AtomicBool::new(book.journal.replays());
+        let book = Mutex::new(book);
+        let (began, waited_ms) = (Instant::now(), AtomicU64::new(0));
+        Self { executions, tool, run, permit, book, replays, began, waited_ms }
     }
 
     /// What it was answered, once its tool has ended.
@@ -70,8 +72,13 @@ impl RunHost {
         // Held for the whole call: a tool makes one after the other.
         let mut book = self.book.lock().await;
         let next = book.journal.next(&call).map_err(Halt::Fault)?;
-        self.replays.store(book.journal.replays(), Ordering::Relaxed);
+        let replays = book.journal.replays();
+        if self.replays.swap(replays, Ordering::Relaxed) && !replays {
+            let metrics = self.executions.service.metrics().tool(&self.tool.signature.bound.name);
+            metrics.resumed(self.began.elapsed());
+        }
         match (next, &call) {
+            (Next::Recorded(Outcome::Begun { .. }), _) => unreachable!("no call has its digest"),
             (Next::Recorded(Outcome::Answered(answer)), _) => Ok(answer),
             (Next::Recorded(Outcome::Asked { approval }), _) => self.end_of(&approval).await,
             (Next::New, HostCall::Ask { requirement }) => {
@@ -91,6 +98,13 @@ impl RunHost {
             (Next::New, HostCall::CallTool { name, arguments }) => {
                 self.call_tool(&mut book, &call, name, arguments).await
             }
+            (
+                Next::New,
+                HostCall::ReadFile { .. }
+                | HostCall::WriteFile { .. }
+                | HostCall::ListFiles { .. }
+                | HostCall::RemoveFile { .. },
+            ) => self.file(&mut book, &call).await,
             (Next::New, _) => self.store(&mut book, &call).await,
         }
     }

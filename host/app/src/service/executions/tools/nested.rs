@@ -106,12 +106,7 @@ impl RunHost {
             }
         }
         let awaits = Awaited::Execution { id: id.to_owned(), has_ended: false };
-        let halt = self.suspend(awaits).await;
-        // What ended meanwhile told nobody who was waiting.
-        if let Some(called) = self.find(id).await? {
-            self.executions.workshop.note(&called);
-        }
-        Err(halt)
+        Err(self.suspend(awaits).await)
     }
 
     async fn make(&self, id: &str, name: &str, arguments: &str) -> Result<Execution, Halt> {

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use writ_core::execution::{Event, Report, Status};
-use writ_core::{Digest, Execution, FaultCode, Journal, Json, Tenant};
+use writ_core::execution::{Event, Refused, Report};
+use writ_core::journal::{Damaged, SEED_BYTES};
+use writ_core::{Digest, Execution, Fault, FaultCode, Journal, Tenant};
 use writ_engine::{Called, Ended, ToolCall};
 use writ_store::{ChangeError, Run};
 
 use super::super::{Claim, ExecutionError, Executions};
-use super::Call;
-use super::host::RunHost;
+use super::host::{Book, RunHost};
 use crate::clock::now_ms;
 use crate::service::Meta;
+use crate::telemetry::RunEnd;
 use crate::tool_set::LoadedTool;
 
 /// How much longer than its tool a run may take, until it is thought dead.
@@ -33,6 +34,16 @@ pub(super) enum Step {
     Later,
 }
 
+/// How a run is counted.
+fn run_end(called: &Called, departed: &Result<(), Fault>) -> RunEnd {
+    match (&called.ended, departed) {
+        (Ended::Dropped, _) => RunEnd::Dropped,
+        (Ended::Faulted(fault), _) | (_, Err(fault)) => RunEnd::Faulted(fault.code),
+        (Ended::Returned(_), Ok(())) => RunEnd::Succeeded,
+        (Ended::Failed(_), Ok(())) => RunEnd::Failed,
+    }
+}
+
 impl Executions {
     /// Carries an execution as far as it goes now.
     pub(super) async fn carry_out(
@@ -43,16 +54,15 @@ impl Executions {
         let Some(seen) = self.store.execution(tenant, id).await? else { return Ok(Step::Done) };
         let is_work = seen.work_at_ms().is_some_and(|from_ms| from_ms <= now_ms());
         let Some(bound) = seen.tool.clone().filter(|_| is_work) else { return Ok(Step::Done) };
+        if self.is_called_off(&seen).await? {
+            return Ok(Step::Done);
+        }
         if !bound.kind.is_component() {
             return self.call_endpoint(seen, &bound).await;
         }
-        let Some(tool) = self.tools.tool(&bound.name).cloned() else {
-            tracing::warn!(execution = id, tool = %bound.name, "this host has no such tool");
-            return Ok(Step::Later);
-        };
-        if tool.signature.bound != bound {
-            return self.refuse_changed(&seen, &tool).await;
-        }
+        let tool = self.tools.tool(&bound.name).filter(|tool| tool.signature.bound == bound);
+        let tool =
+            tool.cloned().ok_or_else(|| ExecutionError::NoSuchTool(bound.name.to_string()))?;
         let claim =
             Claim { action: seen.digest, lease_ms: lease_ms(&tool, self.workshop.config.grace) };
         let (active, holder) = (self.service.active(), &self.workshop.holder);
@@ -84,20 +94,24 @@ impl Executions {
             );
             return self.end(&run, permit, Report::Failed(error)).await;
         }
-        let entries = self.store.journal(tenant, id).await?;
-        let journal = match Journal::new(entries, tool.tool.limits().of_journal()) {
-            Ok(journal) => journal,
-            Err(damaged) => return Err(ExecutionError::unavailable(&damaged.to_string())),
-        };
+        let (book, seed) = self.open_book(&run, &tool).await?;
         let execution = Arc::new(writ_engine::Execution {
             id: id.clone(),
             tenant: tenant.clone(),
             received_at_ms: *created_at_ms,
+            has_begun: true,
         });
-        let host = RunHost::new(self.clone(), tool.clone(), run.clone(), permit, journal);
+        let host = RunHost::new(self.clone(), tool.clone(), run.clone(), permit, book);
         let host = Arc::new(host);
-        let called = self.call(&tool, &execution, &arguments, host.clone()).await;
+        let namespace = &tool.namespace;
+        let (execution, arguments) = (&execution, &arguments);
+        let call = ToolCall { execution, seed, namespace, arguments, host: host.clone() };
+        let called = self.call(&tool, call).await;
         let departed = host.book().await.journal.ended();
+        self.service
+            .metrics()
+            .tool(&tool.signature.bound.name)
+            .ended(run_end(&called, &departed), called.duration);
         let report = match called.ended {
             Ended::Dropped => return Ok(()),
             // Nothing has begun, and the host is to blame.
@@ -126,14 +140,25 @@ impl Executions {
         self.end(&run, permit, report).await
     }
 
-    async fn call(
+    /// What earlier runs were answered, and what the tool's random comes from: drawn for the first run
+    /// that does anything.
+    async fn open_book(
         &self,
+        run: &Run,
         tool: &LoadedTool,
-        execution: &Arc<writ_engine::Execution>,
-        arguments: &Json,
-        host: Arc<RunHost>,
-    ) -> Called {
-        let call = ToolCall { execution, namespace: &tool.namespace, arguments, host };
+    ) -> Result<(Book, [u8; SEED_BYTES]), ExecutionError> {
+        let damaged = |damaged: Damaged| ExecutionError::unavailable(&damaged.to_string());
+        let entries = self.store.journal(&run.tenant, &run.execution).await?;
+        let journal = Journal::new(entries, tool.tool.limits().of_journal());
+        let mut journal = journal.map_err(damaged)?;
+        let mut fresh = [0; SEED_BYTES];
+        getrandom::fill(&mut fresh).expect("the system gives random bytes");
+        let (seed, unkept) = journal.seed(fresh).map_err(damaged)?;
+        Ok((Book { journal, unkept: unkept.into_iter().collect() }, seed))
+    }
+
+    async fn call(&self, tool: &LoadedTool, call: ToolCall<'_>) -> Called {
+        let execution = call.execution.clone();
         let called = tool.tool.call(call).await;
         tracing::debug!(
             execution = execution.id,
@@ -164,56 +189,28 @@ impl Executions {
         }
     }
 
-    /// Tells who called that a call has ended, if they wait for it.
-    pub(super) async fn tell_caller(&self, call: &Call) -> Result<(), ExecutionError> {
-        let (at_ms, execution) = (now_ms(), call.called.clone());
-        let change = |current: &Execution| current.apply(Event::CallEnded { execution, at_ms });
-        match self.store.change(&call.tenant, &call.caller, at_ms, None, change).await {
+    /// Refuses what waits for a tool of this name that nobody has any more.
+    pub(super) async fn refuse_changed(
+        &self,
+        tenant: &Tenant,
+        id: &str,
+    ) -> Result<(), ExecutionError> {
+        let at_ms = now_ms();
+        let change = |current: &Execution| {
+            let name = current.tool.as_ref().map_or("", |bound| bound.name.as_str());
+            let signature = self.tools.signature(name).ok_or(Refused::Nothing)?;
+            let tool = signature.bound.clone();
+            current.apply(Event::ToolChanged { tool, at_ms })
+        };
+        match self.store.change(tenant, id, at_ms, None, change).await {
             Ok(changed) => {
+                let tool = changed.tool.as_ref().map(|bound| bound.name.as_str());
+                tracing::warn!(execution = id, tool, "its tool is another now; it does not go on");
                 self.told(changed);
                 Ok(())
             }
+            // It has changed meanwhile, or somebody else was faster.
             Err(ChangeError::Refused(_) | ChangeError::NotFound) => Ok(()),
-            Err(error) => Err(ExecutionError::of(error)),
-        }
-    }
-
-    /// The tool is not the one that was allowed: what has not begun does not, and what has fails.
-    async fn refuse_changed(
-        &self,
-        seen: &Execution,
-        tool: &LoadedTool,
-    ) -> Result<Step, ExecutionError> {
-        let (at_ms, holder) = (now_ms(), self.workshop.holder.clone());
-        let reason = format!(
-            "tool-changed: the tool `{}` is now {}, which is not the one that was allowed",
-            tool.signature.bound.name, tool.signature.bound.digest
-        );
-        let change = |current: &Execution| match current.status {
-            Status::Running { .. } => {
-                let permit = Digest::of(reason.as_bytes());
-                let (action, lease_until_ms) = (current.digest, at_ms + MARGIN_MS);
-                let permission = writ_core::execution::Permission {
-                    holder: holder.clone(),
-                    action,
-                    permit,
-                    lease_until_ms,
-                };
-                let report = Report::Failed(reason.clone());
-                let reported = Event::Reported { by: holder.clone(), permit, report, at_ms };
-                current.apply(Event::Claimed { permission, at_ms })?.and(reported)
-            }
-            _ => {
-                let (by, reason) = (holder.clone(), Some(reason.clone()));
-                current.apply(Event::Cancelled { by, reason, at_ms })
-            }
-        };
-        match self.store.change(&seen.tenant, &seen.id, at_ms, None, change).await {
-            Ok(changed) => {
-                self.told(changed);
-                Ok(Step::Done)
-            }
-            Err(ChangeError::Refused(_)) => Ok(Step::Done),
             Err(error) => Err(ExecutionError::of(error)),
         }
     }

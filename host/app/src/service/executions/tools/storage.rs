@@ -74,9 +74,13 @@ impl RunHost {
             HostCall::ListKeys { prefix, cursor } => {
                 Ok(self.page(ledger, prefix, cursor.as_deref()).await?)
             }
-            HostCall::Ask { .. } | HostCall::Search { .. } | HostCall::CallTool { .. } => {
-                unreachable!("it is no call of storage")
-            }
+            HostCall::Ask { .. }
+            | HostCall::Search { .. }
+            | HostCall::CallTool { .. }
+            | HostCall::ReadFile { .. }
+            | HostCall::WriteFile { .. }
+            | HostCall::ListFiles { .. }
+            | HostCall::RemoveFile { .. } => unreachable!("it is no call of storage"),
         };
         Ok(answer.unwrap_or_else(|error| Answer::NotStored { error }))
     }

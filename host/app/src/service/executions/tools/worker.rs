@@ -7,8 +7,7 @@ use tokio::sync::watch;
 use tokio::task::{Id, JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use writ_core::Tenant;
-use writ_core::execution::{Awaited, Status};
-use writ_store::{ExecutionFilter, PAGE_MAX};
+use writ_store::PAGE_MAX;
 
 use super::super::{ExecutionError, Executions};
 use super::run::Step;
@@ -16,11 +15,10 @@ use crate::clock::now_ms;
 
 /// How late work may be found that nobody told of: after a start, or where a lease has run out.
 const EVERY: Duration = Duration::from_millis(500);
-/// How often tools are looked for that nobody told of what they wait for. It reads all that are
-/// suspended, and there may be many.
-const LOOK_EVERY: Duration = Duration::from_secs(300);
-/// After how long what could not be done is tried again.
-const REST: Duration = Duration::from_secs(5);
+/// After how long what could not be done is tried again, in milliseconds.
+const REST_MS: u64 = 5_000;
+/// How often it is looked for what waits for tools that nobody has any more.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// How long runs may take to come to their end when the host stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -39,20 +37,18 @@ struct Working {
     runs: JoinSet<Result<Step, ExecutionError>>,
     /// What is being run.
     names: HashMap<Id, Name>,
-    /// What could not be done, and when it is tried again.
-    resting: HashMap<Name, Instant>,
+    /// When it is looked for what waits for tools that nobody has any more.
+    look_for_changed: Instant,
 }
 
 impl Worker {
     /// Starts working.
     pub fn start(executions: Executions) -> Self {
         let (stop, stopped) = watch::channel(());
-        let working = Working {
-            executions,
-            runs: JoinSet::new(),
-            names: HashMap::new(),
-            resting: HashMap::new(),
-        };
+        // Whoever has the other version may be starting, too.
+        let look_for_changed = Instant::now() + executions.workshop.config.changed_after;
+        let working =
+            Working { executions, runs: JoinSet::new(), names: HashMap::new(), look_for_changed };
         Self { task: tokio::spawn(working.run(stopped)), stop }
     }
 
@@ -69,19 +65,23 @@ impl Worker {
 impl Working {
     async fn run(mut self, mut stopped: watch::Receiver<()>) {
         let executions = self.executions.clone();
-        let mut look = Instant::now();
         loop {
             let next = Instant::now() + EVERY;
-            if Instant::now() >= look && self.find_untold().await.is_ok() {
-                look = Instant::now() + LOOK_EVERY;
+            if let Err(error) = executions.do_errands().await {
+                tracing::warn!(%error, "errands could not be done; they are tried again");
             }
-            self.tell_callers().await;
             if let Err(error) = self.fill().await {
                 tracing::warn!(%error, "no work could be found; it is tried again");
             }
+            if Instant::now() >= self.look_for_changed {
+                self.look_for_changed = Instant::now() + LOOK_EVERY;
+                if let Err(error) = self.refuse_changed().await {
+                    tracing::warn!(%error, "what waits for other tools could not be refused");
+                }
+            }
             tokio::select! {
                 () = executions.workshop.bell.notified() => {}
-                Some(ended) = self.runs.join_next_with_id() => self.ended(ended),
+                Some(ended) = self.runs.join_next_with_id() => self.ended(ended).await,
                 () = sleep_until(next) => {}
                 // The sender is dropped: that is the sign.
                 _ = stopped.changed() => break,
@@ -93,60 +93,20 @@ impl Working {
             tracing::warn!(left = self.runs.len(), "runs of tools are cut off");
             self.runs.shutdown().await;
         }
-        self.tell_callers().await;
-    }
-
-    /// Looks, after a start and now and then, for tools that wait for what has ended: whoever was to
-    /// tell them may have been killed before.
-    async fn find_untold(&self) -> Result<(), ExecutionError> {
-        let (store, tenant) = (&self.executions.store, Tenant::default());
-        let filter =
-            ExecutionFilter { status: Some("suspended".to_owned()), ..ExecutionFilter::default() };
-        let mut before = None;
-        loop {
-            let page = store.executions_page(&tenant, &filter, before.as_deref(), PAGE_MAX).await?;
-            for waiting in &page {
-                let Status::Suspended { awaits: Awaited::Execution { id, has_ended: false } } =
-                    &waiting.status
-                else {
-                    continue;
-                };
-                if let Some(called) = store.execution(&tenant, id).await? {
-                    self.executions.workshop.note(&called);
-                }
-            }
-            match page.last() {
-                Some(last) if page.len() == PAGE_MAX as usize => before = Some(last.id.clone()),
-                _ => return Ok(()),
-            }
-        }
-    }
-
-    /// Tells tools that wait for others that those have ended.
-    async fn tell_callers(&self) {
-        let calls = std::mem::take(&mut *self.executions.workshop.ended());
-        for call in calls {
-            if let Err(error) = self.executions.tell_caller(&call).await {
-                tracing::warn!(execution = call.caller, %error, "a caller is told later");
-                self.executions.workshop.ended().push(call);
-            }
-        }
     }
 
     /// Begins as much as there is room for.
     async fn fill(&mut self) -> Result<(), ExecutionError> {
-        let now = Instant::now();
-        self.resting.retain(|_, until| *until > now);
         let room = self.executions.workshop.config.running_max.saturating_sub(self.runs.len());
         if room == 0 {
             return Ok(());
         }
-        // What runs or rests is found again: it must not take the places of the others.
-        let known = (self.names.len() + self.resting.len()) as u32;
-        let limit = known.saturating_add(room as u32).min(PAGE_MAX);
-        let found = self.executions.store.work(now_ms(), limit).await?;
+        // What is about to run is found again: it must not take the places of the others.
+        let limit = (self.names.len() + room) as u32;
+        let tools = self.executions.tools.bound();
+        let found = self.executions.store.work(now_ms(), &tools, limit).await?;
         let running: HashSet<_> = self.names.values().cloned().collect();
-        let is_new = |name: &Name| !running.contains(name) && !self.resting.contains_key(name);
+        let is_new = |name: &Name| !running.contains(name);
         let new: Vec<_> = found.into_iter().filter(is_new).take(room).collect();
         for name in new {
             let (executions, (tenant, id)) = (self.executions.clone(), name.clone());
@@ -157,7 +117,22 @@ impl Working {
         Ok(())
     }
 
-    fn ended(&mut self, ended: Result<(Id, Result<Step, ExecutionError>), tokio::task::JoinError>) {
+    /// Refuses what has waited for so long for a tool that this host has in another version.
+    async fn refuse_changed(&self) -> Result<(), ExecutionError> {
+        let executions = &self.executions;
+        let after_ms = executions.workshop.config.changed_after.as_millis() as u64;
+        let (before_ms, tools) = (now_ms().saturating_sub(after_ms), executions.tools.bound());
+        let found = executions.store.work_of_changed_tools(before_ms, &tools, PAGE_MAX).await?;
+        for (tenant, id) in &found {
+            executions.refuse_changed(tenant, id).await?;
+        }
+        Ok(())
+    }
+
+    async fn ended(
+        &mut self,
+        ended: Result<(Id, Result<Step, ExecutionError>), tokio::task::JoinError>,
+    ) {
         let (id, is_done) = match ended {
             Ok((id, Ok(step))) => (id, step == Step::Done),
             Ok((id, Err(error))) => {
@@ -169,10 +144,12 @@ impl Working {
                 (error.id(), false)
             }
         };
-        if let Some(name) = self.names.remove(&id)
+        if let Some((tenant, execution)) = self.names.remove(&id)
             && !is_done
+            && let Err(error) =
+                self.executions.store.rest(&tenant, &execution, now_ms() + REST_MS).await
         {
-            self.resting.insert(name, Instant::now() + REST);
+            tracing::warn!(execution, %error, "what cannot be done now is found again at once");
         }
     }
 }
