@@ -158,17 +158,23 @@ impl Courier {
     async fn holding(
         &self,
         lease: &ChannelLease,
-        mut work: impl Future<Output = Result<(), Broken>> + Unpin,
+        work: impl Future<Output = Result<(), Broken>>,
     ) -> Result<(), Broken> {
+        // Both go on side by side: the work may be in a transaction that holds the channel's row,
+        // for which keeping the lease waits.
+        tokio::select! {
+            done = work => done,
+            lost = self.keep(lease) => lost,
+        }
+    }
+
+    /// Renews a lease until it is lost.
+    async fn keep(&self, lease: &ChannelLease) -> Result<(), Broken> {
         let mut beat = interval(RENEW_EVERY);
         loop {
-            tokio::select! {
-                done = &mut work => return done,
-                _ = beat.tick() => {
-                    if !self.store.renew_channel(lease, until_ms()).await? {
-                        return Err(Broken::Lost);
-                    }
-                }
+            beat.tick().await;
+            if !self.store.renew_channel(lease, until_ms()).await? {
+                return Err(Broken::Lost);
             }
         }
     }
