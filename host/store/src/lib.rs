@@ -176,6 +176,7 @@ mod error;
 mod execution;
 mod keys;
 mod migration;
+pub mod points;
 mod port;
 mod postgres;
 mod row;

@@ -13,6 +13,7 @@ use writ_store::{ChannelLease, DeadLetter, Store, StoreError, Told};
 use super::delivery::GivenUp;
 use super::{Channel, Notice};
 use crate::clock::now_ms;
+use crate::points;
 
 /// How long after its host's death a channel is still.
 const LEASE: Duration = Duration::from_secs(10);
@@ -105,6 +106,7 @@ impl Courier {
             // Whoever had the channel before has told some of it.
             return Ok(());
         }
+        points::pass("channel.leased");
         self.holding(&lease, Box::pin(self.tell(&lease, page, last + 1))).await
     }
 
@@ -118,7 +120,9 @@ impl Courier {
         for event in page.into_iter().filter(|event| self.channel.wants(event)) {
             let next = event.sequence + 1;
             let dead = self.deliver(event).await?;
+            points::pass("channel.told-unrecorded");
             self.advance(lease, Told { next, dead }).await?;
+            points::pass("channel.advanced");
         }
         self.advance(lease, Told { next: end, dead: None }).await
     }

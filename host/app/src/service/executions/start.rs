@@ -20,6 +20,7 @@ use super::super::{Active, Meta, Service};
 use super::{ExecutionError, Executions, may_carry_out, ruling};
 use crate::auth::Secret;
 use crate::clock::now_ms;
+use crate::points;
 
 /// How often a claim is tried again because the execution changed meanwhile.
 const TRIES_MAX: usize = 8;
@@ -232,6 +233,7 @@ impl Keep for Start<'_> {
         let goes_on = matches!(decided.next.status, Status::Allowed { .. });
         let transition = if goes_on { decided.and(self.claimed())? } else { decided };
         let grounds = Grounds { decision: record, ledgers: round.take_ledgers(goes_on) };
+        points::pass("executions.decided-again");
         Ok(Attempt::of(&id, self.change(transition, Some(grounds)).await?)?)
     }
 }

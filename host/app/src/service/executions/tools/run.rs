@@ -12,6 +12,7 @@ use super::super::{Claim, ExecutionError, Executions};
 use super::Call;
 use super::host::RunHost;
 use crate::clock::now_ms;
+use crate::points;
 use crate::service::Meta;
 use crate::tool_set::LoadedTool;
 
@@ -61,6 +62,7 @@ impl Executions {
             Err(ExecutionError::NoVerdict(_)) => return Ok(Step::Later),
             Err(error) => return Err(error),
         };
+        points::pass("tool.claimed");
         self.run(running, permit, tool).await?;
         Ok(Step::Done)
     }
@@ -120,6 +122,7 @@ impl Executions {
             Ended::Returned(result) => Report::Succeeded(result),
             Ended::Failed(error) => Report::Failed(error),
         };
+        points::pass("tool.effect.done-unrecorded");
         self.end(&run, permit, report).await
     }
 
@@ -150,6 +153,7 @@ impl Executions {
         let change = |current: &Execution| current.apply(event);
         match self.store.change(&run.tenant, &run.execution, at_ms, None, change).await {
             Ok(changed) => {
+                points::pass("tool.ended");
                 self.told(changed);
                 Ok(())
             }
@@ -167,6 +171,7 @@ impl Executions {
         let change = |current: &Execution| current.apply(Event::CallEnded { execution, at_ms });
         match self.store.change(&call.tenant, &call.caller, at_ms, None, change).await {
             Ok(changed) => {
+                points::pass("tool.caller.told");
                 self.told(changed);
                 Ok(())
             }

@@ -13,6 +13,7 @@ use writ_store::{ExecutionFilter, PAGE_MAX};
 use super::super::{ExecutionError, Executions};
 use super::run::Step;
 use crate::clock::now_ms;
+use crate::points;
 
 /// How late work may be found that nobody told of: after a start, or where a lease has run out.
 const EVERY: Duration = Duration::from_millis(500);
@@ -126,6 +127,7 @@ impl Working {
     async fn tell_callers(&self) {
         let calls = std::mem::take(&mut *self.executions.workshop.ended());
         for call in calls {
+            points::pass("tool.caller.untold");
             if let Err(error) = self.executions.tell_caller(&call).await {
                 tracing::warn!(execution = call.caller, %error, "a caller is told later");
                 self.executions.workshop.ended().push(call);
@@ -149,6 +151,7 @@ impl Working {
         let is_new = |name: &Name| !running.contains(name) && !self.resting.contains_key(name);
         let new: Vec<_> = found.into_iter().filter(is_new).take(room).collect();
         for name in new {
+            points::pass("worker.found");
             let (executions, (tenant, id)) = (self.executions.clone(), name.clone());
             let run = async move { executions.carry_out(&tenant, &id).await };
             let id = self.runs.spawn(run).id();
