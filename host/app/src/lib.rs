@@ -18,6 +18,7 @@ pub mod http;
 pub mod lifecycle;
 pub mod memory;
 pub mod outbound;
+pub mod points;
 pub mod policy_set;
 pub mod server;
 pub mod service;

@@ -183,6 +183,7 @@ mod execution;
 mod keys;
 mod letters;
 mod migration;
+pub mod points;
 mod port;
 mod postgres;
 mod row;

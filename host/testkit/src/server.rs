@@ -38,7 +38,7 @@ impl Writ {
         }
         std::fs::write(directory.path().join("writ.toml"), config).expect("a file can be written");
         let program = program.as_ref().to_owned();
-        let Started { child, address, key } = spawn(&program, directory.path());
+        let Started { child, address, key } = spawn(&program, directory.path(), &[]);
         let key = key.unwrap_or_default();
         Self { program, directory, child, address, key }
     }
@@ -97,12 +97,28 @@ impl Writ {
         self.child.wait().expect("a child can be waited for")
     }
 
+    /// How it has ended; none while it runs.
+    ///
+    /// # Panics
+    /// If it cannot be looked at.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("a child can be looked at")
+    }
+
     /// Starts it again in the same directory, after it has ended.
     ///
     /// # Panics
     /// If it does not start.
     pub fn restart(&mut self) {
-        let started = spawn(&self.program, self.directory.path());
+        self.restart_with(&[]);
+    }
+
+    /// The same, with variables in its environment.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub fn restart_with(&mut self, variables: &[(&str, &str)]) {
+        let started = spawn(&self.program, self.directory.path(), variables);
         (self.child, self.address) = (started.child, started.address);
     }
 }
@@ -122,10 +138,11 @@ struct Started {
     key: Option<String>,
 }
 
-fn spawn(program: &Path, directory: &Path) -> Started {
+fn spawn(program: &Path, directory: &Path, variables: &[(&str, &str)]) -> Started {
     let mut child = Command::new(program)
         .args(["serve", "--config", "writ.toml", "--listen", "127.0.0.1:0"])
         .current_dir(directory)
+        .envs(variables.iter().copied())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -39,6 +39,8 @@ enum Command {
     Ci,
     /// Check licences, sources and advisories of dependencies.
     Deny,
+    /// Kill hosts at random points of the road, on both databases, over and over.
+    KillRuns(ci::KillRuns),
     /// Check that the layers hold.
     Layers,
     /// Install what the tests need, build the guests, run every test.
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
         Command::Bindings { check } => bindings::run(&repo, check),
         Command::Ci => ci::ci(&repo),
         Command::Deny => deny::check(&repo),
+        Command::KillRuns(options) => ci::kill_runs(&repo, &options),
         Command::Layers => layers::run(&repo),
         Command::Test => ci::test(&repo),
         Command::Guests(options) => guests::run(&repo, &options).map(drop),

@@ -13,6 +13,7 @@ use writ_store::{ChannelLease, Store, StoreError, Told, Untold};
 use super::delivery::GivenUp;
 use super::{Channel, Notice};
 use crate::clock::now_ms;
+use crate::points;
 
 /// How long after its host's death a channel is still.
 const LEASE: Duration = Duration::from_secs(10);
@@ -105,6 +106,7 @@ impl Courier {
             // Whoever had the channel before has told some of it.
             return Ok(());
         }
+        points::pass("channel.leased");
         self.holding(&lease, Box::pin(self.tell(&lease, page, last + 1))).await
     }
 
@@ -118,7 +120,9 @@ impl Courier {
         for event in page.into_iter().filter(|event| self.channel.wants(event)) {
             let next = event.sequence + 1;
             let given_up = self.deliver(event).await?;
+            points::pass("channel.told-unrecorded");
             self.advance(lease, Told { next, given_up }).await?;
+            points::pass("channel.advanced");
         }
         self.advance(lease, Told { next: end, given_up: None }).await
     }
@@ -150,17 +154,23 @@ impl Courier {
     async fn holding(
         &self,
         lease: &ChannelLease,
-        mut work: impl Future<Output = Result<(), Broken>> + Unpin,
+        work: impl Future<Output = Result<(), Broken>>,
     ) -> Result<(), Broken> {
+        // Both go on side by side: the work may be in a transaction that holds the channel's row,
+        // for which keeping the lease waits.
+        tokio::select! {
+            done = work => done,
+            lost = self.keep(lease) => lost,
+        }
+    }
+
+    /// Renews a lease until it is lost.
+    async fn keep(&self, lease: &ChannelLease) -> Result<(), Broken> {
         let mut beat = interval(RENEW_EVERY);
         loop {
-            tokio::select! {
-                done = &mut work => return done,
-                _ = beat.tick() => {
-                    if !self.store.renew_channel(lease, until_ms()).await? {
-                        return Err(Broken::Lost);
-                    }
-                }
+            beat.tick().await;
+            if !self.store.renew_channel(lease, until_ms()).await? {
+                return Err(Broken::Lost);
             }
         }
     }

@@ -68,12 +68,23 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
     let greeting = Greeting { address, config: &config, app: &app, first_key, built_in };
     text::to_stdout(&greeting.text())?;
     memory::give_back();
+    #[cfg(feature = "failpoints")]
+    arm()?;
     let ended = server::run(listener, app, config.server.drain_timeout, stop).await;
     match ended.map_err(|error| Failure::internal(format!("{error:#}")))? {
         Ended::Drained => Ok(Exit::Permitted),
         Ended::CutOff(requests) => {
             Err(Failure::internal(format!("{requests} connections were cut off")))
         }
+    }
+}
+
+/// From now on, this process dies where a test wants it to.
+#[cfg(feature = "failpoints")]
+fn arm() -> Result<(), Failure> {
+    match crate::config::environment::failpoint() {
+        Some(text) => crate::points::arm(&text).map_err(Failure::usage),
+        None => Ok(()),
     }
 }
 

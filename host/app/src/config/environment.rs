@@ -56,6 +56,12 @@ pub fn current_program() -> io::Result<PathBuf> {
     if cfg!(target_os = "linux") && running.exists() { Ok(running) } else { env::current_exe() }
 }
 
+/// `WRIT_FAILPOINT`: the point at which this process is to die. For tests alone.
+#[cfg(feature = "failpoints")]
+pub fn failpoint() -> Option<String> {
+    variable("WRIT_FAILPOINT").map(|text| text.to_string_lossy().into_owned())
+}
+
 /// What the process was started with first.
 pub fn first_argument() -> Option<OsString> {
     env::args_os().nth(1)

@@ -22,6 +22,7 @@ use super::page::{Id, Limit, Query};
 use super::problem::{Problem, ProblemCode};
 use super::reply::{json as reply, ok};
 use crate::auth::Caller;
+use crate::points;
 use crate::service::executions::{ApprovalAnswer, ExecutionError, Part, View};
 
 /// Where approvals are.
@@ -195,7 +196,9 @@ pub async fn decide(
         ChoiceBody::Reject => Choice::Reject,
     };
     let given = ApprovalAnswer { choice, reason, seen };
-    answer(&app.executions.answer(by, &id, given).await?, &id)
+    let execution = app.executions.answer(by, &id, given).await?;
+    points::pass("http.vote.answer");
+    answer(&execution, &id)
 }
 
 /// The version that the caller has seen, if it says (RFC 9110, section 13.1.1).

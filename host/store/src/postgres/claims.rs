@@ -11,6 +11,7 @@ use super::namespaces::{self, Hold};
 use super::storage;
 use crate::account::Account;
 use crate::claim::Claim;
+use crate::points;
 use crate::row::StorageRow;
 
 /// What a transaction says of a commit's claims.
@@ -39,6 +40,7 @@ pub(super) async fn keep(
     let mut cases = Vec::with_capacity(claims.len());
     for claim in claims {
         cases.push(Case::open(connection, claim).await?);
+        points::pass("postgres.namespaces.held");
     }
     let conflicts = conflicts(&cases);
     if !conflicts.is_empty() {

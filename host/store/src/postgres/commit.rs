@@ -18,6 +18,7 @@ use crate::claim::Claim;
 use crate::commit::Accepted;
 use crate::error::{CommitError, Failure, is_contended};
 use crate::execution::Grounds;
+use crate::points::{Keeping, Moment};
 use crate::row::{DecisionRow, JournalRow, WorkerNote};
 use crate::step::Step;
 
@@ -76,6 +77,12 @@ impl Draft {
     pub(super) fn recording(self, journal: Vec<JournalRow>) -> Self {
         Self { journal, ..self }
     }
+
+    /// What it keeps, for the points that are passed.
+    fn keeping(&self) -> Keeping {
+        let writes = self.claims.iter().map(|claim| claim.writes.len()).sum();
+        Keeping::default().and(self.step.as_deref(), writes, &self.journal)
+    }
 }
 
 impl Postgres {
@@ -124,12 +131,18 @@ impl Inner {
     ) -> Result<(), CommitError> {
         let started = Instant::now();
         let claimed: Vec<_> = draft.claims.iter().map(|claim| claim.namespace.clone()).collect();
+        let keeping = draft.keeping();
+        keeping.pass(Moment::Begun);
         let kept = match keep(&mut transaction, draft).await {
-            Ok(kept) => transaction.commit().await.map(|()| kept).map_err(Stop::from),
+            Ok(kept) => {
+                keeping.pass(Moment::Written);
+                transaction.commit().await.map(|()| kept).map_err(Stop::from)
+            }
             Err(stop) => Err(stop),
         };
         let namespaces = match kept {
             Ok(Kept { decisions, writes }) => {
+                keeping.pass(Moment::Committed);
                 self.link.counters.count_batch(decisions, writes, started.elapsed());
                 return Ok(());
             }

@@ -9,6 +9,7 @@ use super::listener::EVENTS;
 use super::rows::{column, digest, integer, number};
 use super::text::kept;
 use crate::error::{Failure, StoreError};
+use crate::points;
 
 const HOLD_HEAD: &str = "SELECT sequence, hash FROM chains WHERE tenant = $1 FOR UPDATE";
 const BEGIN_CHAIN: &str = "INSERT INTO chains (tenant, sequence, hash) VALUES ($1, $2, $3)
@@ -37,6 +38,7 @@ pub(super) async fn append(
     evidence: Vec<Evidence>,
 ) -> Result<(), sqlx::Error> {
     let mut head = hold_head(connection, tenant).await?;
+    points::pass("postgres.chain.held");
     let events: Vec<_> = evidence.into_iter().map(|evidence| head.append(evidence)).collect();
     sqlx::query(APPEND)
         .bind(tenant.as_str())

@@ -8,6 +8,7 @@ use super::rows::{integer, number, text};
 use super::text::kept;
 use crate::error::{Failure, StoreError};
 use crate::execution::ExecutionFilter;
+use crate::points;
 use crate::row::ExecutionRow;
 
 const INSERT: &str =
@@ -66,7 +67,9 @@ pub(super) async fn hold(
     tenant: &Tenant,
     id: &str,
 ) -> Result<Option<Execution>, StoreError> {
-    fetch(connection, HOLD, tenant, id).await
+    let held = fetch(connection, HOLD, tenant, id).await?;
+    points::pass("postgres.execution.held");
+    Ok(held)
 }
 
 /// One execution of a tenant.

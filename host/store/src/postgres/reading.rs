@@ -10,6 +10,7 @@ use super::scope::{Access, Scope};
 use super::{decisions, due, events, executions, keys};
 use crate::error::{Failure, StoreError};
 use crate::execution::{ApprovalFilter, ExecutionFilter};
+use crate::points;
 use crate::row::{END, KeyChange, StoredDecision};
 
 impl Postgres {
@@ -100,6 +101,9 @@ impl Postgres {
         let host = &self.inner.host;
         let taken = due::take(&mut transaction, now_ms, limit, host, lease_ms).await?;
         transaction.commit().await?;
+        if !taken.is_empty() {
+            points::pass("postgres.due.leased");
+        }
         Ok(taken)
     }
 

@@ -11,6 +11,7 @@ use super::scope::{Access, Scope};
 use super::{executions, idempotency};
 use crate::error::{CommitError, Failure, StoreError};
 use crate::execution::{ChangeError, CreateError, Created, Grounds, IdempotencyKey};
+use crate::points;
 use crate::step::Step;
 
 impl Postgres {
@@ -68,6 +69,7 @@ async fn create(
                 None => damaged(key).into(),
             });
         }
+        points::pass("postgres.key.taken");
     }
     Ok(inner.finish(transaction, Draft::of_step(step, grounds)).await?)
 }

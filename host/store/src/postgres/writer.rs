@@ -12,6 +12,7 @@ use super::link::Link;
 use super::scope::{Access, Scope};
 use crate::commit::Answer;
 use crate::error::Failure;
+use crate::points;
 use crate::row::DecisionRow;
 
 /// What the writer is asked.
@@ -95,10 +96,12 @@ impl Link {
     async fn insert(&self, decisions: &[DecisionRow]) -> Result<(), sqlx::Error> {
         let Some(first) = decisions.first() else { return Ok(()) };
         let started = Instant::now();
+        points::pass("store.decisions.begun");
         let scope = Scope::Tenant(&first.record.tenant);
         let mut transaction = self.begin(scope, Access::Write).await?;
         decisions::insert(&mut transaction, decisions).await?;
         transaction.commit().await?;
+        points::pass("store.decisions.committed");
         self.counters.count_batch(decisions.len(), 0, started.elapsed());
         Ok(())
     }

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::config::StoreConfig;
 use crate::error::Failure;
+use crate::points::{self, Keeping, Moment};
 use crate::sqlite::batch::{self, Batch, Job, Message, Refusals, Waiter};
 use crate::sqlite::chains::Chains;
 use crate::sqlite::connect;
@@ -128,6 +129,7 @@ impl Writer {
         for (at, waiter) in waiters.into_iter().enumerate() {
             waiter.answer(failures.remove(&at).map_or(Ok(()), Err));
         }
+        points::pass("sqlite.batch.answered");
         self.shared.counters.failures.fetch_add(behind.len() as u64, Relaxed);
         answer(behind, &Err(Failure::built_on_refused()));
     }
@@ -170,17 +172,26 @@ impl Writer {
         if batch::is_one_statement(&jobs) {
             let (batch, refusals) = Batch::admit(jobs, &Versions::new());
             let written = Written::of(&batch, 0, refusals);
+            points::pass("store.decisions.begun");
             statements.write_decisions(connection, batch).await?;
+            points::pass("store.decisions.committed");
             return Ok(written);
         }
+        let keeping = jobs.iter().fold(Keeping::default(), |keeping, job| {
+            keeping.and(job.step.as_deref(), job.writes.len(), &job.journal)
+        });
+        keeping.pass(Moment::Begun);
         // From here on nobody else can write: what is found stays so until the commit.
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+        points::pass("sqlite.transaction.begun");
         let versions = statements.versions(&mut transaction, &jobs).await?;
         let (mut batch, refusals) = Batch::admit(jobs, &versions);
         let events = chains.append(&mut transaction, &mut batch.steps).await?;
         let written = Written::of(&batch, events.len(), refusals);
         statements.write(&mut transaction, batch, events).await?;
+        keeping.pass(Moment::Written);
         transaction.commit().await?;
+        keeping.pass(Moment::Committed);
         Ok(written)
     }
 

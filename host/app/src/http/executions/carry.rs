@@ -21,6 +21,7 @@ use crate::http::page::Id;
 use crate::http::problem::{Problem, ProblemCode};
 use crate::http::reply::json as reply;
 use crate::http::wire::ActionBody;
+use crate::points;
 use crate::service::executions::Claim;
 
 /// How long a claim lasts where the caller does not say, in seconds.
@@ -120,6 +121,7 @@ pub async fn claim(
     let (active, meta) = (app.service.active(), meta(&caller, &headers));
     match app.executions.claim(&active, by, &id, claim, &meta).await? {
         (execution, Some(permit)) => {
+            points::pass("http.claim.answer");
             let body = ClaimReply::new(&execution, permit.expose());
             Ok(reply(StatusCode::OK, &body))
         }
@@ -146,6 +148,7 @@ pub async fn report(
     let by = caller.principal();
     let permit = told.permit.take().ok_or_else(|| invalid("/permit", "is required"))?;
     let execution = app.executions.report(by, &id, &permit, told.into_report()?).await?;
+    points::pass("http.report.answer");
     Ok(answer(StatusCode::OK, &execution))
 }
 
@@ -170,7 +173,9 @@ pub async fn resolve(
         return Err(invalid("/permit", "is for `report`"));
     }
     let report = told.into_report()?;
-    Ok(answer(StatusCode::OK, &app.executions.resolve(by, &id, report).await?))
+    let execution = app.executions.resolve(by, &id, report).await?;
+    points::pass("http.resolve.answer");
+    Ok(answer(StatusCode::OK, &execution))
 }
 
 /// Calls an execution off before it begins.
@@ -190,7 +195,9 @@ pub async fn cancel(
     Sent { body: CancelBody { reason }, .. }: Sent<CancelBody>,
 ) -> Result<Response, Problem> {
     let by = caller.principal();
-    Ok(answer(StatusCode::OK, &app.executions.cancel(by, &id, reason).await?))
+    let execution = app.executions.cancel(by, &id, reason).await?;
+    points::pass("http.cancel.answer");
+    Ok(answer(StatusCode::OK, &execution))
 }
 
 impl ClaimBody {

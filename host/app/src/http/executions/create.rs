@@ -18,6 +18,7 @@ use crate::http::body::Sent;
 use crate::http::guard::only;
 use crate::http::problem::{Problem, ProblemCode};
 use crate::http::wire::CreateBody;
+use crate::points;
 use crate::service::executions::NewExecution;
 
 /// Asks for an action: decided at once, and kept until it has been carried out.
@@ -56,6 +57,7 @@ pub async fn create(
             () = app.lifecycle.draining() => {}
         }
     }
+    points::pass("http.create.answer");
     Ok(answer(StatusCode::CREATED, &execution))
 }
 

@@ -13,6 +13,7 @@ use writ_store::{ChangeError, PAGE_MAX, StoreError};
 
 use super::{ExecutionError, Executions};
 use crate::clock::now_ms;
+use crate::points;
 
 /// How many executions are looked at in one go.
 const PAGE: u32 = 256;
@@ -80,6 +81,7 @@ impl Executions {
             if due.is_empty() {
                 return Ok(());
             }
+            points::pass("clock.due");
             // Side by side, so that they share the wait for the disk.
             let passing = due.iter().map(|(tenant, id)| self.pass_one(tenant, id, now_ms));
             let passed = future::join_all(passing).await;
@@ -101,6 +103,7 @@ impl Executions {
         match self.store.change(tenant, id, at_ms, None, pass).await {
             Ok(changed) => {
                 tracing::info!(execution = id, status = changed.status.name(), "time has passed");
+                points::pass("clock.told");
                 self.told(changed);
                 Ok(Passed::Told)
             }

@@ -21,6 +21,7 @@ use super::super::{Active, Meta, Service};
 use super::{ExecutionError, Executions, may_carry_out, ruling};
 use crate::auth::Secret;
 use crate::clock::now_ms;
+use crate::points;
 
 /// How often a claim is tried again because the execution changed meanwhile.
 const TRIES_MAX: usize = 8;
@@ -260,6 +261,7 @@ impl Keep for Start<'_> {
         // What has begun was counted then.
         let ledgers = if has_begun { round.take_reads() } else { round.take_ledgers(goes_on) };
         let grounds = Grounds { decision: record, ledgers };
+        points::pass("executions.decided-again");
         Ok(Attempt::of(&id, self.change(transition, Some(grounds)).await?)?)
     }
 }

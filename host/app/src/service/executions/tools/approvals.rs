@@ -11,6 +11,7 @@ use writ_store::ChangeError;
 use super::super::ExecutionError;
 use super::host::{Book, RunHost};
 use crate::clock::now_ms;
+use crate::points;
 
 impl RunHost {
     /// Asks people, and waits for them.
@@ -50,6 +51,7 @@ impl RunHost {
             }
             Err(error) => return Err(self.dropped(&error)),
         };
+        points::pass("tool.asked");
         book.kept(entry);
         self.end_of(&approval).await
     }
@@ -67,6 +69,7 @@ impl RunHost {
                 return Err(Halt::Fault(Fault::new(FaultCode::Internal, text)));
             };
             if found.expires_at_ms().is_none() {
+                points::pass("tool.answered");
                 return Ok(Answer::Approval { approval: Box::new(found.clone()) });
             }
             tokio::select! {
@@ -86,6 +89,7 @@ impl RunHost {
         let change = |current: &Execution| current.apply(event);
         match store.change(&run.tenant, &run.execution, at_ms, None, change).await {
             Ok(changed) => {
+                points::pass("tool.suspended");
                 self.executions.told(changed);
                 Halt::Dropped
             }

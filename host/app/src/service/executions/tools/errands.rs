@@ -10,6 +10,7 @@ use writ_store::{ChangeError, DueErrand};
 
 use super::super::{ExecutionError, Executions};
 use crate::clock::now_ms;
+use crate::points;
 
 /// How many errands are done side by side.
 const PAGE: u32 = 64;
@@ -45,6 +46,7 @@ impl Executions {
     }
 
     async fn do_errand(&self, due: &DueErrand) -> Result<(), ExecutionError> {
+        points::pass("tool.caller.untold");
         let done = match &due.errand {
             Errand::TellCaller { caller, call } => {
                 self.tell_caller(&due.tenant, caller, call).await
@@ -78,6 +80,7 @@ impl Executions {
         let change = |current: &Execution| current.apply(Event::CallEnded { execution, at_ms });
         match self.store.change(tenant, caller, at_ms, None, change).await {
             Ok(changed) => {
+                points::pass("tool.caller.told");
                 self.told(changed);
                 Ok(Done::All)
             }

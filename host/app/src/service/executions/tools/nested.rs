@@ -10,6 +10,7 @@ use writ_core::{Action, Execution, Json, Request};
 use super::super::{ExecutionError, Nested};
 use super::host::{Book, RunHost};
 use crate::clock::now_ms;
+use crate::points;
 
 /// How many tools a search finds at most.
 const FOUND_MAX: usize = 100;
@@ -53,6 +54,7 @@ impl RunHost {
         let entries = book.with(&entry);
         let kept = self.executions.store.record(&self.run, &entries, Vec::new()).await;
         kept.map_err(|error| self.unkept(&error))?;
+        points::pass("tool.call.recorded");
         book.kept(entry);
         self.end_of_call(&execution, name, arguments).await
     }
@@ -93,10 +95,17 @@ impl RunHost {
             let rung = waiter.bell.notified();
             let called = match self.find(id).await? {
                 Some(called) => called,
-                None => self.make(id, name, arguments).await?,
+                None => {
+                    let made = self.make(id, name, arguments).await?;
+                    points::pass("tool.call.made");
+                    made
+                }
             };
             match answer(&called) {
-                Some(Ok(answer)) => return Ok(answer),
+                Some(Ok(answer)) => {
+                    points::pass("tool.call.ended");
+                    return Ok(answer);
+                }
                 Some(Err(Lost)) => return Err(self.lose().await),
                 None => {}
             }

@@ -12,6 +12,7 @@ use writ_store::{ChangeError, Run};
 use super::super::{Claim, ExecutionError, Executions};
 use super::host::{Book, RunHost};
 use crate::clock::now_ms;
+use crate::points;
 use crate::service::Meta;
 use crate::telemetry::RunEnd;
 use crate::tool_set::LoadedTool;
@@ -74,6 +75,7 @@ impl Executions {
             Err(ExecutionError::NoVerdict(_)) => return Ok(Step::Later),
             Err(error) => return Err(error),
         };
+        points::pass("tool.claimed");
         self.run(running, permit, tool).await?;
         Ok(Step::Done)
     }
@@ -137,6 +139,7 @@ impl Executions {
             Ended::Returned(result) => Report::Succeeded(result),
             Ended::Failed(error) => Report::Failed(error),
         };
+        points::pass("tool.effect.done-unrecorded");
         self.end(&run, permit, report).await
     }
 
@@ -178,6 +181,7 @@ impl Executions {
         let change = |current: &Execution| current.apply(event);
         match self.store.change(&run.tenant, &run.execution, at_ms, None, change).await {
             Ok(changed) => {
+                points::pass("tool.ended");
                 self.told(changed);
                 Ok(())
             }

@@ -9,6 +9,7 @@ use writ_store::{CommitError, RecordError};
 
 use super::host::{Book, RunHost};
 use crate::clock::now_ms;
+use crate::points;
 
 /// How often a call is tried again because others changed what it had read.
 const ROUNDS_MAX: usize = 64;
@@ -31,6 +32,7 @@ impl RunHost {
             let ledgers = vec![(self.tool.namespace.clone(), ledger)];
             match self.executions.store.record(&self.run, &book.with(&entry), ledgers).await {
                 Ok(()) => {
+                    points::pass("tool.storage.kept");
                     book.kept(entry);
                     return Ok(answer);
                 }

@@ -12,6 +12,7 @@ use writ_store::PAGE_MAX;
 use super::super::{ExecutionError, Executions};
 use super::run::Step;
 use crate::clock::now_ms;
+use crate::points;
 
 /// How late work may be found that nobody told of: after a start, or where a lease has run out.
 const EVERY: Duration = Duration::from_millis(500);
@@ -109,6 +110,7 @@ impl Working {
         let is_new = |name: &Name| !running.contains(name);
         let new: Vec<_> = found.into_iter().filter(is_new).take(room).collect();
         for name in new {
+            points::pass("worker.found");
             let (executions, (tenant, id)) = (self.executions.clone(), name.clone());
             let run = async move { executions.carry_out(&tenant, &id).await };
             let id = self.runs.spawn(run).id();
