@@ -29,7 +29,7 @@ use writ::channels::Channels;
 use writ::config::{Config, Overrides};
 use writ::http::{self, App, Guard, Parts};
 use writ::service::ephemeral::Ephemeral;
-use writ::service::{Executions, Records, Service};
+use writ::service::{Executions, Records, Retention, Service};
 use writ::telemetry::Metrics;
 use writ_core::{LoadLimits, Tenant};
 use writ_engine::{CompilerCommand, Engine, EngineConfig};
@@ -104,6 +104,7 @@ impl Host {
             auth,
             signer,
             body_bytes_max,
+            retention: Retention::Forever,
         });
         let app = Arc::new(app);
         let router = http::router(app.clone());

@@ -26,6 +26,7 @@ use crate::breaker::BreakerConfig;
 use crate::channels::config::ChannelConfig;
 use crate::data_directory::DataError;
 use crate::policy_set::{self, PolicySetConfig};
+use crate::service::Retention;
 use crate::service::executions::WorkerConfig;
 use crate::telemetry::LogConfig;
 use crate::tool_set::{self, ToolSetConfig};
@@ -70,6 +71,8 @@ pub struct Config {
     pub tools: ToolSetConfig,
     /// How they are run.
     pub worker: WorkerConfig,
+    /// For how long what has ended is kept.
+    pub retention: Retention,
 }
 
 /// Where the data directory is.
@@ -183,6 +186,7 @@ impl Config {
             channels: channels::checked(raw.channels, &document, &root)?,
             log: checked_log(raw.log).map_err(|error| at(&error, &at!["log", "level"]))?,
             worker: raw.worker.checked().map_err(|(key, text)| at(&text, &key))?,
+            retention: raw.retention.checked().map_err(|(key, text)| at(&text, &key))?,
             tools: {
                 let policies = policies.as_ref().map_err(Clone::clone)?;
                 tool_set::parse(raw.tools, policies, document.clone(), root)?

@@ -43,7 +43,7 @@ use crate::access_request::Signer;
 use crate::auth::Authenticator;
 use crate::channels::Channels;
 use crate::lifecycle::Lifecycle;
-use crate::service::{Executions, Service};
+use crate::service::{Executions, Retention, Service};
 use crate::telemetry::metrics::Route as Counted;
 use access::Access;
 pub use guard::Guard;
@@ -76,6 +76,8 @@ pub struct App {
     pub signer: Signer,
     /// How large a body may be, in bytes.
     pub body_bytes_max: usize,
+    /// For how long what has ended is kept.
+    pub retention: Retention,
     openapi: Bytes,
 }
 
@@ -90,14 +92,24 @@ pub struct Parts {
     pub auth: Authenticator,
     pub signer: Signer,
     pub body_bytes_max: usize,
+    pub retention: Retention,
 }
 
 impl App {
     /// What handlers share.
     pub fn new(parts: Parts) -> Self {
         let openapi = openapi::document().to_json().expect("the description is JSON").into();
-        let Parts { service, executions, channels, engine, guard, auth, signer, body_bytes_max } =
-            parts;
+        let Parts {
+            service,
+            executions,
+            channels,
+            engine,
+            guard,
+            auth,
+            signer,
+            body_bytes_max,
+            retention,
+        } = parts;
         Self {
             service,
             executions,
@@ -108,6 +120,7 @@ impl App {
             auth,
             signer,
             body_bytes_max,
+            retention,
             openapi,
         }
     }

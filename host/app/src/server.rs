@@ -65,6 +65,7 @@ pub async fn run(
     let worker = Worker::start(app.executions.clone());
     let others = follow_others(&app);
     let couriers = app.channels.start();
+    let sweeping = sweep(&app);
     app.lifecycle.advance(Stage::Serving);
     let mut shutdown = pin!(shutdown);
     loop {
@@ -79,7 +80,7 @@ pub async fn run(
     let ended = server.drain(drain_timeout).await;
     worker.stop().await;
     clock.stop().await;
-    drop(others);
+    drop((others, sweeping));
     couriers.stop().await;
     if let Records::Durable(store) = app.service.records() {
         store.clone().close().await?;
@@ -95,6 +96,12 @@ fn follow_others(app: &Arc<App>) -> [Background; 2] {
         Background::start(app.executions.clone().follow(tenant)),
         Background::start(async move { keys.auth.keys().follow().await }),
     ]
+}
+
+/// Removes what ended long ago.
+fn sweep(app: &App) -> Background {
+    let (store, tenant) = (app.executions.store().clone(), app.auth.keys().tenant().clone());
+    Background::start(app.retention.run(store, tenant))
 }
 
 struct Server {

@@ -48,12 +48,14 @@ impl Step {
     fn new(before: Option<&Execution>, next: &Execution, facts: Vec<Fact>, at_ms: u64) -> Self {
         let execution = ExecutionRow::from(next);
         let state = Digest::of(&execution.body);
-        let evidence = |fact| Evidence {
+        let last = facts.len().saturating_sub(1);
+        let evidence = |(place, fact)| Evidence {
             at_ms,
             execution: next.id.clone(),
             version: next.version,
             state,
             fact,
+            goes_on: place < last,
         };
         let (was_asked, is_asked) = (before.map(asked).unwrap_or_default(), asked(next));
         Self {
@@ -63,7 +65,7 @@ impl Step {
             asked: is_asked.difference(&was_asked).cloned().collect(),
             unasked: was_asked.difference(&is_asked).cloned().collect(),
             work: WorkRow::of_changed(before, next),
-            evidence: facts.into_iter().map(evidence).collect(),
+            evidence: facts.into_iter().enumerate().map(evidence).collect(),
             idempotency: None,
             execution,
         }

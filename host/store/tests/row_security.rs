@@ -10,7 +10,7 @@ use opened::Opened;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 
 /// Every table with rows of tenants.
-const TABLES: [&str; 15] = [
+const TABLES: [&str; 16] = [
     "decisions",
     "namespaces",
     "storage",
@@ -25,6 +25,7 @@ const TABLES: [&str; 15] = [
     "work",
     "channels",
     "dead_letters",
+    "anchors",
     "api_keys",
 ];
 
@@ -38,8 +39,14 @@ async fn filled() -> (Opened, PgConnection) {
     let mut connection = PgConnection::connect(&opened.place.url()).await.unwrap();
     say(&mut connection, "writ.tenant", "default").await;
     let tool = "INSERT INTO journal VALUES ('default', 'e', 0, '{}');
-        INSERT INTO work VALUES ('default', 'e', 0)";
+        INSERT INTO work VALUES ('default', 'e', 0);
+        INSERT INTO channels VALUES ('default', 'c', 1, '', 0, 0);
+        INSERT INTO dead_letters VALUES ('default', 'd', 'c', 1, 1, '', 0);
+        INSERT INTO anchors SELECT tenant, 0, '', 0 FROM work";
     sqlx::raw_sql(tool).execute(&mut connection).await.unwrap();
+    let start = writ_core::chain::Head::start("default".parse().unwrap()).hash;
+    let anchored = sqlx::query("UPDATE anchors SET hash = $1").bind(&start.as_bytes()[..]);
+    anchored.execute(&mut connection).await.unwrap();
     say(&mut connection, "writ.tenant", "").await;
     (opened, connection)
 }

@@ -119,6 +119,7 @@ async fn open(config: &Config) -> Result<App, Failure> {
         auth,
         signer,
         body_bytes_max,
+        retention: config.retention,
     }))
 }
 

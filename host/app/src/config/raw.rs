@@ -13,9 +13,13 @@ use super::document::{Step, at};
 use crate::auth::SigningAlgorithm;
 use crate::breaker::BreakerConfig;
 use crate::policy_set::raw::RawBinding;
+use crate::service::Retention as RetentionConfig;
 use crate::service::executions::WorkerConfig;
 use crate::telemetry::LogConfig;
 use crate::tool_set::raw::RawTool;
+
+/// A hundred years.
+const DAYS_MAX: u32 = 36_500;
 
 /// What is refused: the path to it, and why.
 pub(super) type Refusal = (Vec<Step>, String);
@@ -32,6 +36,7 @@ pub(super) struct Config {
     pub(super) breaker: Breaker,
     pub(super) log: LogConfig,
     pub(super) worker: Worker,
+    pub(super) retention: Retention,
     #[serde(rename = "binding")]
     pub(super) bindings: Vec<RawBinding>,
     pub(super) tools: Vec<RawTool>,
@@ -160,6 +165,21 @@ pub(super) struct Worker {
     grace_ms: u64,
 }
 
+/// `[retention]`: for how long what has ended is kept.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(super) struct Retention {
+    days: Option<Days>,
+}
+
+/// A number of days, or a word.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "must be a number of days, or \"forever\"")]
+enum Days {
+    Number(u64),
+    Word(String),
+}
+
 impl Default for Server {
     fn default() -> Self {
         Self {
@@ -259,6 +279,26 @@ impl Worker {
         in_range(at!["worker", "running-max"], running_max as u64, 1, 256)?;
         in_range(at!["worker", "grace-ms"], grace_ms, 0, 600_000)?;
         Ok(WorkerConfig { running_max, grace: Duration::from_millis(grace_ms) })
+    }
+}
+
+impl Retention {
+    pub(super) fn checked(self) -> Result<RetentionConfig, Refusal> {
+        let key = || at!["retention", "days"];
+        match self.days {
+            None => Ok(RetentionConfig::default()),
+            Some(Days::Number(days)) => {
+                in_range(key(), days, 1, u64::from(DAYS_MAX))?;
+                Ok(RetentionConfig::Days(u32::try_from(days).unwrap_or(DAYS_MAX)))
+            }
+            Some(Days::Word(word)) if word == "forever" => Ok(RetentionConfig::Forever),
+            Some(Days::Word(word)) => {
+                let text = format!(
+                    "`{word}` is no number of days\nhint: write a number without quotes, or \"forever\""
+                );
+                Err((key(), text))
+            }
+        }
     }
 }
 

@@ -139,7 +139,7 @@ mod tests {
     use crate::channels::Channels;
     use crate::http::{Guard, Parts, router};
     use crate::policy_set::Snapshot;
-    use crate::service::{Executions, Service};
+    use crate::service::{Executions, Retention, Service};
     use axum::body::Body;
     use axum::http::Request;
     use http_body_util::BodyExt;
@@ -177,6 +177,7 @@ mod tests {
             auth,
             signer,
             body_bytes_max,
+            retention: Retention::Forever,
         }))
     }
 

@@ -133,6 +133,28 @@ pub enum Fact {
         /// The state's name.
         state: String,
     },
+    /// What was older than it is kept for was removed. It happened to no execution, but to the chain.
+    #[serde(rename = "retention.swept")]
+    Swept {
+        /// What had come to its end before this is removed, in milliseconds since the Unix epoch.
+        until_ms: u64,
+        /// After which place events were removed: where an earlier removal had led to.
+        after: u64,
+        /// The place up to which they were removed; the same as `after` where none was.
+        to: u64,
+        /// The hash of the event in that place.
+        hash: Digest,
+        /// How many executions were removed, with their journals and callers' keys.
+        executions: u64,
+        /// How many approvals of theirs.
+        approvals: u64,
+        /// How many events.
+        events: u64,
+        /// How many decisions, those of executions included.
+        decisions: u64,
+        /// How many dead letters.
+        dead_letters: u64,
+    },
 }
 
 impl Fact {
@@ -156,6 +178,7 @@ impl Fact {
         "approval.asked",
         "approval.voted",
         "approval.ended",
+        "retention.swept",
     ];
 
     /// Its kind, as records and answers name it.
@@ -179,6 +202,7 @@ impl Fact {
             Self::Asked { .. } => "approval.asked",
             Self::Voted { .. } => "approval.voted",
             Self::Ended { .. } => "approval.ended",
+            Self::Swept { .. } => "retention.swept",
         }
     }
 }
@@ -195,6 +219,8 @@ mod tests {
                 "code": "c", "fence": 1, "lease_until_ms": 1, "approval": "a", "stage": 0,
                 "expires_at_ms": 1, "choice": "approve", "state": "approved", "call": "e",
                 "awaits": { "kind": "approval", "id": "a" },
+                "until_ms": 1, "after": 1, "to": 1, "hash": crate::Digest::of(""),
+                "executions": 1, "approvals": 1, "events": 1, "decisions": 1, "dead_letters": 1,
             });
             let fact: Fact = serde_json::from_value(text).unwrap();
             assert_eq!(fact.kind(), *kind);

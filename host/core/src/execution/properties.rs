@@ -108,6 +108,7 @@ fn histories() -> impl Strategy<Value = Vec<Event>> {
 
 fn check(before: &Execution, transition: &Transition) {
     let Transition { next, facts } = transition;
+    assert_eq!(Status::FINAL_NAMES.contains(&next.status.name()), next.status.is_final());
     assert!(!before.status.is_final(), "what is final stays: {before:?}");
     assert_eq!(next.version, before.version + 1);
     assert!(!facts.is_empty(), "nothing changes untold");

@@ -9,6 +9,7 @@ use crate::commit::Answer;
 use crate::error::Failure;
 use crate::row::{DecisionRow, JournalRow, KeyChange, StorageRow};
 use crate::sqlite::locks::Held;
+use crate::sqlite::retention::Sweep;
 use crate::sqlite::rows::ROWS_MAX;
 use crate::step::{Step, Versions};
 
@@ -34,6 +35,8 @@ pub(crate) struct Job {
     pub(crate) key: Option<Box<KeyChange>>,
     /// What becomes of a channel or a dead letter.
     pub(crate) channel: Option<Box<ChannelChange>>,
+    /// What is old enough to be removed.
+    pub(crate) sweep: Option<Box<Sweep>>,
     /// The table's sequence; 0 where the table was not asked.
     pub(crate) sequence: u64,
     /// Whether to write something that only tells whether writing works.
@@ -56,6 +59,7 @@ pub(crate) struct Batch {
     pub(crate) journal: Vec<JournalRow>,
     pub(crate) keys: Vec<KeyChange>,
     pub(crate) channels: Vec<ChannelChange>,
+    pub(crate) sweeps: Vec<Sweep>,
     pub(crate) sequence: u64,
     pub(crate) is_probe: bool,
 }
@@ -77,7 +81,7 @@ impl Job {
     fn decides_at_most(&self) -> bool {
         let stores = !self.writes.is_empty() || !self.journal.is_empty();
         let steps = self.step.is_some() || self.key.is_some() || self.channel.is_some();
-        !stores && !steps && !self.is_probe
+        !stores && !steps && self.sweep.is_none() && !self.is_probe
     }
 }
 
@@ -122,6 +126,7 @@ impl Batch {
         self.journal.extend(job.journal);
         self.keys.extend(job.key.map(|key| *key));
         self.channels.extend(job.channel.map(|change| *change));
+        self.sweeps.extend(job.sweep.map(|sweep| *sweep));
         self.sequence = self.sequence.max(job.sequence);
         self.is_probe |= job.is_probe;
     }

@@ -59,6 +59,15 @@ impl Statements {
         self.decisions.execute(connection, batch.decisions).await
     }
 
+    /// Writes events.
+    pub(crate) async fn write_events(
+        &mut self,
+        connection: &mut SqliteConnection,
+        events: Vec<ChainedEvent>,
+    ) -> Result<(), sqlx::Error> {
+        self.events.execute(connection, events).await
+    }
+
     /// Writes a batch, and the events that its steps tell.
     pub(crate) async fn write(
         &mut self,

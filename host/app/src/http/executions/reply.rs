@@ -185,8 +185,9 @@ pub struct EventReply<'a> {
     sequence: u64,
     /// In milliseconds since the Unix epoch.
     at_ms: u64,
-    /// The execution's id.
-    execution: &'a str,
+    /// The execution's id; none where it happened to the chain itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    execution: Option<&'a str>,
     /// What has happened, with its `kind`.
     #[serde(flatten)]
     #[schema(value_type = Object)]
@@ -330,7 +331,7 @@ impl<'a> EventReply<'a> {
         Self {
             sequence: event.sequence,
             at_ms: event.at_ms,
-            execution: &event.execution,
+            execution: Some(event.execution.as_str()).filter(|id| !id.is_empty()),
             fact: &event.fact,
             hash: event.hash,
         }
