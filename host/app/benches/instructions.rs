@@ -27,7 +27,7 @@ use writ::access_request::Signer;
 use writ::auth::{Authenticator, Draft, Keyring, Secret};
 use writ::channels::Channels;
 use writ::config::{Config, Overrides};
-use writ::http::{self, App, Guard, Parts};
+use writ::http::{self, App, Guard, Parts, Serves};
 use writ::service::ephemeral::Ephemeral;
 use writ::service::{Executions, Records, Retention, Service};
 use writ::telemetry::Metrics;
@@ -105,6 +105,7 @@ impl Host {
             signer,
             body_bytes_max,
             retention: Retention::Forever,
+            serves: Serves::Everything,
         });
         let app = Arc::new(app);
         let router = http::router(app.clone());

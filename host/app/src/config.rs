@@ -70,9 +70,20 @@ pub struct Config {
     /// The tools that this host carries actions out with.
     pub tools: ToolSetConfig,
     /// How they are run.
-    pub worker: WorkerConfig,
+    pub worker: WorkerSection,
     /// For how long what has ended is kept.
     pub retention: Retention,
+}
+
+/// Who runs tools, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WorkerSection {
+    /// Whether `writ serve` does.
+    pub in_serve: bool,
+    /// Where `writ worker` tells how it is; nowhere where that is not said.
+    pub listen: Option<SocketAddr>,
+    /// How they are run.
+    pub runs: WorkerConfig,
 }
 
 /// Where the data directory is.

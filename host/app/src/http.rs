@@ -78,6 +78,8 @@ pub struct App {
     pub body_bytes_max: usize,
     /// For how long what has ended is kept.
     pub retention: Retention,
+    /// What is answered.
+    pub serves: Serves,
     openapi: Bytes,
 }
 
@@ -93,6 +95,7 @@ pub struct Parts {
     pub signer: Signer,
     pub body_bytes_max: usize,
     pub retention: Retention,
+    pub serves: Serves,
 }
 
 impl App {
@@ -109,6 +112,7 @@ impl App {
             signer,
             body_bytes_max,
             retention,
+            serves,
         } = parts;
         Self {
             service,
@@ -121,7 +125,27 @@ impl App {
             signer,
             body_bytes_max,
             retention,
+            serves,
             openapi,
+        }
+    }
+}
+
+/// What a host answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Serves {
+    /// Every route.
+    Everything,
+    /// Only how it is: `/health`, `/ready` and what belongs to them, and `/metrics`.
+    HowItIs,
+}
+
+impl Serves {
+    fn has(self, route: &Route) -> bool {
+        let tells = ["/health", "/health/startup", "/health/ready", "/ready", "/metrics"];
+        match self {
+            Self::Everything => true,
+            Self::HowItIs => tells.contains(&route.path),
         }
     }
 }
@@ -199,11 +223,12 @@ pub fn routes() -> Vec<Route> {
     ]
 }
 
-/// What answers on every route.
+/// What answers on every route that this host serves.
 pub fn router(app: Arc<App>) -> Router {
     let add = |router: Router<_>, route: Route| router.route(route.path, route.guarded(&app));
     routes()
         .into_iter()
+        .filter(|route| app.serves.has(route))
         .fold(Router::new(), add)
         .fallback(async || Problem::new(ProblemCode::NotFound))
         .method_not_allowed_fallback(async || Problem::new(ProblemCode::MethodNotAllowed))
@@ -220,7 +245,11 @@ pub async fn answer(app: &Arc<App>, router: &Router, request: Request<Body>) -> 
     let mut response = match checked {
         // The route of nearly all requests is called directly: finding it would cost as much as
         // reading the question.
-        Ok(()) if counted == Counted::Evaluation && request.method() == Method::POST => {
+        Ok(())
+            if counted == Counted::Evaluation
+                && request.method() == Method::POST
+                && app.serves == Serves::Everything =>
+        {
             evaluate(app, request).await.into_response()
         }
         Ok(()) => match router.clone().oneshot(request).await {

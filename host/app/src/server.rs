@@ -4,7 +4,7 @@
 //! returns, none is left, and the store is closed.
 
 use std::convert::Infallible;
-use std::future::Future;
+use std::future::{self, Future};
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
@@ -42,13 +42,13 @@ pub enum Ended {
     CutOff(usize),
 }
 
-/// Serves until `shutdown` is done, then finishes the requests under way, at most for
-/// `drain_timeout`, and closes the store.
+/// Works, and serves where there is a listener, until `shutdown` is done; then finishes the requests
+/// under way, at most for `drain_timeout`, and closes the store.
 ///
 /// # Errors
 /// Where the store does not close.
 pub async fn run(
-    listener: TcpListener,
+    listener: Option<TcpListener>,
     app: Arc<App>,
     drain_timeout: Duration,
     shutdown: impl Future<Output = ()>,
@@ -71,7 +71,7 @@ pub async fn run(
     loop {
         tokio::select! {
             () = &mut shutdown => break,
-            accepted = server.accept(&listener) => server.start(accepted),
+            accepted = server.accept(listener.as_ref()) => server.start(accepted),
         }
     }
     app.lifecycle.advance(Stage::Draining);
@@ -115,7 +115,9 @@ struct Server {
 type Accepted = (TcpStream, OwnedSemaphorePermit);
 
 impl Server {
-    async fn accept(&mut self, listener: &TcpListener) -> Accepted {
+    /// The next connection; without a listener there is none.
+    async fn accept(&mut self, listener: Option<&TcpListener>) -> Accepted {
+        let Some(listener) = listener else { return future::pending().await };
         let slot = self.slots.clone().acquire_owned().await.expect("the semaphore is never closed");
         loop {
             match listener.accept().await {

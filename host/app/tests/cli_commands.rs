@@ -324,6 +324,7 @@ fn help_says_how_commands_end() {
 
     Commands:
       serve       Answer requests over HTTP until the process is told to stop
+      worker      Run tools, tell channels and the time, and answer nothing, until the process is told to stop
       eval        Decide one request by a policy set, or by a single component
       check       Tell what a component is, and everything for which it would be refused
       inspect     Load a policy set, and tell what it holds in the order in which it is evaluated

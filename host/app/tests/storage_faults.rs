@@ -16,7 +16,7 @@ use writ::channels::Channels;
 use writ::config::document::Document;
 use writ::config::root::Root;
 use writ::config::{Config, Overrides};
-use writ::http::{self, App, Guard, Parts};
+use writ::http::{self, App, Guard, Parts, Serves};
 use writ::lifecycle::Stage;
 use writ::policy_set;
 use writ::service::ephemeral::Ephemeral;
@@ -126,6 +126,7 @@ async fn app(config: &Config, store: Store) -> (App, Secret) {
         signer,
         body_bytes_max,
         retention: Retention::Forever,
+        serves: Serves::Everything,
     };
     (App::new(parts), key)
 }

@@ -8,8 +8,9 @@ use std::time::Duration;
 use serde::Deserialize;
 use writ_core::LoadLimits;
 
-use super::EngineBounds;
 use super::document::{Step, at};
+use super::server::address;
+use super::{EngineBounds, WorkerSection};
 use crate::auth::SigningAlgorithm;
 use crate::breaker::BreakerConfig;
 use crate::policy_set::raw::RawBinding;
@@ -161,6 +162,8 @@ pub(super) struct Breaker {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(super) struct Worker {
+    enabled: bool,
+    listen: Option<String>,
     running_max: usize,
     grace_ms: u64,
 }
@@ -269,16 +272,21 @@ impl Default for Breaker {
 impl Default for Worker {
     fn default() -> Self {
         let WorkerConfig { running_max, grace } = WorkerConfig::default();
-        Self { running_max, grace_ms: grace.as_millis() as u64 }
+        Self { enabled: true, listen: None, running_max, grace_ms: grace.as_millis() as u64 }
     }
 }
 
 impl Worker {
-    pub(super) fn checked(self) -> Result<WorkerConfig, Refusal> {
-        let Self { running_max, grace_ms } = self;
+    pub(super) fn checked(self) -> Result<WorkerSection, Refusal> {
+        let Self { enabled, listen, running_max, grace_ms } = self;
         in_range(at!["worker", "running-max"], running_max as u64, 1, 256)?;
         in_range(at!["worker", "grace-ms"], grace_ms, 0, 600_000)?;
-        Ok(WorkerConfig { running_max, grace: Duration::from_millis(grace_ms) })
+        let listen = listen.as_deref().map(address).transpose();
+        Ok(WorkerSection {
+            in_serve: enabled,
+            listen: listen.map_err(|error| (at!["worker", "listen"], error.to_string()))?,
+            runs: WorkerConfig { running_max, grace: Duration::from_millis(grace_ms) },
+        })
     }
 }
 

@@ -137,7 +137,7 @@ mod tests {
     use crate::auth::{Authenticator, Keyring};
     use crate::breaker::BreakerConfig;
     use crate::channels::Channels;
-    use crate::http::{Guard, Parts, router};
+    use crate::http::{Guard, Parts, Serves, router};
     use crate::policy_set::Snapshot;
     use crate::service::{Executions, Retention, Service};
     use axum::body::Body;
@@ -178,6 +178,7 @@ mod tests {
             signer,
             body_bytes_max,
             retention: Retention::Forever,
+            serves: Serves::Everything,
         }))
     }
 

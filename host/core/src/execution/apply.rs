@@ -25,6 +25,7 @@ impl Execution {
             Event::Asked { permit, asking, at_ms } => step.tool_asked(permit, asking, at_ms)?,
             Event::Suspended { permit, awaits, .. } => step.suspended(permit, awaits)?,
             Event::CallEnded { execution, .. } => step.call_ended(execution)?,
+            Event::Released { permit, at_ms } => step.released(permit, at_ms)?,
             Event::Lost { permit, .. } => step.lost(permit)?,
             Event::Reported { by, permit, report, .. } => step.reported(by, permit, report)?,
             Event::Cancelled { by, reason, .. } => step.cancelled(by, reason)?,
@@ -168,6 +169,17 @@ impl Step {
             }
             _ => Err(Refused::Nothing),
         }
+    }
+
+    /// Another run may begin at once. The lease never moves later.
+    fn released(&mut self, permit: Digest, at_ms: u64) -> Result<(), Refused> {
+        self.is_run_by(permit, "released")?;
+        let fence = self.next.fence;
+        if let Status::Running { lease_until_ms, .. } = &mut self.next.status {
+            *lease_until_ms = at_ms.min(*lease_until_ms);
+            self.facts.push(Fact::Released { fence });
+        }
+        Ok(())
     }
 
     fn lost(&mut self, permit: Digest) -> Result<(), Refused> {

@@ -68,6 +68,13 @@ pub enum Event {
         /// When.
         at_ms: u64,
     },
+    /// A host that stops gives a run of a tool back, which it has cut off.
+    Released {
+        /// Digest of the permit that the claim gave.
+        permit: Digest,
+        /// When.
+        at_ms: u64,
+    },
     /// Nobody knows what became of what a running tool called.
     Lost {
         /// Digest of the permit that the claim gave.

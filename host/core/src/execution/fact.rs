@@ -63,6 +63,12 @@ pub enum Fact {
         /// When they must have reported, in milliseconds since the Unix epoch.
         lease_until_ms: u64,
     },
+    /// The host that ran its tool has stopped, and any other may go on.
+    #[serde(rename = "execution.released")]
+    Released {
+        /// The claim that is given back.
+        fence: u64,
+    },
     /// Its tool waits, and was dropped meanwhile.
     #[serde(rename = "execution.suspended")]
     Suspended {
@@ -167,6 +173,7 @@ impl Fact {
         "execution.allowed",
         "execution.claimed",
         "execution.resumed",
+        "execution.released",
         "execution.suspended",
         "execution.call-ended",
         "execution.rejected",
@@ -191,6 +198,7 @@ impl Fact {
             Self::Allowed { .. } => "execution.allowed",
             Self::Claimed { .. } => "execution.claimed",
             Self::Resumed { .. } => "execution.resumed",
+            Self::Released { .. } => "execution.released",
             Self::Suspended { .. } => "execution.suspended",
             Self::CallEnded { .. } => "execution.call-ended",
             Self::Rejected => "execution.rejected",

@@ -69,6 +69,8 @@ fn events() -> impl Strategy<Value = Event> {
         });
     let call_ended = (0..3u8, at.clone())
         .prop_map(|(id, at_ms)| Event::CallEnded { execution: format!("e{id}"), at_ms });
+    let released = (0..3u8, at.clone())
+        .prop_map(|(permit, at_ms)| Event::Released { permit: Digest::of([permit]), at_ms });
     let lost = (0..3u8, at.clone())
         .prop_map(|(permit, at_ms)| Event::Lost { permit: Digest::of([permit]), at_ms });
     let report = || {
@@ -90,7 +92,7 @@ fn events() -> impl Strategy<Value = Event> {
         Event::Cancelled { by, reason: None, at_ms }
     });
     let passed = at.prop_map(|at_ms| Event::Passed { at_ms });
-    prop_oneof![3 => decided, 6 => voted, 6 => claimed, 3 => tool_asked, 2 => suspended, 2 => call_ended, 1 => lost,
+    prop_oneof![3 => decided, 6 => voted, 6 => claimed, 3 => tool_asked, 2 => suspended, 2 => call_ended, 1 => lost, 2 => released,
         2 => reported, 1 => resolved, 1 => cancelled, 2 => passed]
 }
 
@@ -126,6 +128,14 @@ fn check(before: &Execution, transition: &Transition) {
     }
     if starts + resumptions == 1 {
         assert_eq!(before.digest, next.digest, "what begins is what was allowed");
+    }
+    if let (
+        Status::Running { lease_until_ms: was, permit: before, .. },
+        Status::Running { lease_until_ms: is, permit, .. },
+    ) = (&before.status, &next.status)
+        && before == permit
+    {
+        assert!(is <= was, "a lease never moves later");
     }
     let waits = next.approvals.iter().any(|approval| approval.expires_at_ms().is_some());
     assert!(!waits || next.due_at_ms().is_some(), "what people are asked ends");

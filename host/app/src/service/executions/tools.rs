@@ -11,18 +11,19 @@ mod run;
 mod storage;
 mod worker;
 
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
-use writ_core::{Execution, Person, Tenant};
+use writ_core::{Digest, Execution, Person, Tenant};
 
 pub use worker::Worker;
 
 /// How tools are run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WorkerConfig {
-    /// How many run at once; 1 to 256.
+    /// How many run at once; 1 to 256, and 0 for a host that runs none.
     pub running_max: usize,
     /// How long a run that waits, for people or for other tools, is held in memory: all its waits
     /// together.
@@ -45,9 +46,14 @@ pub(super) struct Workshop {
     bell: Notify,
     /// Calls of tools that have ended, whose callers are to be told.
     ended: Mutex<Vec<Call>>,
+    /// What this host runs, with the digests of the permits: given back where it is cut off.
+    running: Mutex<HashMap<Name, Digest>>,
     /// True once nothing new is begun and nobody is waited for.
     stopping: watch::Sender<bool>,
 }
+
+/// An execution, by tenant and id.
+type Name = (Tenant, String);
 
 /// A call of a tool by a tool.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,7 +79,8 @@ impl Workshop {
         let holder = format!("host-{}", uuid::Uuid::now_v7());
         let holder = holder.parse().expect("letters, digits and hyphens name somebody");
         let (bell, stopping) = (Notify::new(), watch::Sender::new(false));
-        Self { config, holder, bell, ended: Mutex::default(), stopping }
+        let (ended, running) = (Mutex::default(), Mutex::default());
+        Self { config, holder, bell, ended, running, stopping }
     }
 
     /// Takes note of an execution that has changed: whether its tool is to be run, or whoever called
@@ -89,6 +96,11 @@ impl Workshop {
     // Held for a few instructions, never across an await.
     fn ended(&self) -> MutexGuard<'_, Vec<Call>> {
         self.ended.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    // Held as above.
+    fn running(&self) -> MutexGuard<'_, HashMap<Name, Digest>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Done when the host stops.
