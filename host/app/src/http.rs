@@ -210,6 +210,7 @@ pub fn routes() -> Vec<Route> {
         Route::new(POST, executions::REPORT, EXECUTE, executions::carry::report),
         Route::new(POST, executions::CANCEL, EXECUTE, executions::carry::cancel),
         Route::new(POST, executions::RESOLVE, OPERATE, executions::carry::resolve),
+        Route::new(POST, executions::RETRY, EXECUTE, executions::retry::retry),
         Route::new(GET, approvals::PATH, REVIEW, approvals::list),
         Route::new(GET, approvals::ONE, REVIEW, approvals::one),
         Route::new(POST, approvals::DECISION, ANSWER, approvals::decide),

@@ -32,13 +32,30 @@ pub(crate) struct Step {
     pub(crate) work: Option<WorkRow>,
     pub(crate) evidence: Vec<Evidence>,
     pub(crate) idempotency: Option<IdempotencyRow>,
+    /// Another execution that events tell of, and the version that it must still have.
+    pub(crate) beside: Option<(String, u64)>,
 }
 
 impl Step {
     pub(crate) fn created(created: Created) -> Self {
-        let Created { execution, facts, at_ms, idempotency } = created;
+        let Created { execution, facts, at_ms, idempotency, retries } = created;
         let row = |key: IdempotencyKey| IdempotencyRow::new(&execution, key);
-        Self { idempotency: idempotency.map(row), ..Self::new(None, &execution, facts, at_ms) }
+        let mut step = Self::new(None, &execution, facts, at_ms);
+        step.idempotency = idempotency.map(row);
+        if let Some((retried, retry)) = retries.zip(execution.retry.as_ref()) {
+            let (by, retry) = (retry.by.clone(), execution.id.clone());
+            let told = Evidence {
+                at_ms,
+                execution: retried.id.clone(),
+                version: retried.version,
+                state: Digest::of(retried.canonical()),
+                fact: Fact::Retried { by, retry },
+                goes_on: true,
+            };
+            step.evidence.insert(0, told);
+            step.beside = Some((retried.id, retried.version));
+        }
+        step
     }
 
     pub(crate) fn changed(before: &Execution, transition: &Transition, at_ms: u64) -> Self {
@@ -67,6 +84,7 @@ impl Step {
             work: WorkRow::of_changed(before, next),
             evidence: facts.into_iter().enumerate().map(evidence).collect(),
             idempotency: None,
+            beside: None,
             execution,
         }
     }
@@ -76,6 +94,12 @@ impl Step {
     pub(crate) fn mismatch(&self, versions: &Versions) -> Option<Failure> {
         let ExecutionRow { tenant, id, .. } = &self.execution;
         let found = versions.get(&(tenant.clone(), id.clone())).copied();
+        let is_gone = |(id, version): &(String, u64)| {
+            versions.get(&(tenant.clone(), id.clone())) != Some(version)
+        };
+        if let Some((other, _)) = self.beside.as_ref().filter(|beside| is_gone(beside)) {
+            return Some(Failure::damaged(format!("execution `{other}` is not what it was")));
+        }
         let version =
             |version: Option<u64>| version.map_or("absent".into(), |v| format!("at version {v}"));
         (found != self.follows).then(|| {

@@ -9,7 +9,7 @@ use super::text;
 use crate::config::Environment;
 use crate::http::executions::PATH;
 
-/// See, call off and resolve the executions of a running server
+/// See, call off, retry and resolve the executions of a running server
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -28,6 +28,8 @@ enum Command {
     Events(Id),
     /// Call one off before it begins
     Cancel(Cancel),
+    /// Ask once more for one that has failed or expired, as a new execution
+    Retry(Id),
     /// Say what became of one that began and was not answered for
     ResolveUnknown(Resolve),
 }
@@ -95,6 +97,7 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
             };
             remote.post(&[PATH, id, "cancel"], &body).await?
         }
+        Command::Retry(Id { id }) => remote.post(&[PATH, id, "retry"], &json!({})).await?,
         Command::ResolveUnknown(Resolve { id, outcome }) => {
             let body = match &outcome.failed {
                 Some(error) => json!({ "outcome": "failed", "error": error }),
@@ -109,7 +112,10 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
         text::to_stdout(&match &command {
             Command::List(_) => list(&told),
             Command::Events(_) => events(&told),
-            Command::Show(_) | Command::Cancel(_) | Command::ResolveUnknown(_) => one(&told),
+            Command::Show(_)
+            | Command::Cancel(_)
+            | Command::Retry(_)
+            | Command::ResolveUnknown(_) => one(&told),
         })?;
     }
     Ok(Exit::Permitted)
@@ -148,7 +154,7 @@ fn one(execution: &Value) -> String {
     let properties = &action["properties"];
     told.push_str(&text::row("action", format_args!("{} {properties}", text_of(&action["name"]))));
     told.push_str(&text::row("digest", text_of(&execution["digest"])));
-    for label in ["denial", "result", "error", "holder"] {
+    for label in ["retry_of", "denial", "result", "error", "holder"] {
         if let Some(value) = execution.get(label) {
             told.push_str(&text::row(label, text_of(value)));
         }

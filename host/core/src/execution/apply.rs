@@ -67,7 +67,8 @@ impl Step {
         match self.next.status {
             Status::Received => {
                 let by = self.next.requester.clone();
-                self.facts.push(Fact::Received { by, digest: self.next.digest });
+                let retry_of = self.next.retry.as_ref().map(|retry| retry.of.clone());
+                self.facts.push(Fact::Received { by, digest: self.next.digest, retry_of });
                 self.next.digest = self.next.digest_of(&request);
                 if request.action != self.next.request.action {
                     self.next.amended = Some(request.action);

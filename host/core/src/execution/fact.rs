@@ -21,6 +21,9 @@ pub enum Fact {
         by: Person,
         /// Names the action.
         digest: Digest,
+        /// The execution that it is a retry of.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry_of: Option<String>,
     },
     /// Policies have decided, for the first time or again before it begins.
     #[serde(rename = "execution.decided")]
@@ -111,6 +114,14 @@ pub enum Fact {
         /// The claim that was not answered for.
         fence: u64,
     },
+    /// It came to nothing, and is done once more by another execution.
+    #[serde(rename = "execution.retried")]
+    Retried {
+        /// Who wants that.
+        by: Person,
+        /// The other execution's id.
+        retry: String,
+    },
     /// A stage of an approval is asked.
     #[serde(rename = "approval.asked")]
     Asked {
@@ -182,6 +193,7 @@ impl Fact {
         "execution.succeeded",
         "execution.failed",
         "execution.unknown",
+        "execution.retried",
         "approval.asked",
         "approval.voted",
         "approval.ended",
@@ -207,6 +219,7 @@ impl Fact {
             Self::Succeeded { .. } => "execution.succeeded",
             Self::Failed { .. } => "execution.failed",
             Self::Unknown { .. } => "execution.unknown",
+            Self::Retried { .. } => "execution.retried",
             Self::Asked { .. } => "approval.asked",
             Self::Voted { .. } => "approval.voted",
             Self::Ended { .. } => "approval.ended",
@@ -228,7 +241,7 @@ mod tests {
                 "expires_at_ms": 1, "choice": "approve", "state": "approved", "call": "e",
                 "awaits": { "kind": "approval", "id": "a" },
                 "until_ms": 1, "after": 1, "to": 1, "hash": crate::Digest::of(""),
-                "executions": 1, "approvals": 1, "events": 1, "decisions": 1, "dead_letters": 1,
+                "retry": "e2", "executions": 1, "approvals": 1, "events": 1, "decisions": 1, "dead_letters": 1,
             });
             let fact: Fact = serde_json::from_value(text).unwrap();
             assert_eq!(fact.kind(), *kind);

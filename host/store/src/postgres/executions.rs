@@ -18,6 +18,8 @@ const UPDATE: &str = "UPDATE executions SET status = $3, requester = $4, version
         due_at_ms = $6, body = $7, leased_by = NULL, leased_until = NULL
     WHERE tenant = $1 AND id = $2 AND version = $8";
 const HOLD: &str = "SELECT id, body FROM executions WHERE tenant = $1 AND id = $2 FOR UPDATE";
+const STAYS: &str =
+    "SELECT id FROM executions WHERE tenant = $1 AND id = $2 AND version = $3 FOR SHARE";
 
 const ONE: &str = "SELECT id, body FROM executions WHERE tenant = $1 AND id = $2";
 const PAGE: &str = "SELECT id, body FROM executions
@@ -46,6 +48,17 @@ pub(super) async fn keep(
         .bind(&row.body);
     let query = follows.into_iter().fold(query, |query, version| query.bind(integer(version)));
     Ok(query.execute(connection).await?.rows_affected() == 1)
+}
+
+/// Whether an execution is there at a version. It stays so until the transaction ends.
+pub(super) async fn stays(
+    connection: &mut PgConnection,
+    tenant: &Tenant,
+    id: &str,
+    version: u64,
+) -> Result<bool, sqlx::Error> {
+    let query = sqlx::query(STAYS).bind(tenant.as_str()).bind(kept(id)).bind(integer(version));
+    Ok(query.fetch_optional(connection).await?.is_some())
 }
 
 /// One execution of a tenant, held until the transaction ends.

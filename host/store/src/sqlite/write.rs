@@ -46,7 +46,11 @@ impl Statements {
         jobs: &[Job],
     ) -> Result<Versions, sqlx::Error> {
         let steps = jobs.iter().filter_map(|job| job.step.as_ref());
-        let names = steps.map(|step| (step.execution.tenant.clone(), step.execution.id.clone()));
+        let names = steps.flat_map(|step| {
+            let beside = step.beside.as_ref().map(|(id, _)| id);
+            let ids = [&step.execution.id].into_iter().chain(beside);
+            ids.map(|id| (step.execution.tenant.clone(), id.clone()))
+        });
         self.executions.versions(connection, names.collect()).await
     }
 

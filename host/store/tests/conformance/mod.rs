@@ -97,6 +97,8 @@ macro_rules! conformance_tests {
             retention: several_that_sweep_at_once_remove_each_thing_once,
             retention: what_tells_of_removals_alone_leaves_nothing_new,
             retention: decisions_go_by_their_age_alone,
+            retention: a_retry_is_told_of_on_both_and_keeps_what_it_retries,
+            retention: what_is_retried_while_it_is_swept_is_there_or_not_retried,
             texts: what_a_decision_is_about_may_be_any_text,
             texts: what_people_are_asked_about_may_be_any_text,
             texts: a_key_of_a_caller_may_be_any_text,

@@ -2,16 +2,18 @@
 
 use tokio::task::JoinSet;
 use writ_core::chain::Anchor;
+use writ_core::execution::Retry;
 use writ_core::execution::{Denied, Event, Fact, Ruling};
 use writ_core::ports::{About, Window};
 use writ_core::{Execution, Tenant};
 use writ_store::{
-    ApprovalFilter, ChannelId, DeadLetter, ExecutionFilter, Holder, Removed, Store, Told,
+    ApprovalFilter, ChannelId, CreateError, Created, DeadLetter, ExecutionFilter, Holder, Removed,
+    Store, Told,
 };
 
 use super::evaluation::{NOW_MS, decision};
 use super::flow::{
-    Flow, asking, cancel, claim, grounds, happen, permitted, report, request, tenant, vote,
+    Flow, asking, cancel, claim, grounds, happen, permitted, person, report, request, tenant, vote,
 };
 use super::journal;
 
@@ -258,4 +260,59 @@ pub async fn decisions_go_by_their_age_alone(store: &Store) {
     assert_eq!(left.iter().map(|left| left.received_at_ms).collect::<Vec<_>>(), [NOW_MS + 5]);
     // No event has gone, and the one that tells of it vouches for the start.
     assert_eq!((kinds(store).await.len(), anchor(store).await.head.sequence), (1, 0));
+}
+
+/// A retry of one that has ended.
+fn retry_of(ended: &Execution) -> Created {
+    let created = permitted().created();
+    let retry = Retry { of: ended.id.clone(), by: person("op") };
+    let execution = created.execution.retrying(retry);
+    Created { execution, retries: Some(Box::new(ended.clone())), ..created }
+}
+
+pub async fn a_retry_is_told_of_on_both_and_keeps_what_it_retries(store: &Store) {
+    let ended = denied().create(store).await;
+    let created = retry_of(&ended);
+    let retry = created.execution.clone();
+    store.create(created, None).await.unwrap();
+    let of = |execution: &Execution| {
+        let (store, id) = (store.clone(), execution.id.clone());
+        async move { store.events_page(&Tenant::default(), Some(&id), 0, 9).await.unwrap() }
+    };
+    let told = of(&ended).await.pop().unwrap();
+    let retried = Fact::Retried { by: person("op"), retry: retry.id.clone() };
+    assert_eq!((told.sequence, told.version, told.fact), (4, ended.version, retried));
+    assert_eq!(of(&retry).await.first().unwrap().sequence, 5);
+    assert_eq!(store.execution(&Tenant::default(), &ended.id).await.unwrap(), Some(ended.clone()));
+    anchor(store).await;
+    // The last event that tells of what was retried is before the first of the retry, which lives.
+    let removed = retain(store, LATER_MS).await;
+    assert_eq!((removed.executions, removed.events), (1, 4));
+    anchor(store).await;
+    let gone = store.create(retry_of(&ended), None).await;
+    assert!(matches!(gone, Err(CreateError::Commit(_))), "{gone:?}");
+    anchor(store).await;
+}
+
+pub async fn what_is_retried_while_it_is_swept_is_there_or_not_retried(store: &Store) {
+    for round in 0..8 {
+        let ended = denied().create(store).await;
+        let (one, two) = (store.clone(), store.clone());
+        let retrying = tokio::spawn({
+            let created = retry_of(&ended);
+            async move { one.create(created, None).await.is_ok() }
+        });
+        let sweeping = tokio::spawn(async move { retain(&two, LATER_MS).await });
+        let (is_retried, removed) = (retrying.await.unwrap(), sweeping.await.unwrap());
+        let is_there = is_there(store, &ended).await;
+        assert!(is_there || !is_retried || removed.executions > 0, "round {round}");
+        anchor(store).await;
+        while retain(store, LATER_MS).await.events > 0 {}
+        let filter = ExecutionFilter { status: Some("allowed".into()), ..Default::default() };
+        for live in store.executions_page(&Tenant::default(), &filter, None, 9).await.unwrap() {
+            happen(store, &live, cancel()).await.unwrap();
+        }
+        while retain(store, LATER_MS).await.events > 0 {}
+        assert_eq!(store.verify(&Tenant::default()).await.unwrap().executions, 0);
+    }
 }

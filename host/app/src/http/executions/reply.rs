@@ -45,6 +45,10 @@ pub struct ExecutionReply<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = "uuid")]
     parent: Option<&'a str>,
+    /// The execution that this one is a retry of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = "uuid")]
+    retry_of: Option<&'a str>,
     /// What people were asked.
     approvals: Vec<ApprovalReply<'a>>,
     /// Why it may not go on.
@@ -214,6 +218,7 @@ impl<'a> ExecutionReply<'a> {
             digest: execution.digest,
             tool: execution.tool.as_ref().map(ToolReply::new),
             parent: execution.parent.as_ref().map(|parent| parent.execution.as_str()),
+            retry_of: execution.retry.as_ref().map(|retry| retry.of.as_str()),
             approvals: execution.approvals.iter().map(ApprovalReply::new).collect(),
             denial: None,
             start_by_ms: None,
