@@ -4,7 +4,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::exit::{Exit, Failure};
-use super::remote::{Remote, ServerArgs, text_of};
+use super::remote::{LimitArgs, Remote, ServerArgs, more, text_of};
 use super::text;
 use crate::config::Environment;
 use crate::http::executions::PATH;
@@ -39,9 +39,8 @@ struct List {
     /// Only those of this status
     #[arg(long)]
     status: Option<String>,
-    /// How many at most
-    #[arg(long, default_value_t = 50)]
-    limit: u32,
+    #[command(flatten)]
+    limit: LimitArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -83,10 +82,8 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
     let remote = Remote::open(&server, &environment)?;
     let told = match &command {
         Command::List(List { status, limit }) => {
-            let limit = limit.to_string();
             let status = status.as_deref().map(|status| ("status", status));
-            let query: Vec<_> = status.into_iter().chain([("limit", limit.as_str())]).collect();
-            remote.get(&[PATH], &query).await?
+            remote.list(PATH, status.as_slice(), limit.limit).await?
         }
         Command::Show(Id { id }) => remote.get(&[PATH, id], &[]).await?,
         Command::Events(Id { id }) => remote.get(&[PATH, id, "events"], &[]).await?,
@@ -126,7 +123,8 @@ fn list(page: &Value) -> String {
     if items.is_empty() {
         return "There is no execution.\n".to_owned();
     }
-    items.iter().map(|item| format!("{}\n", line(item))).collect()
+    let lines: String = items.iter().map(|item| format!("{}\n", line(item))).collect();
+    lines + more(page)
 }
 
 /// An execution on one line.
