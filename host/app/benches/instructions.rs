@@ -27,9 +27,9 @@ use writ::access_request::Signer;
 use writ::auth::{Authenticator, Draft, Keyring, Secret};
 use writ::channels::Channels;
 use writ::config::{Config, Overrides};
-use writ::http::{self, App, Guard, Parts};
+use writ::http::{self, App, Guard, Parts, Serves};
 use writ::service::ephemeral::Ephemeral;
-use writ::service::{Executions, Records, Service};
+use writ::service::{Executions, Records, Retention, Service};
 use writ::telemetry::Metrics;
 use writ_core::{LoadLimits, Tenant};
 use writ_engine::{CompilerCommand, Engine, EngineConfig};
@@ -104,6 +104,8 @@ impl Host {
             auth,
             signer,
             body_bytes_max,
+            retention: Retention::Forever,
+            serves: Serves::Everything,
         });
         let app = Arc::new(app);
         let router = http::router(app.clone());

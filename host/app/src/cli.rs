@@ -17,6 +17,7 @@ mod place;
 mod remote;
 mod serve;
 mod text;
+mod worker;
 
 use std::process::ExitCode;
 
@@ -38,6 +39,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::Args),
+    Worker(worker::Args),
     Eval(eval::Args),
     Check(check::Args),
     Inspect(inspect::Args),
@@ -74,6 +76,7 @@ fn run(command: Command) -> Result<Exit, Failure> {
     runtime.block_on(async {
         match command {
             Command::Serve(args) => serve::run(args, environment).await,
+            Command::Worker(args) => worker::run(args, environment).await,
             Command::Eval(args) => eval::run(args, environment).await,
             Command::Check(args) => check::run(args).await,
             Command::Inspect(args) => inspect::run(args, environment).await,

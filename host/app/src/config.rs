@@ -29,6 +29,7 @@ use crate::channels::config::ChannelConfig;
 use crate::data_directory::DataError;
 use crate::endpoints::EndpointConfig;
 use crate::policy_set::{self, PolicySetConfig};
+use crate::service::Retention;
 use crate::service::executions::WorkerConfig;
 use crate::telemetry::LogConfig;
 use crate::tool_set::{self, ToolSetConfig};
@@ -74,7 +75,20 @@ pub struct Config {
     /// Who elsewhere carries actions out.
     pub endpoints: Vec<EndpointConfig>,
     /// How they are run.
-    pub worker: WorkerConfig,
+    pub worker: WorkerSection,
+    /// For how long what has ended is kept.
+    pub retention: Retention,
+}
+
+/// Who runs tools, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WorkerSection {
+    /// Whether `writ serve` does.
+    pub in_serve: bool,
+    /// Where `writ worker` tells how it is; nowhere where that is not said.
+    pub listen: Option<SocketAddr>,
+    /// How they are run.
+    pub runs: WorkerConfig,
 }
 
 /// Where the data directory is.
@@ -191,6 +205,7 @@ impl Config {
             channels: channels::checked(raw.channels, &document, &root)?,
             log: checked_log(raw.log).map_err(|error| at(&error, &at!["log", "level"]))?,
             worker: raw.worker.checked().map_err(|(key, text)| at(&text, &key))?,
+            retention: raw.retention.checked().map_err(|(key, text)| at(&text, &key))?,
             tools: tool_set::parse(raw.tools, &policies, &endpoints, document.clone(), root)?,
             endpoints,
             policies,

@@ -43,7 +43,7 @@ use crate::access_request::Signer;
 use crate::auth::Authenticator;
 use crate::channels::Channels;
 use crate::lifecycle::Lifecycle;
-use crate::service::{Executions, Service};
+use crate::service::{Executions, Retention, Service};
 use crate::telemetry::metrics::Route as Counted;
 use access::Access;
 pub use guard::Guard;
@@ -76,6 +76,10 @@ pub struct App {
     pub signer: Signer,
     /// How large a body may be, in bytes.
     pub body_bytes_max: usize,
+    /// For how long what has ended is kept.
+    pub retention: Retention,
+    /// What is answered.
+    pub serves: Serves,
     openapi: Bytes,
 }
 
@@ -90,14 +94,26 @@ pub struct Parts {
     pub auth: Authenticator,
     pub signer: Signer,
     pub body_bytes_max: usize,
+    pub retention: Retention,
+    pub serves: Serves,
 }
 
 impl App {
     /// What handlers share.
     pub fn new(parts: Parts) -> Self {
         let openapi = openapi::document().to_json().expect("the description is JSON").into();
-        let Parts { service, executions, channels, engine, guard, auth, signer, body_bytes_max } =
-            parts;
+        let Parts {
+            service,
+            executions,
+            channels,
+            engine,
+            guard,
+            auth,
+            signer,
+            body_bytes_max,
+            retention,
+            serves,
+        } = parts;
         Self {
             service,
             executions,
@@ -108,7 +124,28 @@ impl App {
             auth,
             signer,
             body_bytes_max,
+            retention,
+            serves,
             openapi,
+        }
+    }
+}
+
+/// What a host answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Serves {
+    /// Every route.
+    Everything,
+    /// Only how it is: `/health`, `/ready` and what belongs to them, and `/metrics`.
+    HowItIs,
+}
+
+impl Serves {
+    fn has(self, route: &Route) -> bool {
+        let tells = ["/health", "/health/startup", "/health/ready", "/ready", "/metrics"];
+        match self {
+            Self::Everything => true,
+            Self::HowItIs => tells.contains(&route.path),
         }
     }
 }
@@ -173,6 +210,7 @@ pub fn routes() -> Vec<Route> {
         Route::new(POST, executions::REPORT, EXECUTE, executions::carry::report),
         Route::new(POST, executions::CANCEL, EXECUTE, executions::carry::cancel),
         Route::new(POST, executions::RESOLVE, OPERATE, executions::carry::resolve),
+        Route::new(POST, executions::RETRY, EXECUTE, executions::retry::retry),
         Route::new(GET, approvals::PATH, REVIEW, approvals::list),
         Route::new(GET, approvals::ONE, REVIEW, approvals::one),
         Route::new(POST, approvals::DECISION, ANSWER, approvals::decide),
@@ -186,11 +224,12 @@ pub fn routes() -> Vec<Route> {
     ]
 }
 
-/// What answers on every route.
+/// What answers on every route that this host serves.
 pub fn router(app: Arc<App>) -> Router {
     let add = |router: Router<_>, route: Route| router.route(route.path, route.guarded(&app));
     routes()
         .into_iter()
+        .filter(|route| app.serves.has(route))
         .fold(Router::new(), add)
         .fallback(async || Problem::new(ProblemCode::NotFound))
         .method_not_allowed_fallback(async || Problem::new(ProblemCode::MethodNotAllowed))
@@ -207,7 +246,11 @@ pub async fn answer(app: &Arc<App>, router: &Router, request: Request<Body>) -> 
     let mut response = match checked {
         // The route of nearly all requests is called directly: finding it would cost as much as
         // reading the question.
-        Ok(()) if counted == Counted::Evaluation && request.method() == Method::POST => {
+        Ok(())
+            if counted == Counted::Evaluation
+                && request.method() == Method::POST
+                && app.serves == Serves::Everything =>
+        {
             evaluate(app, request).await.into_response()
         }
         Ok(()) => match router.clone().oneshot(request).await {

@@ -4,7 +4,7 @@
 //! returns, none is left, and the store is closed.
 
 use std::convert::Infallible;
-use std::future::Future;
+use std::future::{self, Future};
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
@@ -42,13 +42,13 @@ pub enum Ended {
     CutOff(usize),
 }
 
-/// Serves until `shutdown` is done, then finishes the requests under way, at most for
-/// `drain_timeout`, and closes the store.
+/// Works, and serves where there is a listener, until `shutdown` is done; then finishes the requests
+/// under way, at most for `drain_timeout`, and closes the store.
 ///
 /// # Errors
 /// Where the store does not close.
 pub async fn run(
-    listener: TcpListener,
+    listener: Option<TcpListener>,
     app: Arc<App>,
     drain_timeout: Duration,
     shutdown: impl Future<Output = ()>,
@@ -65,12 +65,13 @@ pub async fn run(
     let worker = Worker::start(app.executions.clone());
     let others = follow_others(&app);
     let couriers = app.channels.start();
+    let sweeping = sweep(&app);
     app.lifecycle.advance(Stage::Serving);
     let mut shutdown = pin!(shutdown);
     loop {
         tokio::select! {
             () = &mut shutdown => break,
-            accepted = server.accept(&listener) => server.start(accepted),
+            accepted = server.accept(listener.as_ref()) => server.start(accepted),
         }
     }
     app.lifecycle.advance(Stage::Draining);
@@ -79,7 +80,7 @@ pub async fn run(
     let ended = server.drain(drain_timeout).await;
     worker.stop().await;
     clock.stop().await;
-    drop(others);
+    drop((others, sweeping));
     couriers.stop().await;
     if let Records::Durable(store) = app.service.records() {
         store.clone().close().await?;
@@ -97,6 +98,12 @@ fn follow_others(app: &Arc<App>) -> [Background; 2] {
     ]
 }
 
+/// Removes what ended long ago.
+fn sweep(app: &App) -> Background {
+    let (store, tenant) = (app.executions.store().clone(), app.auth.keys().tenant().clone());
+    Background::start(app.retention.run(store, tenant))
+}
+
 struct Server {
     app: Arc<App>,
     router: Router,
@@ -108,7 +115,9 @@ struct Server {
 type Accepted = (TcpStream, OwnedSemaphorePermit);
 
 impl Server {
-    async fn accept(&mut self, listener: &TcpListener) -> Accepted {
+    /// The next connection; without a listener there is none.
+    async fn accept(&mut self, listener: Option<&TcpListener>) -> Accepted {
+        let Some(listener) = listener else { return future::pending().await };
         let slot = self.slots.clone().acquire_owned().await.expect("the semaphore is never closed");
         loop {
             match listener.accept().await {

@@ -12,6 +12,7 @@ pub mod ephemeral;
 pub mod executions;
 mod keep;
 pub mod records;
+mod retention;
 mod round;
 
 use std::sync::Arc;
@@ -29,6 +30,7 @@ pub use answer::{Answer, Undecided};
 pub use decide::Meta;
 pub use executions::Executions;
 pub use records::Records;
+pub use retention::Retention;
 
 /// What decides: a policy set, behind a pointer that a reload swaps, and where decisions go.
 pub struct Service {

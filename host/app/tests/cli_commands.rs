@@ -323,15 +323,17 @@ fn help_says_how_commands_end() {
     Usage: writ <COMMAND>
 
     Commands:
-      serve       Answer requests over HTTP until the process is told to stop
-      eval        Decide one request by a policy set, or by a single component
-      check       Tell what a component is, and everything for which it would be refused
-      inspect     Load a policy set, and tell what it holds in the order in which it is evaluated
-      keys        Make, list and end the keys with which callers say who they are
-      executions  See, call off and resolve the executions of a running server
-      approvals   See and decide what people are asked by a running server
-      audit       Check the evidence: that no event and no execution was changed, removed or put elsewhere
-      migrate     Create the store's tables, or bring them up to date
+      serve         Answer requests over HTTP until the process is told to stop
+      worker        Run tools, tell channels and the time, and answer nothing, until the process is told to stop
+      eval          Decide one request by a policy set, or by a single component
+      check         Tell what a component is, and everything for which it would be refused
+      inspect       Load a policy set, and tell what it holds in the order in which it is evaluated
+      keys          Make, list and end the keys with which callers say who they are
+      executions    See, call off, retry and resolve the executions of a running server
+      approvals     See and decide what people are asked by a running server
+      audit         Check the evidence: that no event and no execution was changed, removed or put elsewhere
+      migrate       Create the store's tables, or bring them up to date
+      dead-letters  See what the channels of a running server could not tell, and send it again
 
     Options:
       -h, --help     Print help

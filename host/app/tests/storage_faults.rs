@@ -16,11 +16,11 @@ use writ::channels::Channels;
 use writ::config::document::Document;
 use writ::config::root::Root;
 use writ::config::{Config, Overrides};
-use writ::http::{self, App, Guard, Parts};
+use writ::http::{self, App, Guard, Parts, Serves};
 use writ::lifecycle::Stage;
 use writ::policy_set;
 use writ::service::ephemeral::Ephemeral;
-use writ::service::{Executions, Records, Service};
+use writ::service::{Executions, Records, Retention, Service};
 use writ::telemetry::Metrics;
 use writ_core::ports::{Namespace, Page};
 use writ_core::{DecisionRecord, Digest, Ledger, Limits, Tenant};
@@ -116,8 +116,18 @@ async fn app(config: &Config, store: Store) -> (App, Secret) {
     let guard = Guard::new(config.server.listen, &[], &[]);
     let signer = Signer::new(&Signer::generate().unwrap()).unwrap();
     let body_bytes_max = 1 << 20;
-    let parts =
-        Parts { service, executions, channels, engine, guard, auth, signer, body_bytes_max };
+    let parts = Parts {
+        service,
+        executions,
+        channels,
+        engine,
+        guard,
+        auth,
+        signer,
+        body_bytes_max,
+        retention: Retention::Forever,
+        serves: Serves::Everything,
+    };
     (App::new(parts), key)
 }
 

@@ -17,7 +17,7 @@ use crate::execution::Fact;
 pub struct Evidence {
     /// When, in milliseconds since the Unix epoch.
     pub at_ms: u64,
-    /// To which execution, by id.
+    /// To which execution, by id; empty where it happened to the chain itself ([`Fact::Swept`]).
     pub execution: String,
     /// The execution's version afterwards.
     pub version: u64,
@@ -25,6 +25,8 @@ pub struct Evidence {
     pub state: Digest,
     /// What.
     pub fact: Fact,
+    /// Whether the next event happened together with it, so that a chain does not end here.
+    pub goes_on: bool,
 }
 
 /// One event of a tenant, in its place.
@@ -36,7 +38,7 @@ pub struct ChainedEvent {
     pub sequence: u64,
     /// When it happened, in milliseconds since the Unix epoch. Not always in the order of places.
     pub at_ms: u64,
-    /// To which execution, by id.
+    /// To which execution, by id; empty where it happened to the chain itself ([`Fact::Swept`]).
     pub execution: String,
     /// The execution's version afterwards. Several events of one transition have the same.
     pub version: u64,
@@ -44,6 +46,8 @@ pub struct ChainedEvent {
     pub state: Digest,
     /// What happened.
     pub fact: Fact,
+    /// Whether the next event happened together with it, so that a chain does not end here.
+    pub goes_on: bool,
     /// Hash of the event before; of the first one, what [`Head::start`] says.
     pub previous: Digest,
     /// SHA-256 of [`ChainedEvent::canonical`].
@@ -59,6 +63,16 @@ pub struct Head {
     pub sequence: u64,
     /// The last event's hash.
     pub hash: Digest,
+}
+
+/// Where a chain begins once its older events have been removed: after a place that an event in the
+/// chain itself vouches for ([`Fact::Swept`]).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Anchor {
+    /// The last event that was removed; [`Head::start`] where none was.
+    pub head: Head,
+    /// Until when events have been removed, in milliseconds since the Unix epoch; 0 where none was.
+    pub until_ms: u64,
 }
 
 /// Follows a chain from its start.
@@ -94,18 +108,20 @@ pub enum Breach {
 impl ChainedEvent {
     /// The canonical JSON text (RFC 8785) of everything but the hash: what is hashed, and kept.
     pub fn canonical(&self) -> String {
-        let Self { tenant, sequence, at_ms, execution, version, state, fact, previous, hash: _ } =
-            self;
-        canonical::text(&serde_json::json!({
-            "tenant": tenant,
-            "sequence": sequence,
-            "at_ms": at_ms,
-            "execution": execution,
-            "version": version,
-            "state": state,
-            "fact": fact,
-            "previous": previous,
-        }))
+        let mut hashed = serde_json::json!({
+            "tenant": self.tenant,
+            "sequence": self.sequence,
+            "at_ms": self.at_ms,
+            "execution": self.execution,
+            "version": self.version,
+            "state": self.state,
+            "fact": self.fact,
+            "previous": self.previous,
+        });
+        if self.goes_on {
+            hashed["goes_on"] = true.into();
+        }
+        canonical::text(&hashed)
     }
 
     /// Reads what [`ChainedEvent::canonical`] wrote. Whether the hash is right is another question.
@@ -122,11 +138,24 @@ impl ChainedEvent {
             version: u64,
             state: Digest,
             fact: Fact,
+            #[serde(default)]
+            goes_on: bool,
             previous: Digest,
         }
-        let Hashed { tenant, sequence, at_ms, execution, version, state, fact, previous } =
+        let Hashed { tenant, sequence, at_ms, execution, version, state, fact, goes_on, previous } =
             serde_json::from_str(canonical)?;
-        Ok(Self { tenant, sequence, at_ms, execution, version, state, fact, previous, hash })
+        Ok(Self {
+            tenant,
+            sequence,
+            at_ms,
+            execution,
+            version,
+            state,
+            fact,
+            goes_on,
+            previous,
+            hash,
+        })
     }
 }
 
@@ -141,7 +170,7 @@ impl Head {
 
     /// Gives what happened the next place, and is that place's head from then on.
     pub fn append(&mut self, evidence: Evidence) -> ChainedEvent {
-        let Evidence { at_ms, execution, version, state, fact } = evidence;
+        let Evidence { at_ms, execution, version, state, fact, goes_on } = evidence;
         let mut event = ChainedEvent {
             tenant: self.tenant.clone(),
             sequence: self.sequence + 1,
@@ -150,12 +179,30 @@ impl Head {
             version,
             state,
             fact,
+            goes_on,
             previous: self.hash,
             hash: self.hash,
         };
         event.hash = Digest::of(event.canonical());
         (self.sequence, self.hash) = (event.sequence, event.hash);
         event
+    }
+}
+
+impl Anchor {
+    /// Of a chain of which nothing was removed.
+    pub fn start(tenant: Tenant) -> Self {
+        Self { head: Head::start(tenant), until_ms: 0 }
+    }
+
+    /// Whether an event that tells of a removal tells of the one that led here.
+    pub fn is_told_by(&self, fact: &Fact) -> bool {
+        match fact {
+            Fact::Swept { to, hash, until_ms, .. } => {
+                (*to, *hash, *until_ms) == (self.head.sequence, self.head.hash, self.until_ms)
+            }
+            _ => false,
+        }
     }
 }
 

@@ -75,6 +75,9 @@ pub struct Execution {
     /// The execution whose tool called for it; none where a requester did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<Parent>,
+    /// The execution that this one is to do once more; none where it is the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<Retry>,
     /// Names the action: see [`action_digest`] and [`tool_digest`].
     pub digest: Digest,
     /// How long it may wait to be claimed once it is allowed, in milliseconds.
@@ -107,6 +110,15 @@ pub struct GivenUp<'a> {
     pub calls: u64,
     /// Why the last call failed.
     pub error: &'a str,
+}
+
+/// What an execution is to do once more, and who wants that.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retry {
+    /// The id of the execution that ended before.
+    pub of: String,
+    /// Who wants it done again.
+    pub by: Person,
 }
 
 /// What an event makes of an execution.
@@ -180,6 +192,7 @@ impl Execution {
             amended: None,
             tool: None,
             parent: None,
+            retry: None,
             digest,
             start_within_ms,
             status: Status::Received,
@@ -203,6 +216,20 @@ impl Execution {
         Self { parent: Some(parent), ..self }
     }
 
+    /// The same, as a retry of another.
+    #[must_use]
+    pub fn retrying(self, retry: Retry) -> Self {
+        Self { retry: Some(retry), ..self }
+    }
+
+    /// Whether it may be done once more, by an execution of its own: it has ended, and nothing came
+    /// of it. One that is unknown has to be resolved first, and what a tool called for ends with
+    /// whatever the tool makes of it.
+    pub fn may_be_retried(&self) -> bool {
+        let came_to_nothing = matches!(self.status, Status::Failed { .. } | Status::Expired);
+        came_to_nothing && self.parent.is_none()
+    }
+
     /// How many calls of tools led to it.
     pub fn depth(&self) -> u32 {
         self.parent.as_ref().map_or(0, |parent| parent.depth.saturating_add(1))
@@ -219,9 +246,13 @@ impl Execution {
         self.tool.as_ref().map_or(action, |tool| tool_digest(action, tool))
     }
 
-    /// Those who may not decide about it unless its policy allows that: its subject, and who sent it.
+    /// Those who may not decide about it unless its policy allows that: its subject, who sent it, and
+    /// who wants it done once more.
     pub fn themselves(&self) -> Vec<Person> {
-        vec![Person::meant_by(&self.request.subject.id), self.requester.clone()]
+        let mut themselves =
+            vec![Person::meant_by(&self.request.subject.id), self.requester.clone()];
+        themselves.extend(self.retry.as_ref().map(|retry| retry.by.clone()));
+        themselves
     }
 
     /// What is to be done, as policies amended it.

@@ -74,6 +74,8 @@ pub struct Created {
     pub at_ms: u64,
     /// The caller's key for it.
     pub idempotency: Option<IdempotencyKey>,
+    /// The execution that it is a retry of, as it ended: it is told of it, and must still be there.
+    pub retries: Option<Box<Execution>>,
 }
 
 /// A new execution was not kept.

@@ -46,6 +46,8 @@
 //! - `channels`: a row for each channel on which others are told of events: the place in the tenant's
 //!   chain up to which it has told, and the lease of the host that tells. `dead_letters`: a row for each
 //!   event that a channel has given up, until it was told after all.
+//! - `anchors`: a row for each tenant of whose chain the start was removed: where it begins, and until
+//!   when what had ended was removed ([`Store::retain`]).
 //! - `probes`: always empty, written and emptied in one transaction to see whether writing works.
 //!
 //! # From a commit to the disk, on SQLite
@@ -115,7 +117,8 @@
 //! - No two steps of one execution, and no two of one key, are ever in one batch.
 //! - The last event of an execution tells the digest of its row's body, and its version. Every event
 //!   tells of an execution that is there. [`Store::verify`] looks whether that is so, and whether
-//!   each chain is whole.
+//!   each chain is whole. Events of [`writ_core::execution::Fact::Swept`] tell of none, and the last of
+//!   them of the tenant's anchor.
 //! - A channel's place moves on only under the last lease's fence, never back, and past an event only
 //!   when that was told or, in the same transaction, has become a dead letter.
 //! - `approval_history` has one row for each row of `approvals`.
@@ -168,8 +171,8 @@
 //!
 //! # What is absent
 //!
-//! No retention of decisions, executions, events and keys: SQLite files grow up to
-//! [`StoreConfig::file_bytes_max`], and then the store is full. No retries: who is in conflict
+//! No retention of keys. SQLite files grow up to [`StoreConfig::file_bytes_max`], and then the store is
+//! full; what was removed leaves room in the file, which does not shrink. No retries: who is in conflict
 //! evaluates again. No signature: who may write the database can make a chain anew from its start,
 //! which only its end ([`Verified::head`]), noted elsewhere, can tell.
 
@@ -186,6 +189,7 @@ mod migration;
 pub mod points;
 mod port;
 mod postgres;
+mod retention;
 mod row;
 mod sqlite;
 mod stats;
@@ -203,6 +207,7 @@ pub use crate::execution::{
 };
 pub use crate::letters::{DeadLetter, Unsent};
 pub use crate::migration::Migrated;
+pub use crate::retention::{Holder, Removed};
 pub use crate::row::StoredDecision;
 pub use crate::stats::StoreStats;
 pub use crate::store::{Store, Turns};

@@ -168,6 +168,12 @@ fn kind(fact: &Fact) -> Option<Kind> {
         Fact::Asked { .. } => Kind::Asked,
         Fact::Voted { .. } => Kind::Voted,
         Fact::Ended { .. } => Kind::Ended,
-        Fact::Decided { .. } | Fact::AwaitingApproval => return None,
+        // Beside others in their transactions, or in ones that tests of their own kill.
+        Fact::Decided { .. }
+        | Fact::AwaitingApproval
+        | Fact::Released { .. }
+        | Fact::SentAgain { .. }
+        | Fact::Retried { .. }
+        | Fact::Swept { .. } => return None,
     })
 }

@@ -46,6 +46,7 @@ mod namespaces;
 mod reader;
 mod reading;
 mod recording;
+mod retention;
 mod rows;
 mod scope;
 mod steps;

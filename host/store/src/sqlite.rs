@@ -25,6 +25,7 @@ mod locks;
 mod reader;
 mod reading;
 mod recording;
+mod retention;
 mod rows;
 mod shared;
 mod steps;

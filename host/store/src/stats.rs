@@ -4,6 +4,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
+use crate::retention::Counts;
+
 /// Figures about a store since it was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StoreStats {
@@ -21,6 +23,12 @@ pub struct StoreStats {
     pub loads: u64,
     /// Keys that were swept.
     pub swept: u64,
+    /// Executions that were removed since they ended long ago.
+    pub swept_executions: u64,
+    /// Events that were removed with them.
+    pub swept_events: u64,
+    /// Decisions that were removed since they are from long ago.
+    pub swept_decisions: u64,
     /// Commits that wait for the writer now.
     pub queued: u64,
     /// Memory for keys, about, in bytes.
@@ -42,6 +50,9 @@ pub(crate) struct Counters {
     pub(crate) failures: AtomicU64,
     pub(crate) loads: AtomicU64,
     pub(crate) swept: AtomicU64,
+    pub(crate) swept_executions: AtomicU64,
+    pub(crate) swept_events: AtomicU64,
+    pub(crate) swept_decisions: AtomicU64,
     pub(crate) batch_last_us: AtomicU64,
     pub(crate) batches_us: AtomicU64,
     pub(crate) is_failing: AtomicBool,
@@ -58,6 +69,12 @@ impl Counters {
         self.is_failing.store(false, Relaxed);
     }
 
+    pub(crate) fn count_swept(&self, counts: &Counts) {
+        self.swept_executions.fetch_add(counts.executions, Relaxed);
+        self.swept_events.fetch_add(counts.events, Relaxed);
+        self.swept_decisions.fetch_add(counts.decisions, Relaxed);
+    }
+
     pub(crate) fn snapshot(&self) -> StoreStats {
         StoreStats {
             batches: self.batches.load(Relaxed),
@@ -67,6 +84,9 @@ impl Counters {
             failures: self.failures.load(Relaxed),
             loads: self.loads.load(Relaxed),
             swept: self.swept.load(Relaxed),
+            swept_executions: self.swept_executions.load(Relaxed),
+            swept_events: self.swept_events.load(Relaxed),
+            swept_decisions: self.swept_decisions.load(Relaxed),
             queued: 0,
             cache_bytes: 0,
             batch_last_us: self.batch_last_us.load(Relaxed),

@@ -39,13 +39,30 @@ pub(crate) struct Step {
     pub(crate) errands: Vec<ErrandRow>,
     pub(crate) evidence: Vec<Evidence>,
     pub(crate) idempotency: Option<IdempotencyRow>,
+    /// Another execution that events tell of, and the version that it must still have.
+    pub(crate) beside: Option<(String, u64)>,
 }
 
 impl Step {
     pub(crate) fn created(created: Created) -> Self {
-        let Created { execution, facts, at_ms, idempotency } = created;
+        let Created { execution, facts, at_ms, idempotency, retries } = created;
         let row = |key: IdempotencyKey| IdempotencyRow::new(&execution, key);
-        Self { idempotency: idempotency.map(row), ..Self::new(None, &execution, facts, at_ms) }
+        let mut step = Self::new(None, &execution, facts, at_ms);
+        step.idempotency = idempotency.map(row);
+        if let Some((retried, retry)) = retries.zip(execution.retry.as_ref()) {
+            let (by, retry) = (retry.by.clone(), execution.id.clone());
+            let told = Evidence {
+                at_ms,
+                execution: retried.id.clone(),
+                version: retried.version,
+                state: Digest::of(retried.canonical()),
+                fact: Fact::Retried { by, retry },
+                goes_on: true,
+            };
+            step.evidence.insert(0, told);
+            step.beside = Some((retried.id, retried.version));
+        }
+        step
     }
 
     pub(crate) fn changed(before: &Execution, transition: &Transition, at_ms: u64) -> Self {
@@ -55,12 +72,14 @@ impl Step {
     fn new(before: Option<&Execution>, next: &Execution, facts: Vec<Fact>, at_ms: u64) -> Self {
         let execution = ExecutionRow::from(next);
         let state = Digest::of(&execution.body);
-        let evidence = |fact| Evidence {
+        let last = facts.len().saturating_sub(1);
+        let evidence = |(place, fact)| Evidence {
             at_ms,
             execution: next.id.clone(),
             version: next.version,
             state,
             fact,
+            goes_on: place < last,
         };
         let (was_asked, is_asked) = (before.map(asked).unwrap_or_default(), asked(next));
         Self {
@@ -72,8 +91,9 @@ impl Step {
             work: WorkRow::of_changed(before, next, at_ms),
             letter: LetterChange::of_changed(before, next, at_ms),
             errands: ErrandRow::of_transition(before, next, at_ms),
-            evidence: facts.into_iter().map(evidence).collect(),
+            evidence: facts.into_iter().enumerate().map(evidence).collect(),
             idempotency: None,
+            beside: None,
             execution,
         }
     }
@@ -83,6 +103,12 @@ impl Step {
     pub(crate) fn mismatch(&self, versions: &Versions) -> Option<Failure> {
         let ExecutionRow { tenant, id, .. } = &self.execution;
         let found = versions.get(&(tenant.clone(), id.clone())).copied();
+        let is_gone = |(id, version): &(String, u64)| {
+            versions.get(&(tenant.clone(), id.clone())) != Some(version)
+        };
+        if let Some((other, _)) = self.beside.as_ref().filter(|beside| is_gone(beside)) {
+            return Some(Failure::damaged(format!("execution `{other}` is not what it was")));
+        }
         let version =
             |version: Option<u64>| version.map_or("absent".into(), |v| format!("at version {v}"));
         (found != self.follows).then(|| {

@@ -1,21 +1,26 @@
 //! Whether a tenant's evidence is whole: its events follow each other, and its executions are what
-//! the last event of each tells.
+//! the last event of each tells. Where older events have been removed, the chain begins after its
+//! anchor, which the last event that tells of a removal vouches for.
 //!
 //! What only finds things, and holds nothing itself, is not looked at: which approval belongs to
 //! which execution, what it is about, whom it asks, and callers' keys.
 
-use writ_core::chain::{Breach, Break, Head};
+use writ_core::chain::{Anchor, Breach, Break, Head};
+use writ_core::execution::Fact;
 use writ_core::{Digest, Execution, Tenant, Verifier};
 
 use crate::error::{Failure, StoreError};
 use crate::execution::PAGE_MAX;
 use crate::port::on;
+use crate::retention::{Holder, ToldOf};
 use crate::row::{ExecutionRow, KeptEvent, KeptExecution};
 use crate::store::Store;
 
 /// What was found to be whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
+    /// Where the chain begins.
+    pub anchor: Anchor,
     /// Where the chain ends. Noted elsewhere, it tells later whether the end was cut off, or
     /// everything was made anew, which nothing within the store can tell.
     pub head: Head,
@@ -61,6 +66,14 @@ pub enum Broken {
         /// The first event that tells of it.
         sequence: u64,
     },
+    /// No event vouches for the place where the chain begins, or one vouches for another place.
+    #[error(
+        "the chain begins after event {sequence}, and the last event that tells of a removal tells otherwise"
+    )]
+    Anchor {
+        /// The place that is said to be the last of what was removed.
+        sequence: u64,
+    },
     /// No event tells of an execution that is there.
     #[error("no event tells of execution `{execution}`")]
     Untold {
@@ -83,13 +96,29 @@ impl Store {
     pub async fn verify(&self, tenant: &Tenant) -> Result<Verified, VerifyError> {
         on!(self, backend => {
             let mut view = backend.view(tenant).await.map_err(unavailable)?;
-            verified(&mut view, tenant).await
+            verified(&mut view).await
         })
     }
 }
 
 /// What is kept of a tenant, all of it as it was at one time.
 pub(crate) trait Evidence {
+    /// Where the chain begins.
+    async fn anchor(&mut self) -> Result<Anchor, sqlx::Error>;
+
+    /// Where the chain ends, where that is kept beside the events.
+    async fn end(&mut self) -> Result<Option<Head>, sqlx::Error>;
+
+    /// The executions that events tell of, those after a place up to another.
+    async fn told_of(&mut self, after: u64, to: u64) -> Result<Vec<ToldOf>, sqlx::Error>;
+
+    /// The first event that is needed for something else than its execution: for what is not told
+    /// yet, or was tried in vain since a time.
+    async fn needed(&mut self, since_ms: u64) -> Result<Option<(u64, Holder)>, sqlx::Error>;
+
+    /// How many decisions there are from before a time, counted up to a limit.
+    async fn old_decisions(&mut self, before_ms: u64, limit: u32) -> Result<u64, sqlx::Error>;
+
     /// Events in the order of their places, those after one.
     async fn events(&mut self, after: u64, limit: u32) -> Result<Vec<KeptEvent>, sqlx::Error>;
 
@@ -104,35 +133,58 @@ pub(crate) trait Evidence {
     ) -> Result<Vec<KeptExecution>, sqlx::Error>;
 }
 
-async fn verified(view: &mut impl Evidence, tenant: &Tenant) -> Result<Verified, VerifyError> {
-    let head = follow(view, tenant).await?;
+async fn verified(view: &mut impl Evidence) -> Result<Verified, VerifyError> {
+    let anchor = view.anchor().await.map_err(unavailable)?;
+    let head = follow(view, &anchor).await?;
     if let Some((execution, sequence)) = view.removed().await.map_err(unavailable)? {
         return Err(Broken::Removed { execution, sequence }.into());
     }
     let executions = compare(view).await?;
-    Ok(Verified { head, executions })
+    // Last, since it says least: who can cut the end off can also note that it ended there.
+    if view.end().await.map_err(unavailable)?.is_some_and(|end| end != head) {
+        return Err(missing_after(&head).into());
+    }
+    Ok(Verified { anchor, head, executions })
 }
 
 /// Follows the chain to its end.
-async fn follow(view: &mut impl Evidence, tenant: &Tenant) -> Result<Head, VerifyError> {
-    let mut verifier = Verifier::new(tenant.clone());
+async fn follow(view: &mut impl Evidence, anchor: &Anchor) -> Result<Head, VerifyError> {
+    let mut verifier = Verifier::after(anchor.head.clone());
+    // From the first that is there: none may be where the chain has been cut off.
+    let (mut after, mut goes_on, mut vouched) = (0, false, None);
     loop {
-        let after = verifier.head().sequence;
         let page = view.events(after, PAGE_MAX).await.map_err(unavailable)?;
-        if page.is_empty() {
-            return Ok(verifier.head().clone());
-        }
+        let Some(last) = page.last() else { break };
+        after = last.sequence;
         for kept in page {
             take(&mut verifier, &kept).map_err(|at| {
-                let told = |kept: KeptEvent| kept.event.map(|event| event.execution);
-                let execution = (at.breach != Breach::Missing).then(|| told(kept)).flatten();
-                Broken::Event { at, execution }
+                let told = kept.event.as_ref().map(|event| event.execution.clone());
+                let is_its = |id: &String| at.breach != Breach::Missing && !id.is_empty();
+                Broken::Event { at, execution: told.filter(is_its) }
             })?;
+            let Some(event) = kept.event else { continue };
+            goes_on = event.goes_on;
+            if let Fact::Swept { .. } = event.fact {
+                vouched = Some(anchor.is_told_by(&event.fact));
+            }
         }
+    }
+    if goes_on {
+        return Err(missing_after(verifier.head()).into());
+    }
+    match vouched.unwrap_or(*anchor == Anchor::start(anchor.head.tenant.clone())) {
+        true => Ok(verifier.head().clone()),
+        false => Err(Broken::Anchor { sequence: anchor.head.sequence }.into()),
     }
 }
 
-fn take(verifier: &mut Verifier, kept: &KeptEvent) -> Result<(), Break> {
+fn missing_after(head: &Head) -> Broken {
+    let at = Break { sequence: head.sequence + 1, breach: Breach::Missing };
+    Broken::Event { at, execution: None }
+}
+
+/// Takes the next event as it is kept.
+pub(crate) fn take(verifier: &mut Verifier, kept: &KeptEvent) -> Result<(), Break> {
     let sequence = verifier.head().sequence + 1;
     let broken = |breach| Err(Break { sequence, breach });
     if kept.sequence > sequence {
@@ -173,6 +225,6 @@ fn is_as_told(kept: KeptExecution) -> Result<(), Broken> {
     }
 }
 
-fn unavailable(error: sqlx::Error) -> VerifyError {
+pub(crate) fn unavailable(error: sqlx::Error) -> VerifyError {
     StoreError::from(Failure::from(error)).into()
 }

@@ -10,7 +10,7 @@ use opened::Opened;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 
 /// Every table with rows of tenants.
-const TABLES: [&str; 16] = [
+const TABLES: [&str; 17] = [
     "decisions",
     "namespaces",
     "storage",
@@ -26,6 +26,7 @@ const TABLES: [&str; 16] = [
     "channels",
     "dead_letters",
     "errands",
+    "anchors",
     "api_keys",
 ];
 
@@ -41,8 +42,14 @@ async fn filled() -> (Opened, PgConnection) {
     let tool = "INSERT INTO journal VALUES ('default', 'e', 0, '{}');
         INSERT INTO work (tenant, execution, at_ms, tool, digest, since_ms)
             VALUES ('default', 'e', 0, 't', 'd', 0);
-        INSERT INTO errands VALUES ('default', 'e.1.call-off', 'call-off', 'e', NULL, 0)";
+        INSERT INTO errands VALUES ('default', 'e.1.call-off', 'call-off', 'e', NULL, 0);
+        INSERT INTO channels VALUES ('default', 'c', 1, '', 0, 0);
+        INSERT INTO dead_letters VALUES ('default', 'd', 'c', 1, NULL, 1, '', 0);
+        INSERT INTO anchors SELECT tenant, 0, '', 0 FROM work";
     sqlx::raw_sql(tool).execute(&mut connection).await.unwrap();
+    let start = writ_core::chain::Head::start("default".parse().unwrap()).hash;
+    let anchored = sqlx::query("UPDATE anchors SET hash = $1").bind(&start.as_bytes()[..]);
+    anchored.execute(&mut connection).await.unwrap();
     say(&mut connection, "writ.tenant", "").await;
     (opened, connection)
 }

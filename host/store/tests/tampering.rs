@@ -146,7 +146,15 @@ async fn a_removed_event_is_found() {
         let sql = format!("DELETE FROM events WHERE tenant = 'default' AND sequence = {sequence}");
         check(&sql, sequence, Breach::Missing, None).await;
     }
-    // The last one leaves no gap, but an execution of which nothing tells how it became so.
+    // The last one of those that came together.
+    check(
+        "DELETE FROM events WHERE tenant = 'default' AND sequence = 15",
+        15,
+        Breach::Missing,
+        None,
+    )
+    .await;
+    // A whole step leaves no gap, but an execution of which nothing tells how it became so.
     check_execution(2, "DELETE FROM events WHERE sequence >= 13", |execution| Broken::Untold {
         execution,
     })
@@ -156,6 +164,99 @@ async fn a_removed_event_is_found() {
         sequence: 9,
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_last_step_that_was_taken_back_is_found_where_the_end_is_kept() {
+    let (opened, executions) = moved_in(Opened::shared().await).await;
+    let id = &executions[2].id;
+    let sql = format!(
+        "DELETE FROM events WHERE sequence >= 13; DELETE FROM executions WHERE id = '{id}'"
+    );
+    tamper(&opened, &sql).await;
+    let at = Break { sequence: 13, breach: Breach::Missing };
+    assert_eq!(verify(&opened).await, Err(Broken::Event { at, execution: None }));
+}
+
+/// As `moved`, and what has ended has been removed: the chain begins after event 5 and has told so
+/// in event 16.
+async fn swept_in(opened: Opened) -> (Opened, Vec<Execution>) {
+    let (opened, executions) = moved_in(opened).await;
+    let removed = opened.store.retain(&Tenant::default(), NOW_MS + 9, NOW_MS + 9).await.unwrap();
+    assert_eq!((removed.executions, removed.events), (1, 5));
+    (opened, executions)
+}
+
+#[tokio::test]
+async fn an_anchor_that_was_changed_or_moved_is_found() {
+    let anchor = |sequence| Broken::Anchor { sequence };
+    let event =
+        |sequence, breach| Broken::Event { at: Break { sequence, breach }, execution: None };
+    for (sql, broken) in [
+        ("UPDATE anchors SET until_ms = until_ms + 1", anchor(5)),
+        // Further on, and what is before it has gone.
+        (
+            "UPDATE anchors SET sequence = 12, hash = (
+                SELECT hash FROM events WHERE tenant = 'default' AND sequence = 12);
+             DELETE FROM events WHERE tenant = 'default' AND sequence <= 12",
+            anchor(12),
+        ),
+        ("UPDATE anchors SET sequence = 4", event(5, Breach::Missing)),
+        ("DELETE FROM anchors", event(1, Breach::Missing)),
+    ] {
+        for opened in Opened::each().await {
+            let (opened, _) = swept_in(opened).await;
+            assert_eq!(verify(&opened).await.unwrap().anchor.head.sequence, 5);
+            tamper(&opened, sql).await;
+            assert_eq!(verify(&opened).await, Err(broken.clone()), "{sql}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_changed_after_an_anchor_is_found() {
+    for (sql, sequence, breach) in [
+        ("UPDATE anchors SET hash = zeroblob(32)", 6, Breach::OutOfOrder),
+        ("DELETE FROM events WHERE sequence = 6", 6, Breach::Missing),
+        ("UPDATE events SET at_ms = at_ms + 1 WHERE sequence = 8", 8, Breach::Changed),
+        // Something that is older than the anchor.
+        (
+            "INSERT INTO events SELECT tenant, 2, execution, at_ms, body, hash FROM events
+             WHERE tenant = 'default' AND sequence = 6",
+            6,
+            Breach::OutOfOrder,
+        ),
+        ("DELETE FROM events WHERE sequence = 16", 16, Breach::Missing),
+    ] {
+        for opened in Opened::each().await {
+            let (opened, _) = swept_in(opened).await;
+            // So that the event that vouches is not the last.
+            permitted().create(&opened.store).await;
+            tamper(&opened, sql).await;
+            let Err(Broken::Event { at, .. }) = verify(&opened).await else { panic!("{sql}") };
+            assert_eq!(at, Break { sequence, breach }, "{sql}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_broken_is_not_swept() {
+    for (sql, place) in [
+        ("UPDATE events SET at_ms = at_ms + 1 WHERE sequence = 2", 2),
+        ("DELETE FROM events WHERE sequence = 1", 1),
+    ] {
+        for opened in Opened::each().await {
+            let (opened, executions) = moved_in(opened).await;
+            tamper(&opened, sql).await;
+            let refused = opened.store.retain(&Tenant::default(), NOW_MS + 9, NOW_MS + 9).await;
+            let Err(VerifyError::Broken(Broken::Event { at, .. })) = refused else {
+                panic!("{refused:?}")
+            };
+            assert_eq!(at.sequence, place);
+            let tenant = Tenant::default();
+            assert!(opened.store.execution(&tenant, &executions[0].id).await.unwrap().is_some());
+        }
+    }
 }
 
 #[tokio::test]

@@ -17,6 +17,7 @@ pub(super) struct Notice {
     /// The same, however often it is sent.
     pub(super) id: String,
     pub(super) at_ms: u64,
+    /// Empty where it happened to the chain itself.
     pub(super) execution: String,
     pub(super) fact: Fact,
     /// The question, where people are asked one.
@@ -39,6 +40,7 @@ pub(super) struct Question {
 struct Content<'a> {
     tenant: &'a Tenant,
     sequence: u64,
+    #[serde(skip_serializing_if = "str::is_empty")]
     execution: &'a str,
     #[serde(flatten)]
     fact: &'a Fact,

@@ -34,6 +34,7 @@ struct CloudEvent<'a, T> {
     source: String,
     #[serde(rename = "type")]
     kind: String,
+    #[serde(skip_serializing_if = "str::is_empty")]
     subject: &'a str,
     time: String,
     datacontenttype: &'static str,

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::executions;
 use super::exit::{Exit, Failure};
-use super::remote::{Remote, ServerArgs, text_of};
+use super::remote::{LimitArgs, Remote, ServerArgs, more, text_of};
 use super::text;
 use crate::config::Environment;
 use crate::http::approvals::PATH;
@@ -36,9 +36,8 @@ struct List {
     /// `mine`, or for operators and auditors `pending` and `history`
     #[arg(long, default_value = "mine")]
     view: String,
-    /// How many at most
-    #[arg(long, default_value_t = 50)]
-    limit: u32,
+    #[command(flatten)]
+    limit: LimitArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -61,8 +60,7 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
     let remote = Remote::open(&server, &environment)?;
     let told = match &command {
         Command::List(List { view, limit }) => {
-            let limit = limit.to_string();
-            remote.get(&[PATH], &[("view", view), ("limit", &limit)]).await?
+            remote.list(PATH, &[("view", view)], limit.limit).await?
         }
         Command::Show(Show { id }) => remote.get(&[PATH, id], &[]).await?,
         Command::Approve(decide) => answer(&remote, "approve", decide).await?,
@@ -92,7 +90,7 @@ fn list(page: &Value) -> String {
     if items.is_empty() {
         return "Nothing asks you. Operators and auditors see what asks others with `--view pending`.\n".to_owned();
     }
-    items.iter().map(both).collect()
+    items.iter().map(both).collect::<String>() + more(page)
 }
 
 fn both(approval: &Value) -> String {

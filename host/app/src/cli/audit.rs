@@ -7,8 +7,9 @@ use super::exit::{Exit, Failure};
 use super::place::PlaceArgs;
 use super::remote::Remote;
 use super::text;
+use crate::access_request::rfc3339;
 use crate::config::Environment;
-use crate::http::verification::{PATH, VerificationReply};
+use crate::http::verification::{AnchorReply, PATH, VerificationReply};
 
 /// Check the evidence: that no event and no execution was changed, removed or put elsewhere
 #[derive(Debug, clap::Args)]
@@ -19,7 +20,7 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Follow the chain of events from its start, and name the first that does not hold
+    /// Follow the chain of events from where it begins, and name the first that does not hold
     Verify(PlaceArgs),
 }
 
@@ -38,10 +39,18 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
             Err(Failure::refused(format!("the evidence is broken: {broken}")))
         }
         VerificationReply::Whole { .. } if place.json => Ok(Exit::Permitted),
-        VerificationReply::Whole { events, executions, head } => {
+        VerificationReply::Whole { events, anchor, executions, head } => {
+            let begins = anchor.map(|AnchorReply { after, hash, until_ms }| {
+                format!(
+                    "The chain begins after event {after} ({hash}): what had ended before {} was \
+                     removed, as it tells itself.\n",
+                    rfc3339(until_ms)
+                )
+            });
             text::to_stdout(&format!(
                 "{events} events of {executions} executions are whole; the chain ends with {head}\n\
-                 Keep that elsewhere: it tells later whether the end was cut off.\n"
+                 {}Keep that elsewhere: it tells later whether the end was cut off.\n",
+                begins.unwrap_or_default()
             ))?;
             Ok(Exit::Permitted)
         }

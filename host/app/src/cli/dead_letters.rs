@@ -4,7 +4,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::exit::{Exit, Failure};
-use super::remote::{Remote, ServerArgs, text_of};
+use super::remote::{LimitArgs, Remote, ServerArgs, more, text_of};
 use super::text;
 use crate::config::Environment;
 use crate::http::dead_letters::PATH;
@@ -21,16 +21,9 @@ pub(super) struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// List dead letters, newest first
-    List(List),
+    List(LimitArgs),
     /// Send one again, under the id that it always had
     Redeliver(Id),
-}
-
-#[derive(Debug, clap::Args)]
-struct List {
-    /// How many at most
-    #[arg(long, default_value_t = 50)]
-    limit: u32,
 }
 
 #[derive(Debug, clap::Args)]
@@ -43,9 +36,7 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
     let Args { command, server } = args;
     let remote = Remote::open(&server, &environment)?;
     let told: Value = match &command {
-        Command::List(List { limit }) => {
-            remote.get(&[PATH], &[("limit", &limit.to_string())]).await?
-        }
+        Command::List(LimitArgs { limit }) => remote.list(PATH, &[], *limit).await?,
         Command::Redeliver(Id { id }) => remote.post(&[PATH, id, "redeliver"], &json!({})).await?,
     };
     if server.json {
@@ -67,7 +58,7 @@ fn list(page: &Value) -> String {
     if items.is_empty() {
         return "There is no dead letter.\n".to_owned();
     }
-    items.iter().map(line).collect()
+    items.iter().map(line).collect::<String>() + more(page)
 }
 
 fn line(letter: &Value) -> String {

@@ -4,12 +4,12 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::exit::{Exit, Failure};
-use super::remote::{Remote, ServerArgs, text_of};
+use super::remote::{LimitArgs, Remote, ServerArgs, more, text_of};
 use super::text;
 use crate::config::Environment;
 use crate::http::executions::PATH;
 
-/// See, call off and resolve the executions of a running server
+/// See, call off, retry and resolve the executions of a running server
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -28,6 +28,8 @@ enum Command {
     Events(Id),
     /// Call one off before it begins
     Cancel(Cancel),
+    /// Ask once more for one that has failed or expired, as a new execution
+    Retry(Id),
     /// Say what became of one that began and was not answered for
     ResolveUnknown(Resolve),
 }
@@ -37,9 +39,8 @@ struct List {
     /// Only those of this status
     #[arg(long)]
     status: Option<String>,
-    /// How many at most
-    #[arg(long, default_value_t = 50)]
-    limit: u32,
+    #[command(flatten)]
+    limit: LimitArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -81,10 +82,8 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
     let remote = Remote::open(&server, &environment)?;
     let told = match &command {
         Command::List(List { status, limit }) => {
-            let limit = limit.to_string();
             let status = status.as_deref().map(|status| ("status", status));
-            let query: Vec<_> = status.into_iter().chain([("limit", limit.as_str())]).collect();
-            remote.get(&[PATH], &query).await?
+            remote.list(PATH, status.as_slice(), limit.limit).await?
         }
         Command::Show(Id { id }) => remote.get(&[PATH, id], &[]).await?,
         Command::Events(Id { id }) => remote.get(&[PATH, id, "events"], &[]).await?,
@@ -95,6 +94,7 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
             };
             remote.post(&[PATH, id, "cancel"], &body).await?
         }
+        Command::Retry(Id { id }) => remote.post(&[PATH, id, "retry"], &json!({})).await?,
         Command::ResolveUnknown(Resolve { id, outcome }) => {
             let body = match &outcome.failed {
                 Some(error) => json!({ "outcome": "failed", "error": error }),
@@ -109,7 +109,10 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
         text::to_stdout(&match &command {
             Command::List(_) => list(&told),
             Command::Events(_) => events(&told),
-            Command::Show(_) | Command::Cancel(_) | Command::ResolveUnknown(_) => one(&told),
+            Command::Show(_)
+            | Command::Cancel(_)
+            | Command::Retry(_)
+            | Command::ResolveUnknown(_) => one(&told),
         })?;
     }
     Ok(Exit::Permitted)
@@ -120,7 +123,8 @@ fn list(page: &Value) -> String {
     if items.is_empty() {
         return "There is no execution.\n".to_owned();
     }
-    items.iter().map(|item| format!("{}\n", line(item))).collect()
+    let lines: String = items.iter().map(|item| format!("{}\n", line(item))).collect();
+    lines + more(page)
 }
 
 /// An execution on one line.
@@ -148,7 +152,7 @@ fn one(execution: &Value) -> String {
     let properties = &action["properties"];
     told.push_str(&text::row("action", format_args!("{} {properties}", text_of(&action["name"]))));
     told.push_str(&text::row("digest", text_of(&execution["digest"])));
-    for label in ["denial", "result", "error", "holder"] {
+    for label in ["retry_of", "denial", "result", "error", "holder"] {
         if let Some(value) = execution.get(label) {
             told.push_str(&text::row(label, text_of(value)));
         }

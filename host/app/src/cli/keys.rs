@@ -10,6 +10,7 @@ use writ_core::{KeyId, Role};
 
 use super::exit::{Exit, Failure};
 use super::place::PlaceArgs;
+use super::remote::{LimitArgs, MORE};
 use super::text;
 use crate::config::Environment;
 use crate::http::keys::{IssuedReply, KeyBody, KeyReply, Name};
@@ -27,7 +28,7 @@ enum Command {
     /// Make a key, and print it this once
     Create(Create),
     /// List the keys, also those that have ended
-    List(PlaceArgs),
+    List(List),
     /// End a key
     Revoke(Revoke),
 }
@@ -51,6 +52,14 @@ struct Create {
 }
 
 #[derive(Debug, clap::Args)]
+struct List {
+    #[command(flatten)]
+    limit: LimitArgs,
+    #[command(flatten)]
+    place: PlaceArgs,
+}
+
+#[derive(Debug, clap::Args)]
 struct Revoke {
     /// The key's id: the part of it between the underscores
     #[arg(value_name = "ID")]
@@ -63,7 +72,7 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
     super::log_warnings()?;
     match args.command {
         Command::Create(args) => create(args, &environment).await?,
-        Command::List(place) => list(&place, &environment).await?,
+        Command::List(args) => list(&args, &environment).await?,
         Command::Revoke(args) => revoke(args, &environment).await?,
     }
     Ok(Exit::Permitted)
@@ -87,17 +96,24 @@ async fn create(args: Create, environment: &Environment) -> Result<(), Failure> 
     Ok(())
 }
 
-async fn list(place: &PlaceArgs, environment: &Environment) -> Result<(), Failure> {
+async fn list(args: &List, environment: &Environment) -> Result<(), Failure> {
+    let List { limit: LimitArgs { limit }, place } = args;
     let host = Host::open(place, environment).await?;
     let keys = host.list().await;
     host.close().await?;
-    let keys = keys?;
+    let mut keys = keys?;
+    // They come all at once: a host has few.
+    let is_more = keys.items.len() > *limit as usize;
+    keys.items.truncate(*limit as usize);
     if place.json {
         return text::json_to_stdout(&keys);
     }
     match keys.items.as_slice() {
         [] => text::to_stdout("There is no key.\n"),
-        items => text::to_stdout(&items.iter().map(row).collect::<String>()),
+        items => {
+            let rows: String = items.iter().map(row).collect();
+            text::to_stdout(&(rows + if is_more { MORE } else { "" }))
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::{Client, Method, RequestBuilder, Response, Url};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::exit::Failure;
 use crate::auth::Secret;
@@ -13,6 +13,25 @@ use crate::config::Environment;
 
 /// How long a server may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How many items a server gives at once.
+const PAGE_MAX: usize = 100;
+
+/// How much of a list is shown.
+#[derive(Debug, clap::Args)]
+pub(super) struct LimitArgs {
+    /// How many at most
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) limit: u32,
+}
+
+/// A page of a list.
+#[derive(Deserialize)]
+struct Page {
+    items: Vec<Value>,
+    #[serde(default)]
+    next: Option<String>,
+}
 
 /// Which server is called, and how its answers are told.
 #[derive(Debug, clap::Args)]
@@ -82,6 +101,36 @@ impl Remote {
         self.read(self.request(Method::GET, url)).await
     }
 
+    /// Reads as many pages of a list as it takes for `limit` items: `items`, and `next` where there is
+    /// more.
+    pub(super) async fn list(
+        &self,
+        path: &str,
+        query: &[(&str, &str)],
+        limit: u32,
+    ) -> Result<Value, Failure> {
+        let (limit, mut items, mut next) = (limit as usize, Vec::new(), None::<String>);
+        // One more than is shown: a full page alone does not tell whether there is more.
+        while items.len() <= limit {
+            let page = (limit + 1 - items.len()).min(PAGE_MAX).to_string();
+            let cursor = next.as_deref().map(|next| ("cursor", next));
+            let query = query.iter().copied().chain([("limit", page.as_str())]).chain(cursor);
+            let page: Page = self.get(&[path], &query.collect::<Vec<_>>()).await?;
+            items.extend(page.items);
+            next = page.next;
+            if next.is_none() {
+                break;
+            }
+        }
+        let is_more = items.len() > limit;
+        items.truncate(limit);
+        let mut list = json!({ "items": items });
+        if let Some(last) = items.last().filter(|_| is_more) {
+            list["next"] = last["id"].clone();
+        }
+        Ok(list)
+    }
+
     /// Sends something to a path, and reads the answer.
     pub(super) async fn post<T: DeserializeOwned>(
         &self,
@@ -136,6 +185,14 @@ impl Remote {
         }
         Failure::internal(text)
     }
+}
+
+/// The last line of a list that is not all there is.
+pub(super) const MORE: &str = "There is more: a larger `--limit` shows it.\n";
+
+/// That line, where a list needs it.
+pub(super) fn more(page: &Value) -> &'static str {
+    if page.get("next").is_some() { MORE } else { "" }
 }
 
 /// A JSON text without its quotes; anything else as JSON.

@@ -23,7 +23,7 @@ use crate::config::server::is_local;
 use crate::config::{Config, Environment};
 use crate::data_directory::DataDirectory;
 use crate::endpoints::RegisteredEndpoint;
-use crate::http::{App, Guard, Parts};
+use crate::http::{App, Guard, Parts, Serves};
 use crate::memory;
 use crate::policy_set;
 use crate::server::{self, Ended};
@@ -42,24 +42,31 @@ pub(super) struct Args {
     /// Where to listen: an IP address and a port; port 0 is any that is free
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
+    /// Run no tools: leave that to `writ worker`, on this machine or others
+    #[arg(long)]
+    no_worker: bool,
     /// Print the configuration that would be used, and stop
     #[arg(long)]
     print_config: bool,
 }
 
 pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Failure> {
-    let config = args.config.load(&environment, args.listen.as_deref())?;
+    let mut config = args.config.load(&environment, args.listen.as_deref())?;
     if args.print_config {
         text::to_stdout(config.text())?;
         return Ok(Exit::Permitted);
     }
     log::init(&config.log).map_err(Failure::internal)?;
+    if args.no_worker || !config.worker.in_serve {
+        // It still tells tools elsewhere what has come of what they wait for.
+        config.worker.runs.running_max = 0;
+    }
     let mut stop = pin!(stop_signal()?);
     // Before anything is opened or compiled, so that a port that is taken shows at once. Who
     // connects meanwhile waits to be accepted.
     let listener = listen(config.server.listen).await?;
     let app = tokio::select! {
-        app = open(&config) => Arc::new(app?),
+        app = open(&config, Serves::Everything) => Arc::new(app?),
         () = &mut stop => return Ok(Exit::Permitted),
     };
     let address = listener.local_addr().map_err(Failure::internal)?;
@@ -70,7 +77,12 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
     memory::give_back();
     #[cfg(feature = "failpoints")]
     arm()?;
-    let ended = server::run(listener, app, config.server.drain_timeout, stop).await;
+    let ended = server::run(Some(listener), app, config.server.drain_timeout, stop).await;
+    exit(ended)
+}
+
+/// How a server's end is told.
+pub(super) fn exit(ended: anyhow::Result<Ended>) -> Result<Exit, Failure> {
     match ended.map_err(|error| Failure::internal(format!("{error:#}")))? {
         Ended::Drained => Ok(Exit::Permitted),
         Ended::CutOff(requests) => {
@@ -88,8 +100,8 @@ fn arm() -> Result<(), Failure> {
     }
 }
 
-/// Everything that answers requests, opened.
-async fn open(config: &Config) -> Result<App, Failure> {
+/// Everything that answers requests and works, opened.
+pub(super) async fn open(config: &Config, serves: Serves) -> Result<App, Failure> {
     let data = engine::data_directory(config)?;
     let cache = config.engine.disk_cache.then(|| data.cache()).transpose();
     let engine = engine::set_up(&config.engine, cache.map_err(Failure::internal)?)?;
@@ -121,7 +133,7 @@ async fn open(config: &Config) -> Result<App, Failure> {
     let service = Arc::new(service);
     let channels = Channels::open(store.clone(), Tenant::default(), &config.channels).await;
     let channels = channels.map_err(Failure::internal)?;
-    let executions = Executions::new(service.clone(), store).with_tools(tools, config.worker);
+    let executions = Executions::new(service.clone(), store).with_tools(tools, config.worker.runs);
     let server = &config.server;
     let guard = Guard::new(server.listen, &server.allowed_hosts, &server.allowed_origins);
     let (signer, body_bytes_max) = (signer(&data)?, server.body_bytes_max);
@@ -134,6 +146,8 @@ async fn open(config: &Config) -> Result<App, Failure> {
         auth,
         signer,
         body_bytes_max,
+        retention: config.retention,
+        serves,
     }))
 }
 
@@ -184,7 +198,7 @@ async fn first_key(app: &App, address: SocketAddr) -> Result<Option<Issued>, Fai
     keys.create(Draft::of_first_key(), now_ms()).await.map(Some).map_err(Failure::internal)
 }
 
-async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
     TcpListener::bind(address).await.map_err(|error| match error.kind() {
         std::io::ErrorKind::AddrInUse => Failure::internal(format!(
             "another program listens on {address}\nhint: stop it, or give another port with `--listen 127.0.0.1:0`"
@@ -194,7 +208,7 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
 }
 
 /// Done when the process is told to stop: by Ctrl-C, or by whatever supervises it.
-fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
+pub(super) fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
     let install = |kind| {
         signal(kind).map_err(|error| Failure::internal(format!("signals cannot be read: {error}")))
     };

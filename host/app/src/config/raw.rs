@@ -8,14 +8,19 @@ use std::time::Duration;
 use serde::Deserialize;
 use writ_core::LoadLimits;
 
-use super::EngineBounds;
 use super::document::{Step, at};
+use super::server::address;
+use super::{EngineBounds, WorkerSection};
 use crate::auth::SigningAlgorithm;
 use crate::breaker::BreakerConfig;
 use crate::policy_set::raw::RawBinding;
+use crate::service::Retention as RetentionConfig;
 use crate::service::executions::WorkerConfig;
 use crate::telemetry::LogConfig;
 use crate::tool_set::raw::RawTool;
+
+/// A hundred years.
+const DAYS_MAX: u32 = 36_500;
 
 /// What is refused: the path to it, and why.
 pub(super) type Refusal = (Vec<Step>, String);
@@ -32,6 +37,7 @@ pub(super) struct Config {
     pub(super) breaker: Breaker,
     pub(super) log: LogConfig,
     pub(super) worker: Worker,
+    pub(super) retention: Retention,
     #[serde(rename = "binding")]
     pub(super) bindings: Vec<RawBinding>,
     pub(super) tools: Vec<RawTool>,
@@ -183,9 +189,26 @@ pub(super) struct Breaker {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(super) struct Worker {
+    enabled: bool,
+    listen: Option<String>,
     running_max: usize,
     grace_ms: u64,
     changed_after_ms: u64,
+}
+
+/// `[retention]`: for how long what has ended is kept.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(super) struct Retention {
+    days: Option<Days>,
+}
+
+/// A number of days, or a word.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "must be a number of days, or \"forever\"")]
+enum Days {
+    Number(u64),
+    Word(String),
 }
 
 impl Default for Server {
@@ -296,19 +319,44 @@ impl Default for Worker {
     fn default() -> Self {
         let WorkerConfig { running_max, grace, changed_after } = WorkerConfig::default();
         let ms = |duration: Duration| duration.as_millis() as u64;
-        Self { running_max, grace_ms: ms(grace), changed_after_ms: ms(changed_after) }
+        let (grace_ms, changed_after_ms) = (ms(grace), ms(changed_after));
+        Self { enabled: true, listen: None, running_max, grace_ms, changed_after_ms }
     }
 }
 
 impl Worker {
-    pub(super) fn checked(self) -> Result<WorkerConfig, Refusal> {
-        let Self { running_max, grace_ms, changed_after_ms } = self;
+    pub(super) fn checked(self) -> Result<WorkerSection, Refusal> {
+        let Self { enabled, listen, running_max, grace_ms, changed_after_ms } = self;
         in_range(at!["worker", "running-max"], running_max as u64, 1, 256)?;
         in_range(at!["worker", "grace-ms"], grace_ms, 0, 600_000)?;
         in_range(at!["worker", "changed-after-ms"], changed_after_ms, 0, 86_400_000)?;
-        let (grace, changed_after) =
-            (Duration::from_millis(grace_ms), Duration::from_millis(changed_after_ms));
-        Ok(WorkerConfig { running_max, grace, changed_after })
+        let [grace, changed_after] = [grace_ms, changed_after_ms].map(Duration::from_millis);
+        let listen = listen.as_deref().map(address).transpose();
+        Ok(WorkerSection {
+            in_serve: enabled,
+            listen: listen.map_err(|error| (at!["worker", "listen"], error.to_string()))?,
+            runs: WorkerConfig { running_max, grace, changed_after },
+        })
+    }
+}
+
+impl Retention {
+    pub(super) fn checked(self) -> Result<RetentionConfig, Refusal> {
+        let key = || at!["retention", "days"];
+        match self.days {
+            None => Ok(RetentionConfig::default()),
+            Some(Days::Number(days)) => {
+                in_range(key(), days, 1, u64::from(DAYS_MAX))?;
+                Ok(RetentionConfig::Days(u32::try_from(days).unwrap_or(DAYS_MAX)))
+            }
+            Some(Days::Word(word)) if word == "forever" => Ok(RetentionConfig::Forever),
+            Some(Days::Word(word)) => {
+                let text = format!(
+                    "`{word}` is no number of days\nhint: write a number without quotes, or \"forever\""
+                );
+                Err((key(), text))
+            }
+        }
     }
 }
 

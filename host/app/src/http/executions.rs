@@ -5,6 +5,7 @@ pub mod create;
 mod prefer;
 pub mod read;
 pub mod reply;
+pub mod retry;
 
 use axum::http::StatusCode;
 use axum::http::header::{ETAG, HeaderValue, LOCATION, RETRY_AFTER};
@@ -32,6 +33,8 @@ pub const CLAIM: &str = "/v1/executions/{id}/claim";
 pub const REPORT: &str = "/v1/executions/{id}/report";
 /// Where it is called off.
 pub const CANCEL: &str = "/v1/executions/{id}/cancel";
+/// Where it is done once more.
+pub const RETRY: &str = "/v1/executions/{id}/retry";
 /// Where an operator says what became of it.
 pub const RESOLVE: &str = "/v1/executions/{id}/resolve";
 /// How long a caller should wait before it asks again about an execution that waits for people, in
@@ -85,7 +88,9 @@ impl From<ExecutionError> for Problem {
             ExecutionError::OtherAction { .. } => ProblemCode::InvalidRequest,
             ExecutionError::Arguments(..) => ProblemCode::ArgumentsInvalid,
             ExecutionError::KeyReused => ProblemCode::KeyReused,
+            ExecutionError::NotRetried(_) => ProblemCode::NotNow,
             ExecutionError::Undecided(undecided) => return undecided.into(),
+            ExecutionError::Unavailable => return Self::new(ProblemCode::StorageUnavailable),
             ExecutionError::Refused(refused) => code(&refused),
         };
         let (detail, hint) = match text.split_once("\nhint: ") {

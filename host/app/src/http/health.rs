@@ -137,9 +137,9 @@ mod tests {
     use crate::auth::{Authenticator, Keyring};
     use crate::breaker::BreakerConfig;
     use crate::channels::Channels;
-    use crate::http::{Guard, Parts, router};
+    use crate::http::{Guard, Parts, Serves, router};
     use crate::policy_set::Snapshot;
-    use crate::service::{Executions, Service};
+    use crate::service::{Executions, Retention, Service};
     use axum::body::Body;
     use axum::http::Request;
     use http_body_util::BodyExt;
@@ -177,6 +177,8 @@ mod tests {
             auth,
             signer,
             body_bytes_max,
+            retention: Retention::Forever,
+            serves: Serves::Everything,
         }))
     }
 

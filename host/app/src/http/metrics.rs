@@ -110,6 +110,21 @@ fn store(stats: &StoreStats) -> Vec<Sample> {
         sample("writ_store_failures_total", "Commits that failed.", stats.failures),
         sample("writ_store_loads_total", "Keys that were read from disk.", stats.loads),
         sample("writ_store_swept_total", "Expired or deleted keys that were swept.", stats.swept),
+        sample(
+            "writ_retention_executions_total",
+            "Executions that were removed because they had ended long ago.",
+            stats.swept_executions,
+        ),
+        sample(
+            "writ_retention_events_total",
+            "Events that were removed because all that they told of was over long ago.",
+            stats.swept_events,
+        ),
+        sample(
+            "writ_retention_decisions_total",
+            "Decisions that were removed because they were made long ago.",
+            stats.swept_decisions,
+        ),
         sample("writ_store_queued_commits", "Commits that wait for the writer.", stats.queued),
         sample("writ_store_cache_bytes", "Memory for keys that policies store.", stats.cache_bytes),
         sample(

@@ -42,6 +42,7 @@ use super::{
         executions::carry::report,
         executions::carry::cancel,
         executions::carry::resolve,
+        executions::retry::retry,
         approvals::list,
         approvals::one,
         approvals::decide,

@@ -114,8 +114,8 @@ problem_codes! {
     TooManyKeys = "too-many-keys", CONFLICT, "this host keeps no more keys";
     /// The `Host` is not one of this host's names.
     HostNotAllowed = "host-not-allowed", MISDIRECTED_REQUEST, "this host does not answer to this name";
-    /// Something could not be stored, so it did not happen.
-    StorageUnavailable = "storage-unavailable", SERVICE_UNAVAILABLE, "the store cannot keep this now";
+    /// Something could not be stored, so it did not happen; or it could not be read.
+    StorageUnavailable = "storage-unavailable", SERVICE_UNAVAILABLE, "the store cannot answer now";
     /// The host itself failed.
     Internal = "internal", INTERNAL_SERVER_ERROR, "the host failed";
 }

@@ -6,6 +6,7 @@ use axum::extract::State;
 use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use writ_core::chain::{Anchor, Head};
 use writ_store::{StoreError, Verified, VerifyError};
 
 use super::App;
@@ -26,6 +27,9 @@ pub enum VerificationReply {
     Whole {
         /// How many events there are.
         events: u64,
+        /// Where the chain begins, where older events have been removed.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        anchor: Option<AnchorReply>,
         /// How many executions they tell of.
         executions: u64,
         /// The last event's hash: kept elsewhere, it tells later whether the end was cut off.
@@ -38,6 +42,26 @@ pub enum VerificationReply {
     },
 }
 
+/// Where a chain begins. An event in the chain vouches for it.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[schema(as = Anchor)]
+pub struct AnchorReply {
+    /// The place of the last event that was removed.
+    pub after: u64,
+    /// That event's hash.
+    pub hash: String,
+    /// What had ended before was removed, in milliseconds since the Unix epoch.
+    pub until_ms: u64,
+}
+
+impl AnchorReply {
+    /// None where nothing was removed.
+    fn of(anchor: Anchor) -> Option<Self> {
+        let Anchor { head: Head { sequence: after, hash, .. }, until_ms } = anchor;
+        (after > 0).then(|| Self { after, hash: hash.to_string(), until_ms })
+    }
+}
+
 impl VerificationReply {
     /// What was found.
     ///
@@ -45,9 +69,12 @@ impl VerificationReply {
     /// Where the store cannot answer.
     pub fn of(found: Result<Verified, VerifyError>) -> Result<Self, StoreError> {
         match found {
-            Ok(Verified { head, executions }) => {
-                Ok(Self::Whole { events: head.sequence, executions, head: head.hash.to_string() })
-            }
+            Ok(Verified { anchor, head, executions }) => Ok(Self::Whole {
+                events: head.sequence - anchor.head.sequence,
+                executions,
+                head: head.hash.to_string(),
+                anchor: AnchorReply::of(anchor),
+            }),
             Err(VerifyError::Broken(broken)) => Ok(Self::Broken { broken: broken.to_string() }),
             Err(VerifyError::Store(error)) => Err(error),
         }

@@ -4,6 +4,7 @@
 mod carrying;
 mod people;
 mod requests;
+mod retrying;
 mod stream;
 mod surviving;
 mod world;

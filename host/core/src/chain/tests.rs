@@ -19,12 +19,15 @@ fn fact() -> impl Strategy<Value = Fact> {
 
 fn evidence() -> impl Strategy<Value = Evidence> {
     let numbers = (0..1_u64 << 50, 0..9_u64, 0..9_u64);
-    (fact(), numbers).prop_map(|(fact, (at_ms, execution, version))| Evidence {
-        at_ms,
-        execution: format!("e{execution}"),
-        version,
-        state: Digest::of(at_ms.to_string()),
-        fact,
+    (fact(), numbers, any::<bool>()).prop_map(|(fact, (at_ms, execution, version), goes_on)| {
+        Evidence {
+            at_ms,
+            execution: format!("e{execution}"),
+            version,
+            state: Digest::of(at_ms.to_string()),
+            fact,
+            goes_on,
+        }
     })
 }
 
@@ -72,6 +75,7 @@ fn changed(event: &ChainedEvent, which: usize) -> ChainedEvent {
         5 => event.state = other,
         6 => event.fact = Fact::Rejected,
         7 => event.previous = other,
+        8 => event.goes_on = !event.goes_on,
         _ => event.hash = other,
     }
     event
@@ -93,7 +97,7 @@ proptest! {
     }
 
     #[test]
-    fn a_changed_event_is_found((mut chain, at, _) in chain_and_places(), which in 0_usize..9) {
+    fn a_changed_event_is_found((mut chain, at, _) in chain_and_places(), which in 0_usize..10) {
         chain[at] = changed(&chain[at], which);
         prop_assert_eq!(check(&chain), broken(at, Breach::Changed));
     }
@@ -151,6 +155,7 @@ fn an_event_of_another_tenant_is_out_of_order() {
         version: 1,
         state: Digest::of("state"),
         fact: Fact::AwaitingApproval,
+        goes_on: false,
     };
     let mut other = Head::start("other".parse().unwrap());
     let event = other.append(evidence);
@@ -168,6 +173,7 @@ fn what_is_hashed_stays_as_it_is() {
         version: 1,
         state: Digest::of("state"),
         fact: Fact::Succeeded { by: "Ann".parse().unwrap() },
+        goes_on: false,
     };
     let event = Head::start(tenant()).append(evidence);
     let state = Digest::of("state");
@@ -182,4 +188,28 @@ fn what_is_hashed_stays_as_it_is() {
         )
     );
     assert_eq!(event.hash, Digest::of(event.canonical()));
+    let event = ChainedEvent { goes_on: true, ..event };
+    assert!(event.canonical().contains("\"goes_on\":true,\"previous\""));
+}
+
+#[test]
+fn an_anchor_is_told_by_the_removal_that_led_to_it_alone() {
+    let anchor = Anchor { head: Head { sequence: 7, ..Head::start(tenant()) }, until_ms: 9 };
+    let swept = |to, hash, until_ms| Fact::Swept {
+        until_ms,
+        after: 3,
+        to,
+        hash,
+        executions: 1,
+        approvals: 0,
+        events: 4,
+        decisions: 2,
+        dead_letters: 0,
+    };
+    let hash = anchor.head.hash;
+    assert!(anchor.is_told_by(&swept(7, hash, 9)));
+    for other in [swept(8, hash, 9), swept(7, Digest::of("other"), 9), swept(7, hash, 8)] {
+        assert!(!anchor.is_told_by(&other));
+    }
+    assert!(!anchor.is_told_by(&Fact::Rejected));
 }

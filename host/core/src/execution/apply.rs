@@ -28,6 +28,7 @@ impl Execution {
             Event::Asked { permit, asking, at_ms } => step.tool_asked(permit, asking, at_ms)?,
             Event::Suspended { permit, awaits, .. } => step.suspended(permit, awaits)?,
             Event::CallEnded { execution, .. } => step.call_ended(execution)?,
+            Event::Released { permit, at_ms } => step.released(permit, at_ms)?,
             Event::ToolChanged { tool, at_ms } => step.tool_changed(&tool, at_ms)?,
             Event::Lost { permit, error, .. } => step.lost(permit, error)?,
             Event::Reported { by, permit, report, .. } => step.reported(by, permit, report)?,
@@ -73,7 +74,8 @@ impl Step {
         match self.next.status {
             Status::Received => {
                 let by = self.next.requester.clone();
-                self.facts.push(Fact::Received { by, digest: self.next.digest });
+                let retry_of = self.next.retry.as_ref().map(|retry| retry.of.clone());
+                self.facts.push(Fact::Received { by, digest: self.next.digest, retry_of });
                 self.next.digest = begins;
                 if request.action != self.next.request.action {
                     self.next.amended = Some(request.action);
@@ -222,15 +224,23 @@ impl Step {
         }
     }
 
+    /// Another run may begin at once. The lease never moves later.
+    fn released(&mut self, permit: Digest, at_ms: u64) -> Result<(), Refused> {
+        self.is_run_by(permit, "released")?;
+        let fence = self.next.fence;
+        if let Status::Running { lease_until_ms, .. } = &mut self.next.status {
+            *lease_until_ms = at_ms.min(*lease_until_ms);
+            self.facts.push(Fact::Released { fence });
+        }
+        Ok(())
+    }
+
     /// What is to begin or to go on with a tool that is not there any more does not.
     fn tool_changed(&mut self, found: &BoundTool, at_ms: u64) -> Result<(), Refused> {
         let bound = self.next.tool.as_ref().filter(|bound| bound.name == found.name);
         let Some(bound) = bound.filter(|bound| bound.digest != found.digest) else {
             return Err(Refused::Nothing);
         };
-        let reason =
-            format!("the tool is {} now; what was allowed is {}", found.digest, bound.digest);
-        let (code, binding) = ("tool-changed".to_owned(), found.name.clone());
         if self.next.may_have_arrived() {
             return Err(Refused::MayHaveArrived);
         }
@@ -238,6 +248,9 @@ impl Step {
         if !is_allowed && !self.goes_on(at_ms) {
             return Err(self.next.not_now("refused"));
         }
+        let reason =
+            format!("the tool is {} now; what was allowed is {}", found.digest, bound.digest);
+        let (code, binding) = ("tool-changed".to_owned(), found.name.clone());
         self.denied(Denied { code, reasons: vec![Reason { binding, reason }] });
         Ok(())
     }

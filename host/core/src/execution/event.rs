@@ -69,6 +69,13 @@ pub enum Event {
         /// When.
         at_ms: u64,
     },
+    /// A host that stops gives a run of a tool back, which it has cut off.
+    Released {
+        /// Digest of the permit that the claim gave.
+        permit: Digest,
+        /// When.
+        at_ms: u64,
+    },
     /// Nobody has the tool any more that is to carry it out: another goes by its name.
     ToolChanged {
         /// The one that does.

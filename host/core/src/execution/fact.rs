@@ -21,6 +21,9 @@ pub enum Fact {
         by: Person,
         /// Names the action.
         digest: Digest,
+        /// The execution that it is a retry of.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        retry_of: Option<String>,
     },
     /// Policies have decided, for the first time or again before it begins.
     #[serde(rename = "execution.decided")]
@@ -62,6 +65,12 @@ pub enum Fact {
         fence: u64,
         /// When they must have reported, in milliseconds since the Unix epoch.
         lease_until_ms: u64,
+    },
+    /// The host that ran its tool has stopped, and any other may go on.
+    #[serde(rename = "execution.released")]
+    Released {
+        /// The claim that is given back.
+        fence: u64,
     },
     /// Its tool waits, and was dropped meanwhile.
     #[serde(rename = "execution.suspended")]
@@ -111,6 +120,14 @@ pub enum Fact {
         /// The claim that was not answered for.
         fence: u64,
     },
+    /// It came to nothing, and is done once more by another execution.
+    #[serde(rename = "execution.retried")]
+    Retried {
+        /// Who wants that.
+        by: Person,
+        /// The other execution's id.
+        retry: String,
+    },
     /// A stage of an approval is asked.
     #[serde(rename = "approval.asked")]
     Asked {
@@ -139,6 +156,28 @@ pub enum Fact {
         /// The state's name.
         state: String,
     },
+    /// What was older than it is kept for was removed. It happened to no execution, but to the chain.
+    #[serde(rename = "retention.swept")]
+    Swept {
+        /// What had come to its end before this is removed, in milliseconds since the Unix epoch.
+        until_ms: u64,
+        /// After which place events were removed: where an earlier removal had led to.
+        after: u64,
+        /// The place up to which they were removed; the same as `after` where none was.
+        to: u64,
+        /// The hash of the event in that place.
+        hash: Digest,
+        /// How many executions were removed, with their journals and callers' keys.
+        executions: u64,
+        /// How many approvals of theirs.
+        approvals: u64,
+        /// How many events.
+        events: u64,
+        /// How many decisions, those of executions included.
+        decisions: u64,
+        /// How many dead letters.
+        dead_letters: u64,
+    },
 }
 
 impl Fact {
@@ -151,6 +190,7 @@ impl Fact {
         "execution.allowed",
         "execution.claimed",
         "execution.resumed",
+        "execution.released",
         "execution.suspended",
         "execution.call-ended",
         "execution.sent-again",
@@ -160,9 +200,11 @@ impl Fact {
         "execution.succeeded",
         "execution.failed",
         "execution.unknown",
+        "execution.retried",
         "approval.asked",
         "approval.voted",
         "approval.ended",
+        "retention.swept",
     ];
 
     /// Its kind, as records and answers name it.
@@ -175,6 +217,7 @@ impl Fact {
             Self::Allowed { .. } => "execution.allowed",
             Self::Claimed { .. } => "execution.claimed",
             Self::Resumed { .. } => "execution.resumed",
+            Self::Released { .. } => "execution.released",
             Self::Suspended { .. } => "execution.suspended",
             Self::CallEnded { .. } => "execution.call-ended",
             Self::SentAgain { .. } => "execution.sent-again",
@@ -184,9 +227,11 @@ impl Fact {
             Self::Succeeded { .. } => "execution.succeeded",
             Self::Failed { .. } => "execution.failed",
             Self::Unknown { .. } => "execution.unknown",
+            Self::Retried { .. } => "execution.retried",
             Self::Asked { .. } => "approval.asked",
             Self::Voted { .. } => "approval.voted",
             Self::Ended { .. } => "approval.ended",
+            Self::Swept { .. } => "retention.swept",
         }
     }
 }
@@ -203,6 +248,8 @@ mod tests {
                 "code": "c", "fence": 1, "lease_until_ms": 1, "approval": "a", "stage": 0,
                 "expires_at_ms": 1, "choice": "approve", "state": "approved", "call": "e",
                 "awaits": { "kind": "approval", "id": "a" },
+                "until_ms": 1, "after": 1, "to": 1, "hash": crate::Digest::of(""),
+                "retry": "e2", "executions": 1, "approvals": 1, "events": 1, "decisions": 1, "dead_letters": 1,
             });
             let fact: Fact = serde_json::from_value(text).unwrap();
             assert_eq!(fact.kind(), *kind);

@@ -78,6 +78,8 @@ fn events() -> impl Strategy<Value = Event> {
         let digest = if is_other { Digest::of("another") } else { tool().digest };
         Event::ToolChanged { tool: BoundTool { digest, ..tool() }, at_ms }
     });
+    let released = (0..3u8, at.clone())
+        .prop_map(|(permit, at_ms)| Event::Released { permit: Digest::of([permit]), at_ms });
     let lost = (0..3u8, at.clone()).prop_map(|(permit, at_ms)| {
         let error = "no answer".to_owned();
         Event::Lost { permit: Digest::of([permit]), error, at_ms }
@@ -103,8 +105,8 @@ fn events() -> impl Strategy<Value = Event> {
     });
     let passed = at.prop_map(|at_ms| Event::Passed { at_ms });
     prop_oneof![3 => decided, 6 => voted, 6 => claimed, 3 => tool_asked, 2 => suspended,
-        2 => call_ended, 1 => lost, 1 => tool_changed, 1 => sent_again, 2 => reported, 1 => resolved,
-        1 => cancelled, 2 => passed]
+        2 => call_ended, 1 => lost, 2 => released, 1 => tool_changed, 1 => sent_again, 2 => reported,
+        1 => resolved, 1 => cancelled, 2 => passed]
 }
 
 /// Who carries it out; none where whoever claims it does.
@@ -127,6 +129,7 @@ fn histories() -> impl Strategy<Value = Vec<Event>> {
 
 fn check(before: &Execution, transition: &Transition) {
     let Transition { next, facts } = transition;
+    assert_eq!(Status::FINAL_NAMES.contains(&next.status.name()), next.status.is_final());
     assert!(!before.status.is_final(), "what is final stays: {before:?}");
     assert_eq!(next.version, before.version + 1);
     assert!(!facts.is_empty(), "nothing changes untold");
@@ -157,6 +160,14 @@ fn check(before: &Execution, transition: &Transition) {
     }
     if matches!(next.status, Status::Denied(_)) && before.fence > 0 {
         assert!(before.tool.is_some() && before.work_at_ms().is_some(), "it was about to go on");
+    }
+    if let (
+        Status::Running { lease_until_ms: was, permit: before, .. },
+        Status::Running { lease_until_ms: is, permit, .. },
+    ) = (&before.status, &next.status)
+        && before == permit
+    {
+        assert!(is <= was, "a lease never moves later");
     }
     let waits = next.approvals.iter().any(|approval| approval.expires_at_ms().is_some());
     assert!(!waits || next.due_at_ms().is_some(), "what people are asked ends");

@@ -96,6 +96,10 @@ impl Status {
         "unknown",
     ];
 
+    /// The names of those that nothing can follow.
+    pub const FINAL_NAMES: &'static [&'static str] =
+        &["denied", "rejected", "expired", "cancelled", "succeeded", "failed"];
+
     /// The status's name in answers, records and metrics.
     pub fn name(&self) -> &'static str {
         match self {

@@ -224,3 +224,40 @@ fn an_execution_reads_back_what_it_writes() {
         assert_eq!(serde_json::from_str::<Execution>(&text).unwrap(), execution);
     }
 }
+
+#[test]
+fn what_came_to_nothing_may_be_retried_and_nothing_else() {
+    let with = |status| Execution { status, ..received() };
+    let failed = || Status::Failed { error: "in vain".into() };
+    for status in [failed(), Status::Expired] {
+        assert!(with(status).may_be_retried());
+    }
+    let (holder, permit) = (person("app"), Digest::of("permit"));
+    let cancelled = Status::Cancelled { by: person("op"), reason: None };
+    let denied = Status::Denied(Denied { code: "denied-by-policy".into(), reasons: Vec::new() });
+    let done = Status::Succeeded { result: Json::empty_object() };
+    for status in [
+        Status::Received,
+        Status::AwaitingApproval,
+        Status::Rejected,
+        Status::Unknown { holder, permit, error: None },
+        cancelled,
+        denied,
+        done,
+    ] {
+        assert!(!with(status.clone()).may_be_retried(), "{status:?}");
+    }
+    let parent = Parent { execution: "e0".into(), depth: 0 };
+    assert!(!with(failed()).called_by(parent).may_be_retried());
+}
+
+#[test]
+fn who_wants_a_retry_does_not_decide_about_it() {
+    let retry = Retry { of: "e0".into(), by: person("Op") };
+    let retried = received().retrying(retry);
+    assert_eq!(retried.themselves(), [person("bot"), person("app"), person("op")]);
+    assert_eq!(retried.digest, received().digest, "it is the same action");
+    let read: Execution = serde_json::from_str(&retried.canonical()).unwrap();
+    assert_eq!(read, retried);
+    assert!(!received().canonical().contains("retry"), "others are kept as they ever were");
+}

@@ -91,6 +91,22 @@ fn a_question_that_nobody_answers_ends_and_the_tool_goes_on() {
 }
 
 #[test]
+fn a_run_that_is_given_back_is_taken_over_at_once_and_by_nobody_else_given_back() {
+    let running = running();
+    let released = |run, at_ms| Event::Released { permit: permit(run), at_ms };
+    assert_eq!(apply(&running, released(2, 3_000)), Err(Refused::WrongPermit));
+    assert_eq!(claim(&running, 2, 3_000).unwrap_err().code(), "not-now");
+    let given_back = apply(&running, released(1, 3_000)).unwrap();
+    assert_eq!((given_back.status.name(), given_back.work_at_ms()), ("running", Some(3_000)));
+    let taken_over = claim(&given_back, 2, 3_000).unwrap();
+    assert_eq!(taken_over.fence, 2);
+    assert_eq!(apply(&taken_over, released(1, 3_001)), Err(Refused::WrongPermit));
+    // What was cut off too late keeps the end that its lease had.
+    assert_eq!(apply(&running, released(1, 90_000)).unwrap().work_at_ms(), Some(12_000));
+    assert_eq!(apply(&suspended(), released(1, 5_000)).unwrap_err().code(), "not-now");
+}
+
+#[test]
 fn a_run_that_is_not_heard_of_is_taken_over_and_not_before() {
     let running = running();
     assert_eq!(apply(&running, Event::Passed { at_ms: 90_000 }), Err(Refused::Nothing));

@@ -2,17 +2,21 @@
 
 use sqlx::postgres::{PgRow, Postgres};
 use sqlx::{Row as _, Transaction};
+use writ_core::chain::{Anchor, Head};
 use writ_core::{ChainedEvent, Tenant};
 
+use super::retention;
 use super::rows::{digest, integer, number, text, time};
 use super::text::kept;
+use crate::retention::{Holder, ToldOf};
 use crate::row::{ExecutionRow, KeptEvent, KeptExecution};
 use crate::verify::Evidence;
 
 const EVENTS: &str = "SELECT sequence, execution, at_ms, body, hash FROM events
     WHERE tenant = $1 AND sequence > $2 ORDER BY sequence LIMIT $3";
+const END: &str = "SELECT sequence, hash FROM chains WHERE tenant = $1";
 const REMOVED: &str = "SELECT execution, sequence FROM events
-    WHERE tenant = $1 AND NOT EXISTS (SELECT 1 FROM executions
+    WHERE tenant = $1 AND execution <> '' AND NOT EXISTS (SELECT 1 FROM executions
         WHERE executions.tenant = $1 AND executions.id = events.execution)
     ORDER BY sequence LIMIT 1";
 const EXECUTIONS: &str = "SELECT executions.id, status, requester, version, due_at_ms,
@@ -36,6 +40,32 @@ impl View {
 }
 
 impl Evidence for View {
+    async fn anchor(&mut self) -> Result<Anchor, sqlx::Error> {
+        retention::anchor(&mut self.transaction, &self.tenant).await
+    }
+
+    async fn end(&mut self) -> Result<Option<Head>, sqlx::Error> {
+        let query = sqlx::query(END).bind(self.tenant.as_str());
+        let row = query.fetch_optional(&mut *self.transaction).await?;
+        let head = |row: PgRow| {
+            let (sequence, hash) = (number(&row, "sequence")?, digest(&row, "hash")?);
+            Ok(Head { tenant: self.tenant.clone(), sequence, hash })
+        };
+        row.map(head).transpose()
+    }
+
+    async fn told_of(&mut self, after: u64, to: u64) -> Result<Vec<ToldOf>, sqlx::Error> {
+        retention::told_of(&mut self.transaction, &self.tenant, after, to).await
+    }
+
+    async fn needed(&mut self, since_ms: u64) -> Result<Option<(u64, Holder)>, sqlx::Error> {
+        retention::needed(&mut self.transaction, &self.tenant, since_ms).await
+    }
+
+    async fn old_decisions(&mut self, before_ms: u64, limit: u32) -> Result<u64, sqlx::Error> {
+        retention::old_decisions(&mut self.transaction, &self.tenant, before_ms, limit).await
+    }
+
     async fn events(&mut self, after: u64, limit: u32) -> Result<Vec<KeptEvent>, sqlx::Error> {
         let Self { tenant, transaction } = self;
         let query = sqlx::query(EVENTS).bind(tenant.as_str()).bind(integer(after));

@@ -176,6 +176,13 @@ async fn keep(
         let inside = format!("execution `{}` is not {follows}", step.execution.id);
         return Err(Stop::Refused(Failure::damaged(inside)));
     }
+    if let Some(step) = &step
+        && let Some((id, version)) = &step.beside
+        && !executions::stays(transaction, &step.execution.tenant, id, *version).await?
+    {
+        let inside = format!("execution `{id}` is not what it was");
+        return Err(Stop::Refused(Failure::damaged(inside)));
+    }
     let writes = match claims::keep(transaction, claims).await? {
         Judgement::Kept(writes) => writes,
         Judgement::Conflict(namespaces) => return Err(Stop::Conflict(namespaces)),

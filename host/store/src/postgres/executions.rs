@@ -19,6 +19,8 @@ const UPDATE: &str = "UPDATE executions SET status = $3, requester = $4, version
         due_at_ms = $6, body = $7, leased_by = NULL, leased_until = NULL
     WHERE tenant = $1 AND id = $2 AND version = $8";
 const HOLD: &str = "SELECT id, body FROM executions WHERE tenant = $1 AND id = $2 FOR UPDATE";
+const STAYS: &str =
+    "SELECT id FROM executions WHERE tenant = $1 AND id = $2 AND version = $3 FOR SHARE";
 
 const COUNT_OF_STATUS: &str =
     "SELECT count(*) AS count FROM executions WHERE tenant = $1 AND status = $2";
@@ -59,6 +61,17 @@ pub(super) async fn count_of_status(
 ) -> Result<u64, sqlx::Error> {
     let query = sqlx::query(COUNT_OF_STATUS).bind(tenant.as_str()).bind(status);
     number(&query.fetch_one(connection).await?, "count")
+}
+
+/// Whether an execution is there at a version. It stays so until the transaction ends.
+pub(super) async fn stays(
+    connection: &mut PgConnection,
+    tenant: &Tenant,
+    id: &str,
+    version: u64,
+) -> Result<bool, sqlx::Error> {
+    let query = sqlx::query(STAYS).bind(tenant.as_str()).bind(kept(id)).bind(integer(version));
+    Ok(query.fetch_optional(connection).await?.is_some())
 }
 
 /// One execution of a tenant, held until the transaction ends.

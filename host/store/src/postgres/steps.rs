@@ -14,6 +14,9 @@ use crate::execution::{ChangeError, CreateError, Created, Grounds, IdempotencyKe
 use crate::points;
 use crate::step::Step;
 
+/// How often a caller's key is looked up that is neither free nor stands for anything.
+const TRIES_MAX: usize = 3;
+
 impl Postgres {
     pub(crate) async fn create(
         &self,
@@ -59,15 +62,18 @@ async fn create(
     let (tenant, key) = (created.execution.tenant.clone(), created.idempotency.clone());
     let step = Step::created(created);
     let begun = inner.link.begin(Scope::Tenant(&tenant), Access::Write).await;
-    let mut transaction = begun.map_err(|error| CommitError::from(inner.link.failed(error)))?;
+    let failed = |error| CommitError::from(inner.link.failed(error));
+    let mut transaction = begun.map_err(failed)?;
     if let Some((key, row)) = key.as_ref().zip(step.idempotency.as_ref()) {
-        let taken = idempotency::take(&mut transaction, row).await;
-        if !taken.map_err(|error| CommitError::from(inner.link.failed(error)))? {
+        let mut tries = 1;
+        while !idempotency::take(&mut transaction, row).await.map_err(failed)? {
             let found = idempotency::one(&mut transaction, &tenant, key).await?;
-            return Err(match key.stands_for(found)? {
-                Some(earlier) => CreateError::Repeated(Box::new(earlier)),
-                None => damaged(key).into(),
-            });
+            match key.stands_for(found)? {
+                Some(earlier) => return Err(CreateError::Repeated(Box::new(earlier))),
+                // It may have been removed just now, as old as it is: then it is free.
+                None if tries < TRIES_MAX => tries += 1,
+                None => return Err(damaged(key).into()),
+            }
         }
         points::pass("postgres.key.taken");
     }

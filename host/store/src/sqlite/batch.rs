@@ -9,6 +9,7 @@ use crate::commit::Answer;
 use crate::error::Failure;
 use crate::row::{DecisionRow, JournalRow, KeyChange, StorageRow, WorkerNote};
 use crate::sqlite::locks::Held;
+use crate::sqlite::retention::Sweep;
 use crate::sqlite::rows::ROWS_MAX;
 use crate::step::{Step, Versions};
 
@@ -36,6 +37,8 @@ pub(crate) struct Job {
     pub(crate) channel: Option<Box<ChannelChange>>,
     /// What a worker has done.
     pub(crate) note: Option<Box<WorkerNote>>,
+    /// What is old enough to be removed.
+    pub(crate) sweep: Option<Box<Sweep>>,
     /// The table's sequence; 0 where the table was not asked.
     pub(crate) sequence: u64,
     /// Whether to write something that only tells whether writing works.
@@ -59,6 +62,7 @@ pub(crate) struct Batch {
     pub(crate) keys: Vec<KeyChange>,
     pub(crate) channels: Vec<ChannelChange>,
     pub(crate) notes: Vec<WorkerNote>,
+    pub(crate) sweeps: Vec<Sweep>,
     pub(crate) sequence: u64,
     pub(crate) is_probe: bool,
 }
@@ -80,7 +84,7 @@ impl Job {
     fn decides_at_most(&self) -> bool {
         let stores = !self.writes.is_empty() || !self.journal.is_empty();
         let changes = self.step.is_some() || self.key.is_some();
-        let notes = self.channel.is_some() || self.note.is_some();
+        let notes = self.channel.is_some() || self.note.is_some() || self.sweep.is_some();
         !stores && !changes && !notes && !self.is_probe
     }
 }
@@ -127,6 +131,7 @@ impl Batch {
         self.keys.extend(job.key.map(|key| *key));
         self.channels.extend(job.channel.map(|change| *change));
         self.notes.extend(job.note.map(|note| *note));
+        self.sweeps.extend(job.sweep.map(|sweep| *sweep));
         self.sequence = self.sequence.max(job.sequence);
         self.is_probe |= job.is_probe;
     }
@@ -170,7 +175,8 @@ mod tests {
         let requester = "app".parse().unwrap();
         let execution =
             Execution::received(id.into(), Tenant::default(), requester, request, 1_000, 1);
-        let created = Created { execution, facts: Vec::new(), at_ms: 1, idempotency: None };
+        let (facts, retries) = (Vec::new(), None);
+        let created = Created { execution, facts, at_ms: 1, idempotency: None, retries };
         Job { step: Some(Box::new(Step::created(created))), ..Job::default() }
     }
 

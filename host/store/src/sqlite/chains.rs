@@ -30,14 +30,22 @@ impl Chains {
         }
         let mut events = Vec::with_capacity(steps.len() * 2);
         for step in steps {
-            let tenant = &step.execution.tenant;
-            let head = match self.0.entry(tenant.clone()) {
-                Entry::Occupied(head) => head.into_mut(),
-                Entry::Vacant(place) => place.insert(events::head(connection, tenant).await?),
-            };
+            let head = self.head(connection, &step.execution.tenant).await?;
             events.extend(step.evidence.drain(..).map(|evidence| head.append(evidence)));
         }
         Ok(events)
+    }
+
+    /// Where a tenant's chain ends, to go on from. Forget it all where the transaction then fails.
+    pub(crate) async fn head(
+        &mut self,
+        connection: &mut SqliteConnection,
+        tenant: &Tenant,
+    ) -> Result<&mut Head, sqlx::Error> {
+        Ok(match self.0.entry(tenant.clone()) {
+            Entry::Occupied(head) => head.into_mut(),
+            Entry::Vacant(place) => place.insert(events::head(connection, tenant).await?),
+        })
     }
 
     pub(crate) fn forget(&mut self) {

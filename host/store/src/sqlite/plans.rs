@@ -5,7 +5,7 @@ use sqlx::{ConnectOptions, Row as _};
 
 use super::{
     approvals, audit, channels, errands, events, executions, history, idempotency, journal,
-    letters, work,
+    letters, retention, work,
 };
 
 async fn tables() -> SqliteConnection {
@@ -128,6 +128,25 @@ async fn each_query_uses_its_index() {
     for (sql, expected) in queries {
         let expected: Vec<_> = expected.iter().map(|line| line.replace("{by_id}", by_id)).collect();
         assert_eq!(plan(&mut connection, sql).await, expected, "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_to_be_removed_is_found_by_its_index() {
+    let mut connection = tables().await;
+    let [history, keys, journal] = retention::OF_EXECUTIONS;
+    for (sql, index) in [
+        (history, "approval_history_by_execution (tenant=? AND execution=?)"),
+        (keys, "idempotency_by_execution (tenant=? AND execution=?)"),
+        (journal, "sqlite_autoindex_journal_1 (tenant=? AND execution=?)"),
+        (retention::APPROVALS, "approvals_by_execution (tenant=? AND execution=?)"),
+        (retention::EVENTS, "sqlite_autoindex_events_1 (tenant=? AND sequence<?)"),
+        (retention::DECISIONS, "decisions_by_id (tenant=? AND id<?)"),
+        (retention::OLD_DECISIONS, "decisions_by_id (tenant=? AND id<?)"),
+        (retention::TOLD_OF, "events_by_execution (tenant=? AND execution=?)"),
+    ] {
+        let plan = plan(&mut connection, sql).await;
+        assert!(plan.iter().any(|line| line.ends_with(index)), "{plan:#?}");
     }
 }
 

@@ -48,7 +48,11 @@ impl Statements {
         jobs: &[Job],
     ) -> Result<Versions, sqlx::Error> {
         let steps = jobs.iter().filter_map(|job| job.step.as_ref());
-        let names = steps.map(|step| (step.execution.tenant.clone(), step.execution.id.clone()));
+        let names = steps.flat_map(|step| {
+            let beside = step.beside.as_ref().map(|(id, _)| id);
+            let ids = [&step.execution.id].into_iter().chain(beside);
+            ids.map(|id| (step.execution.tenant.clone(), id.clone()))
+        });
         self.executions.versions(connection, names.collect()).await
     }
 
@@ -59,6 +63,15 @@ impl Statements {
         batch: Batch,
     ) -> Result<(), sqlx::Error> {
         self.decisions.execute(connection, batch.decisions).await
+    }
+
+    /// Writes events.
+    pub(crate) async fn write_events(
+        &mut self,
+        connection: &mut SqliteConnection,
+        events: Vec<ChainedEvent>,
+    ) -> Result<(), sqlx::Error> {
+        self.events.execute(connection, events).await
     }
 
     /// Writes a batch, and the events that its steps tell.

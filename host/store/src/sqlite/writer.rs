@@ -17,10 +17,10 @@ use crate::error::Failure;
 use crate::points::{self, Keeping, Moment};
 use crate::sqlite::batch::{self, Batch, Job, Message, Refusals, Waiter};
 use crate::sqlite::chains::Chains;
-use crate::sqlite::connect;
 use crate::sqlite::files::DirectoryLock;
 use crate::sqlite::shared::Shared;
 use crate::sqlite::write::Statements;
+use crate::sqlite::{connect, retention};
 use crate::step::Versions;
 
 /// The writer's task and what it owns.
@@ -187,8 +187,13 @@ impl Writer {
         let versions = statements.versions(&mut transaction, &jobs).await?;
         let (mut batch, refusals) = Batch::admit(jobs, &versions);
         let events = chains.append(&mut transaction, &mut batch.steps).await?;
-        let written = Written::of(&batch, events.len(), refusals);
+        let mut written = Written::of(&batch, events.len(), refusals);
+        let sweeps = std::mem::take(&mut batch.sweeps);
         statements.write(&mut transaction, batch, events).await?;
+        // Last, so that what the others tell of is seen.
+        let told = retention::apply(&mut transaction, chains, sweeps).await?;
+        written.events += told.len();
+        statements.write_events(&mut transaction, told).await?;
         keeping.pass(Moment::Written);
         transaction.commit().await?;
         keeping.pass(Moment::Committed);

@@ -106,7 +106,7 @@ impl Flow {
         let decided = Event::Decided { decision: next_id(), ruling, request, at_ms };
         let transition = received.apply(decided).unwrap();
         let (execution, facts) = (transition.next, transition.facts);
-        Created { execution, facts, at_ms, idempotency: key }
+        Created { execution, facts, at_ms, idempotency: key, retries: None }
     }
 
     /// Creates it, without grounds, and returns it as it was kept.

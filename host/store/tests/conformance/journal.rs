@@ -29,7 +29,7 @@ async fn allowed_for(store: &Store, tool: BoundTool) -> Execution {
     execution
 }
 
-async fn running(store: &Store) -> (Execution, Run) {
+pub async fn running(store: &Store) -> (Execution, Run) {
     let allowed = allowed(store).await;
     let running = happen(store, &allowed, claim(&allowed)).await.unwrap();
     let (tenant, execution) = (running.tenant.clone(), running.id.clone());
@@ -37,7 +37,7 @@ async fn running(store: &Store) -> (Execution, Run) {
     (running, run)
 }
 
-fn entry(number: u64) -> Entry {
+pub fn entry(number: u64) -> Entry {
     let call = HostCall::Increment { key: "n".into(), delta: i64::MAX, ttl: None };
     let outcome = Outcome::Answered(Answer::Count { count: i64::MAX });
     Entry { number, name: call.name().into(), call: call.digest(), outcome }

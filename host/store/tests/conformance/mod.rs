@@ -17,6 +17,7 @@ pub mod history;
 pub mod journal;
 pub mod listing;
 pub mod quotas;
+pub mod retention;
 pub mod texts;
 
 /// Makes a test of each function, with the store that `$open` gives.
@@ -90,6 +91,17 @@ macro_rules! conformance_tests {
             quotas: usage_counts_keys_and_bytes,
             quotas: two_evaluations_do_not_exceed_the_quota_together,
             quotas: a_full_namespace_may_still_shrink,
+            retention: what_ended_long_ago_goes_with_all_that_belongs_to_it,
+            retention: a_journal_goes_with_its_execution,
+            retention: the_chain_tells_what_was_removed_and_goes_on,
+            retention: what_is_not_old_enough_or_has_not_ended_stays,
+            retention: what_a_channel_has_not_told_stays,
+            retention: much_goes_a_little_at_a_time_while_others_read,
+            retention: several_that_sweep_at_once_remove_each_thing_once,
+            retention: what_tells_of_removals_alone_leaves_nothing_new,
+            retention: decisions_go_by_their_age_alone,
+            retention: a_retry_is_told_of_on_both_and_keeps_what_it_retries,
+            retention: what_is_retried_while_it_is_swept_is_there_or_not_retried,
             texts: what_a_decision_is_about_may_be_any_text,
             texts: what_people_are_asked_about_may_be_any_text,
             texts: a_key_of_a_caller_may_be_any_text,

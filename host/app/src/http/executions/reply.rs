@@ -45,6 +45,10 @@ pub struct ExecutionReply<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = "uuid")]
     parent: Option<&'a str>,
+    /// The execution that this one is a retry of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = "uuid")]
+    retry_of: Option<&'a str>,
     /// What people were asked.
     approvals: Vec<ApprovalReply<'a>>,
     /// Why it may not go on.
@@ -185,8 +189,9 @@ pub struct EventReply<'a> {
     sequence: u64,
     /// In milliseconds since the Unix epoch.
     at_ms: u64,
-    /// The execution's id.
-    execution: &'a str,
+    /// The execution's id; none where it happened to the chain itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    execution: Option<&'a str>,
     /// What has happened, with its `kind`.
     #[serde(flatten)]
     #[schema(value_type = Object)]
@@ -213,6 +218,7 @@ impl<'a> ExecutionReply<'a> {
             digest: execution.digest,
             tool: execution.tool.as_ref().map(ToolReply::new),
             parent: execution.parent.as_ref().map(|parent| parent.execution.as_str()),
+            retry_of: execution.retry.as_ref().map(|retry| retry.of.as_str()),
             approvals: execution.approvals.iter().map(ApprovalReply::new).collect(),
             denial: None,
             start_by_ms: None,
@@ -333,7 +339,7 @@ impl<'a> EventReply<'a> {
         Self {
             sequence: event.sequence,
             at_ms: event.at_ms,
-            execution: &event.execution,
+            execution: Some(event.execution.as_str()).filter(|id| !id.is_empty()),
             fact: &event.fact,
             hash: event.hash,
         }

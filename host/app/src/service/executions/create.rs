@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use uuid::Uuid;
-use writ_core::execution::{Parent, Status};
-use writ_core::{BoundTool, DecisionRecord, Execution, Principal, Request};
+use writ_core::execution::{Parent, Retry, Status};
+use writ_core::{BoundTool, DecisionRecord, Digest, Execution, Person, Principal, Request};
 use writ_store::{CommitError, CreateError, Created, Grounds, IdempotencyKey, Store};
 
 use super::super::decide::Deciding;
 use super::super::keep::{Attempt, Keep};
 use super::super::round::Round;
 use super::super::{Active, Meta, Service};
-use super::{ExecutionError, Executions, ruling};
+use super::{ExecutionError, Executions, may_carry_out, ruling};
 use crate::clock::now_ms;
 use crate::tool_set::Signature;
 
@@ -67,7 +67,46 @@ impl Executions {
             Some(tool) => received.by_tool(tool),
             None => received,
         };
-        self.create_received(active, received, new.idempotency, meta).await
+        self.create_received(active, received, new.idempotency, None, meta).await
+    }
+
+    /// Decides and keeps an execution that does once more what another was to do, from the start: the
+    /// same request of the same requester, under the policies and tools of now, and people are asked
+    /// anew. One that has been retried is not retried again: its retry is given.
+    ///
+    /// # Errors
+    /// [`ExecutionError::NotRetried`] where it came to something, or may have; else as
+    /// [`Executions::create`].
+    pub async fn retry(
+        &self,
+        active: &Active,
+        by: &Principal,
+        id: &str,
+        meta: Meta,
+    ) -> Result<Execution, ExecutionError> {
+        let ended = self.one(by, id).await?;
+        may_retry(by, &ended)?;
+        if !ended.may_be_retried() {
+            return Err(ExecutionError::not_retried(&ended));
+        }
+        let key = retry_key(&ended);
+        if let Some(earlier) = self.store.repeated(&by.tenant, &key).await? {
+            return Ok(earlier);
+        }
+        let tool = ended.tool.as_ref().map(|tool| tool.name.as_str().to_owned());
+        let new = NewExecution { request: ended.request.clone(), idempotency: Some(key), tool };
+        let tool = self.tool_for(&new)?;
+        let (tenant, requester) = (ended.tenant.clone(), ended.requester.clone());
+        let id = Uuid::now_v7().to_string();
+        let received =
+            Execution::received(id, tenant, requester, new.request, START_WITHIN_MS, now_ms());
+        let received = match tool {
+            Some(tool) => received.by_tool(tool),
+            None => received,
+        };
+        let retry = Retry { of: ended.id.clone(), by: by.person.clone() };
+        let received = received.retrying(retry);
+        self.create_received(active, received, new.idempotency, Some(ended), meta).await
     }
 
     /// Decides and keeps what a tool calls for, in the name of whoever sent the caller's.
@@ -87,7 +126,7 @@ impl Executions {
             Execution::received(id, tenant, requester, request, START_WITHIN_MS, now_ms());
         let received = received.by_tool(tool).called_by(parent);
         let active = self.service.active();
-        self.create_received(&active, received, None, Meta::default()).await
+        self.create_received(&active, received, None, None, Meta::default()).await
     }
 
     async fn create_received(
@@ -95,6 +134,7 @@ impl Executions {
         active: &Active,
         received: Execution,
         idempotency: Option<IdempotencyKey>,
+        retries: Option<Execution>,
         meta: Meta,
     ) -> Result<Execution, ExecutionError> {
         let (id, at_ms) = (received.id.clone(), received.created_at_ms);
@@ -108,7 +148,8 @@ impl Executions {
         let execution = Arc::new(execution);
         let service: &Service = &self.service;
         let deciding = Deciding::new(service, active, &execution, id, &request, meta);
-        let creation = Creation { store: &self.store, received, idempotency, at_ms };
+        let retries = retries.map(Box::new);
+        let creation = Creation { store: &self.store, received, idempotency, retries, at_ms };
         let (round, kept) = deciding.until_kept(request, &creation).await?;
         // Otherwise somebody else's decision counts, and has been counted.
         if kept.id == execution.id {
@@ -141,11 +182,25 @@ impl Executions {
     }
 }
 
+/// Who sent it has it done once more, or whom it is about, or an operator.
+fn may_retry(by: &Principal, ended: &Execution) -> Result<(), ExecutionError> {
+    let is_subject = Person::meant_by(&ended.request.subject.id) == by.person;
+    if is_subject { Ok(()) } else { may_carry_out(by, ended) }
+}
+
+/// Of all who retry an execution at once, or again, one does. No header can hold this key, so it is
+/// no caller's.
+fn retry_key(ended: &Execution) -> IdempotencyKey {
+    let (requester, body) = (ended.requester.clone(), Digest::of(&ended.id));
+    IdempotencyKey { requester, key: format!("\u{1}retry {}", ended.id), body }
+}
+
 /// Keeps a new execution.
 struct Creation<'a> {
     store: &'a Store,
     received: Execution,
     idempotency: Option<IdempotencyKey>,
+    retries: Option<Box<Execution>>,
     at_ms: u64,
 }
 
@@ -167,6 +222,7 @@ impl Keep for Creation<'_> {
             facts: transition.facts,
             at_ms: self.at_ms,
             idempotency: self.idempotency.clone(),
+            retries: self.retries.clone(),
         };
         match self.store.create(created, Some(grounds)).await {
             Ok(()) => Ok(Attempt::Kept(transition.next)),

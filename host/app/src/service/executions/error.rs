@@ -1,7 +1,7 @@
 //! Why nothing became of what a caller wanted with an execution.
 
-use writ_core::BindingName;
-use writ_core::execution::Refused;
+use writ_core::execution::{Refused, Status};
+use writ_core::{BindingName, Execution};
 use writ_store::{ChangeError, CommitError, CreateError, StoreError};
 
 use super::super::Undecided;
@@ -22,6 +22,9 @@ pub enum ExecutionError {
     /// The host carries it out itself.
     #[error("the tool `{0}` of this host carries it out\nhint: wait for its end")]
     CarriedOutHere(BindingName),
+    /// It came to something, or may have; why, and what to do.
+    #[error("{0}")]
+    NotRetried(String),
     /// There is no such tool.
     #[error("this host has no tool `{0}`")]
     NoSuchTool(String),
@@ -44,9 +47,12 @@ pub enum ExecutionError {
     /// The caller's key was used for another request.
     #[error("the idempotency key was used for another request")]
     KeyReused,
-    /// The store cannot answer. Why is in the log.
+    /// The decision could not be stored. Why is in the log.
     #[error(transparent)]
     Undecided(#[from] Undecided),
+    /// The store cannot answer. Why is in the log.
+    #[error("the store cannot answer now")]
+    Unavailable,
 }
 
 impl ExecutionError {
@@ -63,7 +69,20 @@ impl ExecutionError {
     /// The store cannot answer: why is for the log alone.
     pub(super) fn unavailable(detail: &str) -> Self {
         tracing::error!(detail, "the store cannot answer for an execution");
-        Undecided::StorageUnavailable.into()
+        Self::Unavailable
+    }
+
+    /// Why an execution is not retried.
+    pub(super) fn not_retried(execution: &Execution) -> Self {
+        let hint = match execution.status {
+            _ if execution.parent.is_some() => "a tool called for it: retry the tool's execution",
+            Status::Unknown { .. } => {
+                "nobody knows whether it was carried out: resolve it first, as failed where it was not"
+            }
+            _ => "only what has failed or expired is retried; ask for the action anew",
+        };
+        let status = execution.status.name();
+        Self::NotRetried(format!("the execution is {status}: it is not retried\nhint: {hint}"))
     }
 }
 

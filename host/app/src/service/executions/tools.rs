@@ -15,18 +15,20 @@ mod run;
 mod storage;
 mod worker;
 
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 use writ_core::execution::Status;
-use writ_core::{Execution, Person};
+use writ_core::{Digest, Execution, Person, Tenant};
 
 pub use worker::Worker;
 
 /// How tools are run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WorkerConfig {
-    /// How many run at once; 1 to 256.
+    /// How many run at once; 1 to 256, and 0 for a host that runs none.
     pub running_max: usize,
     /// How long a run that waits, for people or for other tools, is held in memory: all its waits
     /// together.
@@ -51,16 +53,21 @@ pub(super) struct Workshop {
     holder: Person,
     /// Rings when something may be there to be run.
     bell: Notify,
+    /// What this host runs, with the digests of the permits: given back where it is cut off.
+    running: Mutex<HashMap<Name, Digest>>,
     /// True once nothing new is begun and nobody is waited for.
     stopping: watch::Sender<bool>,
 }
+
+/// An execution, by tenant and id.
+type Name = (Tenant, String);
 
 impl Workshop {
     pub(super) fn new(config: WorkerConfig) -> Self {
         let holder = format!("host-{}", uuid::Uuid::now_v7());
         let holder = holder.parse().expect("letters, digits and hyphens name somebody");
         let (bell, stopping) = (Notify::new(), watch::Sender::new(false));
-        Self { config, holder, bell, stopping }
+        Self { config, holder, bell, running: Mutex::default(), stopping }
     }
 
     /// Takes note of an execution that has changed: whether its tool is to be run, or something is to
@@ -71,6 +78,11 @@ impl Workshop {
         if is_calling || changed.work_at_ms().is_some() {
             self.bell.notify_one();
         }
+    }
+
+    // Held for a few instructions, never across an await.
+    fn running(&self) -> MutexGuard<'_, HashMap<Name, Digest>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Done when the host stops.

@@ -76,8 +76,28 @@ impl Executions {
             Err(error) => return Err(error),
         };
         points::pass("tool.claimed");
-        self.run(running, permit, tool).await?;
-        Ok(Step::Done)
+        let name = (tenant.clone(), id.to_owned());
+        self.workshop.running().insert(name.clone(), permit);
+        let ended = self.run(running, permit, tool).await;
+        self.workshop.running().remove(&name);
+        ended.map(|()| Step::Done)
+    }
+
+    /// Gives back what was cut off: another host need not wait for the end of its lease.
+    pub(super) async fn give_back(&self) {
+        let cut_off = std::mem::take(&mut *self.workshop.running());
+        for ((tenant, id), permit) in cut_off {
+            let at_ms = now_ms();
+            let release = |current: &Execution| current.apply(Event::Released { permit, at_ms });
+            match self.store.change(&tenant, &id, at_ms, None, release).await {
+                Ok(_) => tracing::info!(execution = id, "a run is given back"),
+                Err(ChangeError::Refused(_) | ChangeError::NotFound) => {}
+                Err(error) => {
+                    let error = ExecutionError::of(error);
+                    tracing::warn!(execution = id, %error, "a run is taken over after its lease");
+                }
+            }
+        }
     }
 
     async fn run(

@@ -6,10 +6,10 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::{Id, JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
-use writ_core::Tenant;
 use writ_store::PAGE_MAX;
 
 use super::super::{ExecutionError, Executions};
+use super::Name;
 use super::run::Step;
 use crate::clock::now_ms;
 use crate::points;
@@ -29,8 +29,6 @@ pub struct Worker {
     task: JoinHandle<()>,
     stop: watch::Sender<()>,
 }
-
-type Name = (Tenant, String);
 
 /// What the task keeps.
 struct Working {
@@ -54,7 +52,7 @@ impl Worker {
     }
 
     /// Begins nothing more, lets go what waits for people, and waits for the rest for a while. What
-    /// is cut off is taken over by whoever works next, once its lease has run out.
+    /// is then cut off is given back, so that whoever works next takes it over at once.
     pub async fn stop(self) {
         drop(self.stop);
         if let Err(error) = self.task.await {
@@ -94,6 +92,7 @@ impl Working {
             tracing::warn!(left = self.runs.len(), "runs of tools are cut off");
             self.runs.shutdown().await;
         }
+        self.executions.give_back().await;
     }
 
     /// Begins as much as there is room for.
