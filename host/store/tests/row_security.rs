@@ -41,7 +41,9 @@ async fn filled() -> (Opened, PgConnection) {
     let tool = "INSERT INTO journal VALUES ('default', 'e', 0, '{}');
         INSERT INTO work (tenant, execution, at_ms, tool, digest, since_ms)
             VALUES ('default', 'e', 0, 't', 'd', 0);
-        INSERT INTO errands VALUES ('default', 'e.1.call-off', 'call-off', 'e', NULL, 0)";
+        INSERT INTO errands VALUES ('default', 'e.1.call-off', 'call-off', 'e', NULL, 0);
+        INSERT INTO channels VALUES ('default', 'c', 1, 'h', 0, 1);
+        INSERT INTO dead_letters VALUES ('default', 'l', 'c', 1, 1, 'no', 0)";
     sqlx::raw_sql(tool).execute(&mut connection).await.unwrap();
     say(&mut connection, "writ.tenant", "").await;
     (opened, connection)
@@ -129,7 +131,7 @@ async fn who_serves_all_tenants_sees_what_that_needs_and_writes_leases_alone() {
     let (_opened, mut connection) = filled().await;
     say(&mut connection, "writ.scope", "all-tenants").await;
     for (table, count) in counts(&mut connection).await {
-        let is_seen = ["storage", "executions", "chains", "work"].contains(&table);
+        let is_seen = ["storage", "executions", "chains", "work", "errands"].contains(&table);
         assert_eq!(count > 0, is_seen, "{table}: {count}");
     }
     for table in TABLES {
