@@ -136,7 +136,7 @@ async fn who_serves_all_tenants_sees_what_that_needs_and_writes_leases_alone() {
     let (_opened, mut connection) = filled().await;
     say(&mut connection, "writ.scope", "all-tenants").await;
     for (table, count) in counts(&mut connection).await {
-        let is_seen = ["storage", "executions", "chains", "work"].contains(&table);
+        let is_seen = ["storage", "executions", "chains", "work", "errands"].contains(&table);
         assert_eq!(count > 0, is_seen, "{table}: {count}");
     }
     for table in TABLES {

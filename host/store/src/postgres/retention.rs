@@ -34,7 +34,8 @@ const TOLD_OF: &str = "SELECT told.execution, status, last.sequence, last.at_ms
 const NEEDED: &str = "SELECT next AS place, name AS id, true AS is_channel FROM channels
     WHERE tenant = $1
     UNION ALL
-    SELECT sequence, id, false FROM dead_letters WHERE channel IS NOT NULL AND tenant = $1 AND at_ms >= $2
+    SELECT sequence, id, false FROM dead_letters
+    WHERE channel IS NOT NULL AND tenant = $1 AND at_ms >= $2
     ORDER BY place LIMIT 1";
 const OLD_DECISIONS: &str = "SELECT count(*) AS old FROM (SELECT 1 FROM decisions
     WHERE tenant = $1 AND id < $2 AND received_at_ms < $3 LIMIT $4) AS old";

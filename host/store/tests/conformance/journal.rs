@@ -151,7 +151,7 @@ pub async fn work_is_found_by_who_has_the_tool(store: &Store) {
     let third = allowed_for(store, other.clone()).await;
     // What others are to do takes nobody's place, however little is asked for.
     assert_eq!(found(&[tool("component")], 1).await, slice::from_ref(&second.id));
-    assert_eq!(found(&[other.clone()], 1).await, slice::from_ref(&third.id));
+    assert_eq!(found(slice::from_ref(&other), 1).await, slice::from_ref(&third.id));
     let both = [second.id.clone(), third.id.clone()];
     assert_eq!(found(&[tool("component"), other.clone()], 9).await, both);
     assert_eq!(found(&[other.clone(), tool("component")], 1).await, slice::from_ref(&second.id));
