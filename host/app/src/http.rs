@@ -22,6 +22,7 @@ pub mod page;
 pub mod problem;
 mod reevaluation;
 pub mod reply;
+pub mod signing;
 pub mod verification;
 pub mod wire;
 
@@ -39,7 +40,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use bytes::Bytes;
 use tower::ServiceExt;
 
-use crate::access_request::Signer;
+use crate::access_request::Signers;
 use crate::auth::Authenticator;
 use crate::channels::Channels;
 use crate::lifecycle::Lifecycle;
@@ -73,7 +74,7 @@ pub struct App {
     /// Who calls.
     pub auth: Authenticator,
     /// What signs denials that may be put to people.
-    pub signer: Signer,
+    pub signers: Signers,
     /// How large a body may be, in bytes.
     pub body_bytes_max: usize,
     openapi: Bytes,
@@ -88,7 +89,7 @@ pub struct Parts {
     pub engine: Engine,
     pub guard: Guard,
     pub auth: Authenticator,
-    pub signer: Signer,
+    pub signers: Signers,
     pub body_bytes_max: usize,
 }
 
@@ -96,7 +97,7 @@ impl App {
     /// What handlers share.
     pub fn new(parts: Parts) -> Self {
         let openapi = openapi::document().to_json().expect("the description is JSON").into();
-        let Parts { service, executions, channels, engine, guard, auth, signer, body_bytes_max } =
+        let Parts { service, executions, channels, engine, guard, auth, signers, body_bytes_max } =
             parts;
         Self {
             service,
@@ -106,7 +107,7 @@ impl App {
             lifecycle: Lifecycle::default(),
             guard,
             auth,
-            signer,
+            signers,
             body_bytes_max,
             openapi,
         }
@@ -183,6 +184,7 @@ pub fn routes() -> Vec<Route> {
         Route::new(GET, keys::KEYS, OPERATE, keys::list),
         Route::new(POST, keys::KEYS, OPERATE, keys::create),
         Route::new(DELETE, keys::KEY, OPERATE, keys::revoke),
+        Route::new(POST, signing::PATH, OPERATE, signing::rotate),
     ]
 }
 

@@ -48,6 +48,7 @@ const WHO_MAY: &[(&str, &str, Access)] = &[
     ("GET", "/v1/keys", Access::Roles(&[Operator])),
     ("POST", "/v1/keys", Access::Roles(&[Operator])),
     ("DELETE", "/v1/keys/{id}", Access::Roles(&[Operator])),
+    ("POST", "/v1/signing-keys", Access::Roles(&[Operator])),
 ];
 
 const CONFIG: &str = r#"
@@ -200,7 +201,7 @@ fn each_role_may_do_what_the_table_says_and_nothing_else() {
                     // Nothing was denied.
                     (_, "/v1/events" | "/access/v1/requests") => 400,
                     (_, path) if path.contains("{id}") => 404,
-                    ("POST", "/v1/keys" | "/v1/executions") => 201,
+                    ("POST", "/v1/keys" | "/v1/executions" | "/v1/signing-keys") => 201,
                     _ => 200,
                 };
                 assert_eq!(reply.status, expected, "{role} {path}: {}", reply.text());

@@ -43,6 +43,8 @@
 //! - `channels`: a row for each channel on which others are told of events: the place in the tenant's
 //!   chain up to which it has told, and the lease of the host that tells. `dead_letters`: a row for each
 //!   event that a channel has given up, until it was told after all.
+//! - `signing_keys`: a row for each key that signs for a tenant: one in use, and those before it, until
+//!   what they have signed has ended.
 //! - `probes`: always empty, written and emptied in one transaction to see whether writing works.
 //!
 //! # From a commit to the disk, on SQLite
@@ -179,6 +181,7 @@ mod migration;
 mod port;
 mod postgres;
 mod row;
+mod signing;
 mod sqlite;
 mod stats;
 mod step;
@@ -195,6 +198,7 @@ pub use crate::execution::{
 };
 pub use crate::migration::Migrated;
 pub use crate::row::StoredDecision;
+pub use crate::signing::SigningKey;
 pub use crate::stats::StoreStats;
 pub use crate::store::{Store, Turns};
 pub use crate::verify::{Broken, Verified, VerifyError};

@@ -46,6 +46,7 @@ mod reading;
 mod recording;
 mod rows;
 mod scope;
+mod signing;
 mod steps;
 mod storage;
 mod sweep;

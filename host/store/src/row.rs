@@ -9,6 +9,7 @@ mod history;
 mod idempotency;
 mod journal;
 mod key;
+mod signing;
 mod storage;
 mod work;
 
@@ -21,6 +22,7 @@ pub(crate) use history::HistoryRow;
 pub(crate) use idempotency::IdempotencyRow;
 pub(crate) use journal::JournalRow;
 pub(crate) use key::KeyChange;
+pub(crate) use signing::SigningRow;
 pub(crate) use storage::StorageRow;
 pub(crate) use work::WorkRow;
 

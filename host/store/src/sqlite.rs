@@ -25,6 +25,7 @@ mod reading;
 mod recording;
 mod rows;
 mod shared;
+mod signing;
 mod steps;
 mod storage;
 mod sweep;

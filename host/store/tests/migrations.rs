@@ -28,7 +28,7 @@ async fn approvals_from_before_there_was_a_history_are_in_it() {
     let url = format!("sqlite://{}", path.display());
     let mut connection = SqliteConnection::connect(&url).await.unwrap();
     let forget = "DROP TABLE approval_history; DROP TABLE journal; DROP TABLE work;
-        DROP TABLE channels; DROP TABLE dead_letters;
+        DROP TABLE channels; DROP TABLE dead_letters; DROP TABLE signing_keys;
         DELETE FROM _sqlx_migrations WHERE version >= 4";
     sqlx::raw_sql(forget).execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();

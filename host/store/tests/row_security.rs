@@ -10,7 +10,7 @@ use opened::Opened;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 
 /// Every table with rows of tenants.
-const TABLES: [&str; 15] = [
+const TABLES: [&str; 16] = [
     "decisions",
     "namespaces",
     "storage",
@@ -25,6 +25,7 @@ const TABLES: [&str; 15] = [
     "work",
     "channels",
     "dead_letters",
+    "signing_keys",
     "api_keys",
 ];
 
@@ -38,7 +39,8 @@ async fn filled() -> (Opened, PgConnection) {
     let mut connection = PgConnection::connect(&opened.place.url()).await.unwrap();
     say(&mut connection, "writ.tenant", "default").await;
     let tool = "INSERT INTO journal VALUES ('default', 'e', 0, '{}');
-        INSERT INTO work VALUES ('default', 'e', 0)";
+        INSERT INTO work VALUES ('default', 'e', 0);
+        INSERT INTO signing_keys VALUES ('default', 'k', 0, '', NULL)";
     sqlx::raw_sql(tool).execute(&mut connection).await.unwrap();
     say(&mut connection, "writ.tenant", "").await;
     (opened, connection)

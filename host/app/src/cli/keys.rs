@@ -30,6 +30,8 @@ enum Command {
     List(PlaceArgs),
     /// End a key
     Revoke(Revoke),
+    /// Sign denials with a new key; the old one verifies until what it signed has ended
+    RotateSigning(PlaceArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -65,6 +67,7 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
         Command::Create(args) => create(args, &environment).await?,
         Command::List(place) => list(&place, &environment).await?,
         Command::Revoke(args) => revoke(args, &environment).await?,
+        Command::RotateSigning(place) => rotate_signing(&place, &environment).await?,
     }
     Ok(Exit::Permitted)
 }
@@ -112,6 +115,17 @@ async fn revoke(args: Revoke, environment: &Environment) -> Result<(), Failure> 
             text::json_to_stdout(&serde_json::json!({ "id": id.as_str(), "status": "revoked" }))
         }
         false => text::to_stdout(&format!("{id} is revoked\n")),
+    }
+}
+
+async fn rotate_signing(place: &PlaceArgs, environment: &Environment) -> Result<(), Failure> {
+    let host = Host::open(place, environment).await?;
+    let rotated = host.rotate_signing().await;
+    host.close().await?;
+    let rotated = rotated?;
+    match place.json {
+        true => text::json_to_stdout(&rotated),
+        false => text::to_stdout(&format!("denials are signed with {}\n", rotated.kid)),
     }
 }
 

@@ -73,7 +73,7 @@ pub async fn submit(
 ) -> Result<Response, Problem> {
     let by = caller.principal();
     let (request, denial, evaluation_id) = body.into_parts()?;
-    let (binding, token_id) = app.signer.verify(&by.tenant, &denial)?;
+    let (binding, token_id) = app.signers.verify(&by.tenant, &denial).await?;
     if evaluation_id.is_some_and(|id| id != binding.evaluation_id) {
         return Err(Rejected::Unbound("`evaluation_id` is another evaluation's").into());
     }

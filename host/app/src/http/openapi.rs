@@ -16,7 +16,7 @@ use super::problem::{ProblemBody, ProblemCode};
 use super::reply::{DecisionReply, DecisionsReply};
 use super::{
     access_requests, approvals, authzen, dead_letters, discovery, events, executions, health, keys,
-    metrics, verification, wire,
+    metrics, signing, verification, wire,
 };
 
 #[derive(OpenApi)]
@@ -56,6 +56,7 @@ use super::{
         keys::create,
         keys::list,
         keys::revoke,
+        signing::rotate,
         metrics::page,
         page,
     ),
@@ -127,6 +128,9 @@ pub struct CallerErrors;
 /// Problems of a change to keys.
 pub struct KeyErrors;
 
+/// Problems of having other keys used.
+pub struct RotationErrors;
+
 /// Problems of a question.
 pub struct DecisionErrors;
 
@@ -172,6 +176,12 @@ impl IntoResponses for KeyErrors {
         let mut responses = DecisionErrors::responses();
         responses.extend(problems(&[ProblemCode::NotFound, ProblemCode::TooManyKeys]));
         responses
+    }
+}
+
+impl IntoResponses for RotationErrors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        problems(&[&CALLER[..], &[ProblemCode::StorageUnavailable]].concat())
     }
 }
 

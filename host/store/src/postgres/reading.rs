@@ -7,10 +7,10 @@ use super::approvals::{self, Page};
 use super::audit::View;
 use super::backend::Postgres;
 use super::scope::{Access, Scope};
-use super::{decisions, due, events, executions, keys};
+use super::{decisions, due, events, executions, keys, signing};
 use crate::error::{Failure, StoreError};
 use crate::execution::{ApprovalFilter, ExecutionFilter};
-use crate::row::{END, KeyChange, StoredDecision};
+use crate::row::{END, KeyChange, SigningRow, StoredDecision};
 
 impl Postgres {
     pub(crate) async fn decision(
@@ -132,6 +132,14 @@ impl Postgres {
     pub(crate) async fn key(&self, tenant: &Tenant, id: KeyId) -> Result<Option<Key>, StoreError> {
         let mut view = self.inner.link.read(tenant).await?;
         Ok(keys::one(&mut view, tenant, id).await.map_err(Failure::from)?)
+    }
+
+    pub(crate) async fn signing_keys(
+        &self,
+        tenant: &Tenant,
+    ) -> Result<Vec<SigningRow>, StoreError> {
+        let mut view = self.inner.link.read(tenant).await?;
+        Ok(signing::all(&mut view, tenant).await.map_err(Failure::from)?)
     }
 
     pub(crate) fn key_changes(&self) -> watch::Receiver<u64> {

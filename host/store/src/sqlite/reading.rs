@@ -5,11 +5,11 @@ use writ_core::{Approval, ChainedEvent, Execution, Key, KeyId, Tenant};
 
 use crate::error::{Failure, StoreError};
 use crate::execution::{ApprovalFilter, ExecutionFilter};
-use crate::row::KeyChange;
+use crate::row::{KeyChange, SigningRow};
 use crate::sqlite::audit::View;
 use crate::sqlite::backend::Sqlite;
 use crate::sqlite::batch::Job;
-use crate::sqlite::{approvals, events, executions, keys};
+use crate::sqlite::{approvals, events, executions, keys, signing};
 
 impl Sqlite {
     pub(crate) async fn execution(
@@ -93,6 +93,13 @@ impl Sqlite {
 
     pub(crate) async fn key(&self, tenant: &Tenant, id: KeyId) -> Result<Option<Key>, StoreError> {
         Ok(keys::one(&self.inner.shared.readers, tenant, id).await.map_err(Failure::from)?)
+    }
+
+    pub(crate) async fn signing_keys(
+        &self,
+        tenant: &Tenant,
+    ) -> Result<Vec<SigningRow>, StoreError> {
+        Ok(signing::all(&self.inner.shared.readers, tenant).await.map_err(Failure::from)?)
     }
 
     pub(crate) fn key_changes(&self) -> watch::Receiver<u64> {

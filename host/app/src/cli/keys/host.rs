@@ -3,6 +3,7 @@
 use writ_core::{KeyId, Tenant};
 use writ_store::Store;
 
+use crate::access_request::Signers;
 use crate::auth::{KeyError, Keyring};
 use crate::cli::exit::Failure;
 use crate::cli::place::PlaceArgs;
@@ -10,6 +11,7 @@ use crate::cli::remote::Remote;
 use crate::clock::now_ms;
 use crate::config::Environment;
 use crate::http::keys::{IssuedReply, KEYS, KeyBody, KeysReply};
+use crate::http::signing::{self, SigningKeyReply};
 use crate::service::Records;
 
 /// Who keeps the keys.
@@ -59,6 +61,18 @@ impl Host {
         match self {
             Self::There(remote) => remote.delete(&[KEYS, id.as_str()]).await,
             Self::Here(here) => here.keys.revoke(id, now_ms()).await.map_err(told),
+        }
+    }
+
+    pub(super) async fn rotate_signing(&self) -> Result<SigningKeyReply, Failure> {
+        match self {
+            Self::There(remote) => remote.post(&[signing::PATH], &serde_json::json!({})).await,
+            Self::Here(here) => {
+                let records = Records::Durable(here.store.clone());
+                let signers = Signers::open(records, Tenant::default(), None).await;
+                let kid = signers.map_err(Failure::internal)?.rotate().await;
+                Ok(SigningKeyReply { kid: kid.map_err(Failure::internal)? })
+            }
         }
     }
 
