@@ -31,14 +31,15 @@ pub(crate) struct Step {
     /// Whether its tool is to be run, where that changes.
     pub(crate) work: Option<WorkRow>,
     pub(crate) evidence: Vec<Evidence>,
-    pub(crate) idempotency: Option<IdempotencyRow>,
+    pub(crate) idempotency: Vec<IdempotencyRow>,
 }
 
 impl Step {
     pub(crate) fn created(created: Created) -> Self {
         let Created { execution, facts, at_ms, idempotency } = created;
         let row = |key: IdempotencyKey| IdempotencyRow::new(&execution, key);
-        Self { idempotency: idempotency.map(row), ..Self::new(None, &execution, facts, at_ms) }
+        let idempotency = idempotency.into_iter().map(row).collect();
+        Self { idempotency, ..Self::new(None, &execution, facts, at_ms) }
     }
 
     pub(crate) fn changed(before: &Execution, transition: &Transition, at_ms: u64) -> Self {
@@ -64,7 +65,7 @@ impl Step {
             unasked: was_asked.difference(&is_asked).cloned().collect(),
             work: WorkRow::of_changed(before, next),
             evidence: facts.into_iter().map(evidence).collect(),
-            idempotency: None,
+            idempotency: Vec::new(),
             execution,
         }
     }

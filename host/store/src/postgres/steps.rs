@@ -55,11 +55,12 @@ async fn create(
     created: Created,
     grounds: Option<Grounds>,
 ) -> Result<(), CreateError> {
-    let (tenant, key) = (created.execution.tenant.clone(), created.idempotency.clone());
+    let (tenant, keys) = (created.execution.tenant.clone(), created.idempotency.clone());
     let step = Step::created(created);
     let begun = inner.link.begin(Scope::Tenant(&tenant), Access::Write).await;
     let mut transaction = begun.map_err(|error| CommitError::from(inner.link.failed(error)))?;
-    if let Some((key, row)) = key.as_ref().zip(step.idempotency.as_ref()) {
+    // Everybody takes them in this order, so that nobody waits in a circle.
+    for (key, row) in keys.iter().zip(&step.idempotency) {
         let taken = idempotency::take(&mut transaction, row).await;
         if !taken.map_err(|error| CommitError::from(inner.link.failed(error)))? {
             let found = idempotency::one(&mut transaction, &tenant, key).await?;

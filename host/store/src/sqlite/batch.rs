@@ -165,7 +165,7 @@ mod tests {
         let requester = "app".parse().unwrap();
         let execution =
             Execution::received(id.into(), Tenant::default(), requester, request, 1_000, 1);
-        let created = Created { execution, facts: Vec::new(), at_ms: 1, idempotency: None };
+        let created = Created { execution, facts: Vec::new(), at_ms: 1, idempotency: Vec::new() };
         Job { step: Some(Box::new(Step::created(created))), ..Job::default() }
     }
 

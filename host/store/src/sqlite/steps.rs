@@ -19,8 +19,9 @@ impl Sqlite {
         grounds: Option<Grounds>,
     ) -> Result<(), CreateError> {
         let tenant = created.execution.tenant.clone();
-        let mut held = Vec::with_capacity(2);
-        if let Some(key) = &created.idempotency {
+        let mut held = Vec::with_capacity(1 + created.idempotency.len());
+        // Everybody takes them in this order, so that nobody waits in a circle.
+        for key in &created.idempotency {
             held.push(self.inner.hold_key(&tenant, key).await);
             if let Some(execution) = self.repeated(&tenant, key).await? {
                 return Err(CreateError::Repeated(Box::new(execution)));

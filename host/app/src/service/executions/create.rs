@@ -23,8 +23,8 @@ const START_WITHIN_MS: u64 = 300_000;
 pub struct NewExecution {
     /// What is to be done.
     pub request: Request,
-    /// The caller's key, where it may send the same again.
-    pub idempotency: Option<IdempotencyKey>,
+    /// Keys of a request that may be sent again, the caller's first.
+    pub idempotency: Vec<IdempotencyKey>,
     /// The tool of this host that is to do it; none where the caller will.
     pub tool: Option<String>,
 }
@@ -52,10 +52,10 @@ impl Executions {
         new: NewExecution,
         meta: Meta,
     ) -> Result<Execution, ExecutionError> {
-        if let Some(key) = &new.idempotency
-            && let Some(earlier) = self.store.repeated(&by.tenant, key).await?
-        {
-            return Ok(earlier);
+        for key in &new.idempotency {
+            if let Some(earlier) = self.store.repeated(&by.tenant, key).await? {
+                return Ok(earlier);
+            }
         }
         let tool = self.tool_for(&new)?;
         let (tenant, requester) = (by.tenant.clone(), by.person.clone());
@@ -87,14 +87,14 @@ impl Executions {
             Execution::received(id, tenant, requester, request, START_WITHIN_MS, now_ms());
         let received = received.by_tool(tool).called_by(parent);
         let active = self.service.active();
-        self.create_received(&active, received, None, Meta::default()).await
+        self.create_received(&active, received, Vec::new(), Meta::default()).await
     }
 
     async fn create_received(
         &self,
         active: &Active,
         received: Execution,
-        idempotency: Option<IdempotencyKey>,
+        idempotency: Vec<IdempotencyKey>,
         meta: Meta,
     ) -> Result<Execution, ExecutionError> {
         let (id, at_ms) = (received.id.clone(), received.created_at_ms);
@@ -135,7 +135,7 @@ impl Executions {
 struct Creation<'a> {
     store: &'a Store,
     received: Execution,
-    idempotency: Option<IdempotencyKey>,
+    idempotency: Vec<IdempotencyKey>,
     at_ms: u64,
 }
 
