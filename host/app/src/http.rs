@@ -22,6 +22,7 @@ pub mod page;
 pub mod problem;
 mod reevaluation;
 pub mod reply;
+pub mod rotation;
 pub mod signing;
 pub mod verification;
 pub mod wire;
@@ -185,6 +186,7 @@ pub fn routes() -> Vec<Route> {
         Route::new(POST, keys::KEYS, OPERATE, keys::create),
         Route::new(DELETE, keys::KEY, OPERATE, keys::revoke),
         Route::new(POST, signing::PATH, OPERATE, signing::rotate),
+        Route::new(POST, rotation::PATH, OPERATE, rotation::rotate),
     ]
 }
 

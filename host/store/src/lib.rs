@@ -47,6 +47,18 @@
 //!   what they have signed has ended.
 //! - `probes`: always empty, written and emptied in one transaction to see whether writing works.
 //!
+//! # What is sealed
+//!
+//! Where the configuration has keys ([`Sealing`]), four columns are encrypted before they are written:
+//! `executions.body` (arguments and results, errors, what people are asked and say),
+//! `decisions.policies`, `journal.body` and `signing_keys.secret`. Sealed values and others lie side by
+//! side; [`Store::reseal`] seals what was not, or with another key. Plain stays what finds and orders
+//! things: ids, states, times, requesters and approvers, what decisions and approvals are about
+//! (subject, action's name, resource), digests, keys for requests that are sent again, events (which
+//! hold no arguments, results or reasons), dead letters of channels; and what policies and tools store
+//! (`storage`), by whose keys and sizes it is found and counted. A digest in the chain is of what was
+//! sealed, not of the sealed text, so the evidence is the same with and without.
+//!
 //! # From a commit to the disk, on SQLite
 //!
 //! ```text
@@ -180,7 +192,9 @@ mod keys;
 mod migration;
 mod port;
 mod postgres;
+mod reseal;
 mod row;
+mod sealing;
 mod signing;
 mod sqlite;
 mod stats;
@@ -197,7 +211,11 @@ pub use crate::execution::{
     IDEMPOTENCY_KEY_BYTES_MAX, IdempotencyKey, PAGE_MAX, RecordError, Run,
 };
 pub use crate::migration::Migrated;
+pub use crate::reseal::{ResealFrom, Resealed};
 pub use crate::row::StoredDecision;
+pub use crate::sealing::{
+    InvalidSealing, SEALING_KEY_BYTES, SEALING_KEY_ID_BYTES_MAX, SealError, Sealing,
+};
 pub use crate::signing::SigningKey;
 pub use crate::stats::StoreStats;
 pub use crate::store::{Store, Turns};

@@ -44,6 +44,7 @@ mod namespaces;
 mod reader;
 mod reading;
 mod recording;
+mod reseal;
 mod rows;
 mod scope;
 mod signing;

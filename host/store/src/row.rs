@@ -18,7 +18,7 @@ pub use decision::StoredDecision;
 pub(crate) use decision::{DecisionRow, UnreadDecision};
 pub(crate) use evidence::{KeptEvent, KeptExecution};
 pub(crate) use execution::ExecutionRow;
-pub(crate) use history::HistoryRow;
+pub(crate) use history::{HistoryRow, approvals_in};
 pub(crate) use idempotency::IdempotencyRow;
 pub(crate) use journal::JournalRow;
 pub(crate) use key::KeyChange;

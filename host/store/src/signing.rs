@@ -31,7 +31,8 @@ impl Store {
     /// [`StoreError::Unavailable`] and [`StoreError::Damaged`].
     pub async fn signing_keys(&self, tenant: &Tenant) -> Result<Vec<SigningKey>, StoreError> {
         let rows = on!(self, backend => backend.signing_keys(tenant).await)?;
-        rows.iter().map(SigningRow::key).collect()
+        let opener = on!(self, backend => backend.sealing()).of(tenant);
+        rows.iter().map(|row| row.key(opener)).collect()
     }
 
     /// Keeps a tenant's key where none is in use: of several that come at once, also from other

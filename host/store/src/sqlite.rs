@@ -23,6 +23,7 @@ mod locks;
 mod reader;
 mod reading;
 mod recording;
+mod reseal;
 mod rows;
 mod shared;
 mod signing;

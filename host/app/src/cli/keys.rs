@@ -2,6 +2,7 @@
 
 mod host;
 mod lifetime;
+mod rotation;
 
 use std::io::IsTerminal;
 
@@ -32,6 +33,8 @@ enum Command {
     Revoke(Revoke),
     /// Sign denials with a new key; the old one verifies until what it signed has ended
     RotateSigning(PlaceArgs),
+    /// Seal everything that is kept with the active key, while hosts serve
+    RotateData(rotation::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -67,6 +70,7 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
         Command::Create(args) => create(args, &environment).await?,
         Command::List(place) => list(&place, &environment).await?,
         Command::Revoke(args) => revoke(args, &environment).await?,
+        Command::RotateData(args) => rotation::run(args, &environment).await?,
         Command::RotateSigning(place) => rotate_signing(&place, &environment).await?,
     }
     Ok(Exit::Permitted)

@@ -8,7 +8,7 @@ use std::time::Instant;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use writ_core::Tenant;
-use writ_store::{Database, Store, StoreConfig, StoreError};
+use writ_store::{Store, StoreError};
 
 use super::engine;
 use super::exit::{Exit, Failure};
@@ -82,11 +82,7 @@ async fn open(config: &Config) -> Result<App, Failure> {
     let cache = config.engine.disk_cache.then(|| data.cache()).transpose();
     let engine = engine::set_up(&config.engine, cache.map_err(Failure::internal)?)?;
     let component_bytes_max = config.engine.load.component_bytes_max;
-    let store = Store::open(match &config.database {
-        Some(database) => database.clone().into(),
-        None => Database::from(StoreConfig::new(data.path())),
-    });
-    let store = store.await.map_err(not_opened)?;
+    let store = Store::open(config.database(data.path())).await.map_err(not_opened)?;
     let start = Instant::now();
     let snapshot = policy_set::load(&engine, &config.policies, component_bytes_max).await?;
     let (set, bindings) = (snapshot.digest, snapshot.bindings.len());

@@ -16,7 +16,7 @@ use super::problem::{ProblemBody, ProblemCode};
 use super::reply::{DecisionReply, DecisionsReply};
 use super::{
     access_requests, approvals, authzen, dead_letters, discovery, events, executions, health, keys,
-    metrics, signing, verification, wire,
+    metrics, rotation, signing, verification, wire,
 };
 
 #[derive(OpenApi)]
@@ -57,6 +57,7 @@ use super::{
         keys::list,
         keys::revoke,
         signing::rotate,
+        rotation::rotate,
         metrics::page,
         page,
     ),

@@ -19,6 +19,7 @@ use crate::commit::Accepted;
 use crate::error::{CommitError, Failure, is_contended};
 use crate::execution::Grounds;
 use crate::row::{DecisionRow, JournalRow};
+use crate::sealing::Sealing;
 use crate::step::Step;
 
 /// What is to be kept, together or not at all.
@@ -66,6 +67,14 @@ impl Draft {
         Self { journal, claims: Claim::of_each(ledgers), ..Self::default() }
     }
 
+    /// As it is to be kept.
+    fn seal(&mut self, sealing: &Sealing) {
+        let Self { decision, step, journal, .. } = self;
+        decision.iter_mut().for_each(|row| row.seal(sealing));
+        step.iter_mut().for_each(|step| step.execution.seal(sealing));
+        journal.iter_mut().for_each(|row| row.seal(sealing));
+    }
+
     /// As it is, and what a run was answered.
     pub(super) fn recording(self, journal: Vec<JournalRow>) -> Self {
         Self { journal, ..self }
@@ -110,9 +119,10 @@ impl Inner {
     pub(super) async fn finish(
         &self,
         mut transaction: Transaction<'static, Database>,
-        draft: Draft,
+        mut draft: Draft,
     ) -> Result<(), CommitError> {
         let started = Instant::now();
+        draft.seal(&self.config.sealing);
         let claimed: Vec<_> = draft.claims.iter().map(|claim| claim.namespace.clone()).collect();
         let kept = match keep(&mut transaction, draft).await {
             Ok(kept) => transaction.commit().await.map(|()| kept).map_err(Stop::from),

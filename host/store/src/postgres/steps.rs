@@ -29,7 +29,7 @@ impl Postgres {
         key: &IdempotencyKey,
     ) -> Result<Option<Execution>, CreateError> {
         let mut view = self.inner.link.read(tenant).await.map_err(StoreError::from)?;
-        key.stands_for(idempotency::one(&mut view, tenant, key).await?)
+        key.stands_for(idempotency::one(&mut view, self.opener(tenant), key).await?)
     }
 
     pub(crate) async fn change<R>(
@@ -41,7 +41,7 @@ impl Postgres {
         change: impl FnOnce(&Execution) -> Result<Transition, R>,
     ) -> Result<Execution, ChangeError<R>> {
         let mut transaction = self.writing(tenant).await?;
-        let found = executions::hold(&mut transaction, tenant, id).await?;
+        let found = executions::hold(&mut transaction, self.opener(tenant), id).await?;
         let before = found.ok_or(ChangeError::NotFound)?;
         let transition = change(&before).map_err(ChangeError::Refused)?;
         let draft = Draft::of_step(Step::changed(&before, &transition, at_ms), grounds);
@@ -56,14 +56,15 @@ async fn create(
     grounds: Option<Grounds>,
 ) -> Result<(), CreateError> {
     let (tenant, keys) = (created.execution.tenant.clone(), created.idempotency.clone());
-    let step = Step::created(created);
+    let (sealing, step) = (inner.config.sealing.clone(), Step::created(created));
+    let opener = sealing.of(&tenant);
     let begun = inner.link.begin(Scope::Tenant(&tenant), Access::Write).await;
     let mut transaction = begun.map_err(|error| CommitError::from(inner.link.failed(error)))?;
     // Everybody takes them in this order, so that nobody waits in a circle.
     for (key, row) in keys.iter().zip(&step.idempotency) {
         let taken = idempotency::take(&mut transaction, row).await;
         if !taken.map_err(|error| CommitError::from(inner.link.failed(error)))? {
-            let found = idempotency::one(&mut transaction, &tenant, key).await?;
+            let found = idempotency::one(&mut transaction, opener, key).await?;
             return Err(match key.stands_for(found)? {
                 Some(earlier) => CreateError::Repeated(Box::new(earlier)),
                 None => damaged(key).into(),

@@ -3,6 +3,7 @@
 use writ_core::{Key, KeyId, Tenant};
 
 use super::SigningRow;
+use crate::sealing::Sealing;
 
 /// What becomes of a key.
 #[derive(Debug)]
@@ -25,6 +26,14 @@ pub(crate) enum KeyChange {
 }
 
 impl KeyChange {
+    /// As it is to be kept: of keys that name callers only a digest is.
+    pub(crate) fn seal(&mut self, sealing: &Sealing) {
+        match self {
+            Self::KeepSigning(key) | Self::RotateSigning { key, .. } => key.seal(sealing),
+            Self::Create(_) | Self::CreateFirst(_) | Self::Revoke { .. } => {}
+        }
+    }
+
     /// Whose key it is.
     pub(crate) fn tenant(&self) -> &Tenant {
         match self {

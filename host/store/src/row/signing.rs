@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use writ_core::Tenant;
 
 use crate::error::StoreError;
+use crate::sealing::{Opener, Sealed, Sealing};
 use crate::signing::SigningKey;
 
 /// One key as it is kept.
@@ -27,9 +28,16 @@ impl SigningRow {
         }
     }
 
+    /// As it is to be kept.
+    pub(crate) fn seal(&mut self, sealing: &Sealing) {
+        let Self { tenant, kid, secret, .. } = self;
+        *secret = sealing.seal(tenant, Sealed::SigningKey, (kid, 0), std::mem::take(secret));
+    }
+
     /// The key that a row holds.
-    pub(crate) fn key(&self) -> Result<SigningKey, StoreError> {
-        let secret = STANDARD.decode(&self.secret).map_err(|error| StoreError::Damaged {
+    pub(crate) fn key(&self, opener: Opener<'_>) -> Result<SigningKey, StoreError> {
+        let secret = opener.open(Sealed::SigningKey, (&self.kid, 0), &self.secret)?;
+        let secret = STANDARD.decode(&*secret).map_err(|error| StoreError::Damaged {
             what: "signing key",
             id: self.kid.clone(),
             reason: error.to_string(),

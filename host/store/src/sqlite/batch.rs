@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 use crate::channels::ChannelChange;
 use crate::commit::Answer;
 use crate::error::Failure;
+use crate::reseal::ResealRow;
 use crate::row::{DecisionRow, JournalRow, KeyChange, StorageRow};
 use crate::sqlite::locks::Held;
 use crate::sqlite::rows::ROWS_MAX;
@@ -30,6 +31,8 @@ pub(crate) struct Job {
     pub(crate) step: Option<Box<Step>>,
     /// What a running tool was answered.
     pub(crate) journal: Vec<JournalRow>,
+    /// Values that change their seal.
+    pub(crate) resealed: Vec<ResealRow>,
     /// A key that is made or ended.
     pub(crate) key: Option<Box<KeyChange>>,
     /// What becomes of a channel or a dead letter.
@@ -54,6 +57,7 @@ pub(crate) struct Batch {
     pub(crate) writes: Vec<StorageRow>,
     pub(crate) steps: Vec<Step>,
     pub(crate) journal: Vec<JournalRow>,
+    pub(crate) resealed: Vec<ResealRow>,
     pub(crate) keys: Vec<KeyChange>,
     pub(crate) channels: Vec<ChannelChange>,
     pub(crate) sequence: u64,
@@ -76,6 +80,7 @@ impl Job {
 
     fn decides_at_most(&self) -> bool {
         let stores = !self.writes.is_empty() || !self.journal.is_empty();
+        let stores = stores || !self.resealed.is_empty();
         let steps = self.step.is_some() || self.key.is_some() || self.channel.is_some();
         !stores && !steps && !self.is_probe
     }
@@ -120,6 +125,7 @@ impl Batch {
         self.writes.extend(job.writes);
         self.steps.extend(job.step.map(|step| *step));
         self.journal.extend(job.journal);
+        self.resealed.extend(job.resealed);
         self.keys.extend(job.key.map(|key| *key));
         self.channels.extend(job.channel.map(|change| *change));
         self.sequence = self.sequence.max(job.sequence);

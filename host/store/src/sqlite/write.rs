@@ -6,7 +6,7 @@ use writ_core::ChainedEvent;
 use crate::sqlite::batch::{Batch, Job, newest};
 use crate::sqlite::{
     approvals, channels, decisions, events, executions, health, history, idempotency, journal,
-    keys, storage, work,
+    keys, reseal, storage, work,
 };
 use crate::step::{Step, Versions};
 
@@ -66,6 +66,8 @@ impl Statements {
         batch: Batch,
         events: Vec<ChainedEvent>,
     ) -> Result<(), sqlx::Error> {
+        // First: what a step writes after it is to stay.
+        reseal::keep(connection, batch.resealed).await?;
         self.decisions.execute(connection, batch.decisions).await?;
         self.storage.execute(connection, newest(batch.writes)).await?;
         if !batch.steps.is_empty() {

@@ -1,7 +1,7 @@
 //! Where the keys are: in a data directory that no server has open, or on a running server.
 
 use writ_core::{KeyId, Tenant};
-use writ_store::Store;
+use writ_store::{ResealFrom, Store, StoreError};
 
 use crate::access_request::Signers;
 use crate::auth::{KeyError, Keyring};
@@ -11,6 +11,7 @@ use crate::cli::remote::Remote;
 use crate::clock::now_ms;
 use crate::config::Environment;
 use crate::http::keys::{IssuedReply, KEYS, KeyBody, KeysReply};
+use crate::http::rotation::{self, RotationBody, RotationReply};
 use crate::http::signing::{self, SigningKeyReply};
 use crate::service::Records;
 
@@ -76,6 +77,20 @@ impl Host {
         }
     }
 
+    pub(super) async fn rotate_data(&self, body: &RotationBody) -> Result<RotationReply, Failure> {
+        match self {
+            Self::There(remote) => remote.post(&[rotation::PATH], body).await,
+            Self::Here(here) => {
+                let from = body.from.as_deref().map_or(Some(ResealFrom::start()), ResealFrom::parse);
+                let from = from.expect("it is what the batch before has given");
+                let resealed = here.store.reseal(&Tenant::default(), &from, body.batch).await;
+                let resealed = resealed.map_err(not_sealed)?;
+                let key = here.store.sealing_key().unwrap_or_default();
+                Ok(RotationReply::new(key, &from, &resealed))
+            }
+        }
+    }
+
     /// Lets others have the data directory.
     pub(super) async fn close(self) -> Result<(), Failure> {
         match self {
@@ -98,5 +113,13 @@ fn told(error: KeyError) -> Failure {
     match error {
         KeyError::Unknown(_) | KeyError::Full => Failure::refused(error),
         KeyError::Random(_) | KeyError::Store(_) => Failure::internal(error),
+    }
+}
+
+/// What an operator mends in the configuration is told apart from what the store does.
+fn not_sealed(error: StoreError) -> Failure {
+    match error {
+        StoreError::NotSealing | StoreError::Sealed(_) => Failure::configuration(error),
+        error => Failure::internal(error),
     }
 }
