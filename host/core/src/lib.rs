@@ -24,6 +24,7 @@ pub mod ports;
 pub mod principal;
 pub mod request;
 pub mod requirement;
+pub mod sensitive;
 pub mod tool;
 pub mod verdict;
 
@@ -44,5 +45,6 @@ pub use person::Person;
 pub use principal::{Principal, Role};
 pub use request::{Action, Entity, Request};
 pub use requirement::{Disposition, Requirement, Stage};
+pub use sensitive::Sensitive;
 pub use tool::{BoundTool, ToolHost};
 pub use verdict::{PolicyDecision, Verdict};

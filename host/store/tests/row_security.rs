@@ -40,6 +40,8 @@ async fn filled() -> (Opened, PgConnection) {
     say(&mut connection, "writ.tenant", "default").await;
     let tool = "INSERT INTO journal VALUES ('default', 'e', 0, '{}');
         INSERT INTO work VALUES ('default', 'e', 0);
+        INSERT INTO channels VALUES ('default', 'c', 1, 'h', 0, 1);
+        INSERT INTO dead_letters VALUES ('default', 'd', 'c', 1, 1, '', 0);
         INSERT INTO signing_keys VALUES ('default', 'k', 0, '', NULL)";
     sqlx::raw_sql(tool).execute(&mut connection).await.unwrap();
     say(&mut connection, "writ.tenant", "").await;

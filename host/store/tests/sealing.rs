@@ -8,7 +8,7 @@ mod opened;
 use std::time::{Duration, Instant};
 
 use conformance::evaluation::{NOW_MS, decision};
-use conformance::flow::{asking, claim, grounds, happen, permitted, request, tenant, vote};
+use conformance::flow::{asking, cancel, claim, grounds, happen, permitted, request, tenant, vote};
 use opened::{Opened, Place};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row, SqliteConnection};
 use tokio::task::JoinSet;
@@ -245,7 +245,7 @@ async fn sealed_values_and_others_lie_side_by_side() {
         let opened = opened.again_with(&sealing("k1", &["k1"])).await;
         check(&opened.store, &plain).await;
         let Filled { approved, .. } = &plain;
-        happen(&opened.store, approved, claim(approved)).await.unwrap();
+        happen(&opened.store, approved, cancel()).await.unwrap();
         let both = permitted().about(about()).create(&opened.store).await;
         let opened = opened.again_with(&sealing("k2", &["k1", "k2"])).await;
         let found = opened.store.execution(&both.tenant, &both.id).await.unwrap();

@@ -68,6 +68,7 @@ impl<'a> Run<'a> {
                 id: format!("{}-{index}", self.namespace.binding),
                 tenant: Tenant::default(),
                 received_at_ms: now_ms,
+                sensitive: Arc::default(),
             });
             let told = self.step(&image, step, case.commit, &execution).await;
             told.map_err(|told| format!("step {}: {told}", index + 1))?;

@@ -99,8 +99,9 @@ async fn open(config: &Config) -> Result<App, Failure> {
     let records = Records::Durable(store.clone());
     let auth = authenticator(config, &records).await?;
     let signers = signers(&data, &records).await?;
-    let service = Service::new(snapshot, config.breaker, records, Arc::new(Metrics::new()));
-    let service = Arc::new(service);
+    let (metrics, tools) = (Arc::new(Metrics::new()), Arc::new(tools));
+    let service = Service::new(snapshot, config.breaker, records, metrics);
+    let service = Arc::new(service.with_tools(tools.clone()));
     let channels = Channels::open(store.clone(), Tenant::default(), &config.channels).await;
     let channels = channels.map_err(Failure::internal)?;
     let executions = Executions::new(service.clone(), store).with_tools(tools, config.worker);

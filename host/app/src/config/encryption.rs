@@ -60,7 +60,8 @@ fn key(id: &str, source: &raw::KeySource, root: &Root) -> Result<[u8; SEALING_KE
             found.expose().as_bytes().to_vec()
         }
         (None, None) | (Some(_), Some(_)) => {
-            let text = format!("the key `{id}` is in one place\nhint: give one of `file` and `env`");
+            let text =
+                format!("the key `{id}` is in one place\nhint: give one of `file` and `env`");
             return Err(refused(text));
         }
     };

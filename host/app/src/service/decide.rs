@@ -66,6 +66,7 @@ impl Service {
             id: id.clone(),
             tenant: active.tenant.clone(),
             received_at_ms: now_ms(),
+            sensitive: self.sensitive(&request),
         });
         let deciding = Deciding::new(self, active, &execution, id, &request, meta);
         let (round, keeping) = deciding.until_kept(request, &self.records).await?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jsonschema::{PatternOptions, Validator};
 use writ_core::ports::Namespace;
-use writ_core::{BindingName, BoundTool, Json, Tenant};
+use writ_core::{BindingName, BoundTool, Json, Sensitive, Tenant};
 use writ_engine::Tool;
 
 /// How many flaws of some arguments are told.
@@ -30,6 +30,8 @@ pub struct LoadedTool {
     /// The tools that it may call.
     pub granted: BTreeSet<BindingName>,
     arguments: Validator,
+    /// Whether the schema of its arguments marks some as sensitive.
+    is_marked: bool,
 }
 
 /// What is wrong with some arguments.
@@ -84,15 +86,26 @@ impl LoadedTool {
             .map_err(|error| format!("its input schema is no JSON Schema: {error}"))?;
         let namespace = Arc::new(Namespace { tenant: tenant.clone(), binding: name.clone() });
         let bound = BoundTool { name, digest: tool.component_digest() };
-        Ok(Self { bound, tool, namespace, granted, arguments })
+        let is_marked = Sensitive::is_marked(&tool.description().input_schema);
+        Ok(Self { bound, tool, namespace, granted, arguments, is_marked })
+    }
+
+    /// What must not be told of some arguments.
+    pub fn sensitive(&self, arguments: &Json) -> Arc<Sensitive> {
+        if !self.is_marked {
+            return Arc::default();
+        }
+        let schema = &self.tool.description().input_schema;
+        Arc::new(Sensitive::of(schema, &arguments.to_value()))
     }
 
     /// What is wrong with some arguments, at most 16 flaws; nothing where they satisfy the schema.
+    /// What must not be told of them is masked.
     pub fn flaws(&self, arguments: &Json) -> Vec<Flaw> {
-        let value = arguments.to_value();
+        let (value, sensitive) = (arguments.to_value(), self.sensitive(arguments));
         let flaw = |error: jsonschema::ValidationError<'_>| Flaw {
             pointer: error.instance_path().as_str().to_owned(),
-            message: error.to_string().chars().take(FLAW_CHARS_MAX).collect(),
+            message: sensitive.mask(&error.to_string()).chars().take(FLAW_CHARS_MAX).collect(),
         };
         self.arguments.iter_errors(&value).take(FLAWS_MAX).map(flaw).collect()
     }

@@ -65,6 +65,7 @@ impl Bench {
                 id: "0197f0c0-0000-7000-8000-000000000000".into(),
                 tenant: Default::default(),
                 received_at_ms: Memory::NOW_MS,
+                sensitive: Arc::default(),
             }),
             namespace: Arc::new(Namespace {
                 tenant: Default::default(),

@@ -81,7 +81,8 @@ impl Host {
         match self {
             Self::There(remote) => remote.post(&[rotation::PATH], body).await,
             Self::Here(here) => {
-                let from = body.from.as_deref().map_or(Some(ResealFrom::start()), ResealFrom::parse);
+                let from =
+                    body.from.as_deref().map_or(Some(ResealFrom::start()), ResealFrom::parse);
                 let from = from.expect("it is what the batch before has given");
                 let resealed = here.store.reseal(&Tenant::default(), &from, body.batch).await;
                 let resealed = resealed.map_err(not_sealed)?;

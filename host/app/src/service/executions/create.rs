@@ -99,9 +99,13 @@ impl Executions {
     ) -> Result<Execution, ExecutionError> {
         let (id, at_ms) = (received.id.clone(), received.created_at_ms);
         let (tenant, request) = (received.tenant.clone(), received.request.clone());
-        let execution = writ_engine::Execution { id: id.clone(), tenant, received_at_ms: at_ms };
-        let execution = Arc::new(execution);
         let service: &Service = &self.service;
+        let execution = Arc::new(writ_engine::Execution {
+            id: id.clone(),
+            tenant,
+            received_at_ms: at_ms,
+            sensitive: service.sensitive(&request),
+        });
         let deciding = Deciding::new(service, active, &execution, id, &request, meta);
         let creation = Creation { store: &self.store, received, idempotency, at_ms };
         let (round, kept) = deciding.until_kept(request, &creation).await?;

@@ -73,6 +73,7 @@ impl Executions {
     ) -> Result<(), ExecutionError> {
         let Execution { tenant, id, fence, created_at_ms, .. } = &running;
         let arguments = running.action().properties.clone();
+        let sensitive = tool.sensitive(&arguments);
         let run = Run { tenant: tenant.clone(), execution: id.clone(), fence: *fence };
         if let Some(flaw) = tool.flaws(&arguments).first() {
             let error = format!(
@@ -90,9 +91,10 @@ impl Executions {
             id: id.clone(),
             tenant: tenant.clone(),
             received_at_ms: *created_at_ms,
+            sensitive: sensitive.clone(),
         });
         let host = RunHost::new(self.clone(), tool.clone(), run.clone(), permit, journal);
-        let host = Arc::new(host);
+        let host = Arc::new(host.keeping(sensitive.clone()));
         let called = self.call(&tool, &execution, &arguments, host.clone()).await;
         let departed = host.book().await.journal.ended();
         let report = match called.ended {
@@ -100,7 +102,8 @@ impl Executions {
             // Nothing has begun, and the host is to blame.
             Ended::Faulted(fault) if fault.code == FaultCode::Overloaded => return Ok(()),
             Ended::Faulted(fault) => {
-                let (code, detail) = (fault.code.as_str(), fault.detail());
+                let code = fault.code.as_str();
+                let detail = fault.detail().map(|detail| sensitive.mask(detail).into_owned());
                 let tool = tool.bound.name.as_str();
                 tracing::warn!(
                     execution = id,
@@ -108,13 +111,14 @@ impl Executions {
                     code,
                     detail,
                     "the tool failed: {}",
-                    fault.message
+                    sensitive.mask(&fault.message)
                 );
                 Report::Failed(fault.to_string())
             }
             Ended::Returned(_) | Ended::Failed(_) if departed.is_err() => {
                 let fault = departed.expect_err("it was looked at");
-                tracing::warn!(execution = id, "the tool failed: {}", fault.message);
+                let message = sensitive.mask(&fault.message);
+                tracing::warn!(execution = id, "the tool failed: {message}");
                 Report::Failed(fault.to_string())
             }
             Ended::Returned(result) => Report::Succeeded(result),
