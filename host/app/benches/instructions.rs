@@ -23,7 +23,7 @@ use cap_std::fs::Dir;
 use http_body_util::BodyExt;
 use question::{Question, Template};
 use sets::Set;
-use writ::access_request::Signer;
+use writ::access_request::Signers;
 use writ::auth::{Authenticator, Draft, Keyring, Secret};
 use writ::channels::Channels;
 use writ::config::{Config, Overrides};
@@ -94,7 +94,8 @@ impl Host {
         let executions = Executions::new(service.clone(), store);
         let guard = Guard::new(config.server.listen, &[], &[]);
         let body_bytes_max = config.server.body_bytes_max;
-        let signer = Signer::generate().and_then(|key| Signer::new(&key)).expect("a key");
+        let elsewhere = Records::Ephemeral(Ephemeral::default());
+        let signers = Signers::open(elsewhere, Tenant::default(), None).await.expect("a key");
         let app = App::new(Parts {
             service,
             executions,
@@ -102,7 +103,7 @@ impl Host {
             engine,
             guard,
             auth,
-            signer,
+            signers,
             body_bytes_max,
             retention: Retention::Forever,
             serves: Serves::Everything,

@@ -7,6 +7,7 @@
 //! that what is asked in the name of an approval is compared with what was approved.
 
 mod signer;
+mod signers;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -17,6 +18,7 @@ use writ_core::{Json, Request};
 
 pub(crate) use signer::rfc3339;
 pub use signer::{Denial, Rejected, Signer, SignerError};
+pub use signers::Signers;
 
 /// Under which name an execution's context holds its binding.
 const MEMBER: &str = "access_request";

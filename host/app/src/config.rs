@@ -7,6 +7,7 @@
 mod auth;
 mod channels;
 pub mod document;
+mod encryption;
 mod endpoints;
 pub mod environment;
 pub mod error;
@@ -21,7 +22,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use writ_core::LoadLimits;
-use writ_store::PostgresConfig;
+use writ_store::{Database, PostgresConfig, Sealing, StoreConfig};
 
 use crate::auth::{JwtConfig, Secret};
 use crate::breaker::BreakerConfig;
@@ -60,6 +61,8 @@ pub struct Config {
     pub data: DataLocation,
     /// The database that hosts share; without it, SQLite files in the data directory.
     pub database: Option<PostgresConfig>,
+    /// With which keys what is kept is sealed.
+    pub sealing: Sealing,
     /// Bounds of the engine.
     pub engine: EngineBounds,
     /// When a binding that fails is rested.
@@ -200,6 +203,7 @@ impl Config {
                     .map_err(|error| at(&error, &at!["store", "directory"]))?,
             },
             database,
+            sealing: encryption::checked(raw.encryption, &document, &root)?,
             engine: raw.engine.checked(&raw.cache).map_err(|(key, text)| at(&text, &key))?,
             breaker: raw.breaker.checked().map_err(|(key, text)| at(&text, &key))?,
             channels: channels::checked(raw.channels, &document, &root)?,
@@ -214,6 +218,19 @@ impl Config {
 }
 
 impl Config {
+    /// The database, where its files would be in a directory.
+    pub fn database(&self, data: &Path) -> Database {
+        let sealing = self.sealing.clone();
+        match &self.database {
+            Some(database) => {
+                let mut database = database.clone();
+                database.sealing = sealing;
+                database.into()
+            }
+            None => StoreConfig { sealing, ..StoreConfig::new(data) }.into(),
+        }
+    }
+
     /// The text that was read.
     pub fn text(&self) -> &str {
         self.policies.document().text()

@@ -3,11 +3,11 @@
 //! It belongs to this host alone. Nobody else may write into it: what is in there is trusted to be
 //! what this host wrote.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, DirBuilder, DirBuilderExt, OpenOptions, OpenOptionsExt, PermissionsExt};
+use cap_std::fs::{Dir, DirBuilder, DirBuilderExt, PermissionsExt};
 
 use crate::config::DataLocation;
 use crate::config::root::Root;
@@ -86,34 +86,23 @@ impl DataDirectory {
             .map_err(|source| DataError::Io { path: self.path.join(CACHE), source })
     }
 
-    /// The file of a secret, inside: what it holds, or what `make` gives where it is not there.
+    /// What the file of a secret, inside, holds; none where it is not there.
     ///
     /// # Errors
-    /// Where it cannot be read or written, and whatever `make` says.
-    pub fn secret<E: From<io::Error>>(
-        &self,
-        name: &str,
-        make: impl FnOnce() -> Result<Vec<u8>, E>,
-    ) -> Result<Vec<u8>, E> {
+    /// Where it cannot be read.
+    pub fn kept_secret(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
         match self.dir.read(name) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let secret = make()?;
-                self.write_secret(name, &secret)?;
-                Ok(secret)
-            }
-            read => Ok(read?),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            read => read.map(Some),
         }
     }
 
-    /// Written aside first, so that the file is there with all of it or not at all.
-    fn write_secret(&self, name: &str, secret: &[u8]) -> io::Result<()> {
-        let aside = format!("{name}.new");
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(0o600);
-        let mut file = self.dir.open_with(&aside, &options)?;
-        file.write_all(secret)?;
-        file.sync_all()?;
-        self.dir.rename(&aside, &self.dir, name)
+    /// Removes the file of a secret, inside.
+    ///
+    /// # Errors
+    /// Where it cannot be removed.
+    pub fn forget_secret(&self, name: &str) -> io::Result<()> {
+        self.dir.remove_file(name)
     }
 
     /// Where it is.
@@ -169,16 +158,15 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_made_once_and_for_this_user_alone() {
+    fn a_secret_is_there_until_it_is_forgotten() {
         let parent = tempfile::tempdir().unwrap();
         let root = Root::open(parent.path()).unwrap();
         let data = DataDirectory::open(&DataLocation::Inside("data".into()), &root).unwrap();
-        let secret = |text: &str| data.secret::<io::Error>("s", || Ok(text.into())).unwrap();
-        assert_eq!((secret("first"), secret("second")), (b"first".into(), b"first".into()));
-        let mode = fs::metadata(parent.path().join("data/s")).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
-        let failed = data.secret("t", || Err(io::Error::other("no")));
-        assert_eq!(failed.unwrap_err().to_string(), "no");
+        assert_eq!(data.kept_secret("s").unwrap(), None);
+        fs::write(parent.path().join("data/s"), "secret").unwrap();
+        assert_eq!(data.kept_secret("s").unwrap().as_deref(), Some(&b"secret"[..]));
+        data.forget_secret("s").unwrap();
+        assert_eq!(data.kept_secret("s").unwrap(), None);
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub mod page;
 pub mod problem;
 mod reevaluation;
 pub mod reply;
+pub mod rotation;
+pub mod signing;
 pub mod verification;
 pub mod wire;
 
@@ -39,7 +41,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use bytes::Bytes;
 use tower::ServiceExt;
 
-use crate::access_request::Signer;
+use crate::access_request::Signers;
 use crate::auth::Authenticator;
 use crate::channels::Channels;
 use crate::lifecycle::Lifecycle;
@@ -73,7 +75,7 @@ pub struct App {
     /// Who calls.
     pub auth: Authenticator,
     /// What signs denials that may be put to people.
-    pub signer: Signer,
+    pub signers: Signers,
     /// How large a body may be, in bytes.
     pub body_bytes_max: usize,
     /// For how long what has ended is kept.
@@ -92,7 +94,7 @@ pub struct Parts {
     pub engine: Engine,
     pub guard: Guard,
     pub auth: Authenticator,
-    pub signer: Signer,
+    pub signers: Signers,
     pub body_bytes_max: usize,
     pub retention: Retention,
     pub serves: Serves,
@@ -109,7 +111,7 @@ impl App {
             engine,
             guard,
             auth,
-            signer,
+            signers,
             body_bytes_max,
             retention,
             serves,
@@ -122,7 +124,7 @@ impl App {
             lifecycle: Lifecycle::default(),
             guard,
             auth,
-            signer,
+            signers,
             body_bytes_max,
             retention,
             serves,
@@ -221,6 +223,8 @@ pub fn routes() -> Vec<Route> {
         Route::new(GET, keys::KEYS, OPERATE, keys::list),
         Route::new(POST, keys::KEYS, OPERATE, keys::create),
         Route::new(DELETE, keys::KEY, OPERATE, keys::revoke),
+        Route::new(POST, signing::PATH, OPERATE, signing::rotate),
+        Route::new(POST, rotation::PATH, OPERATE, rotation::rotate),
     ]
 }
 

@@ -88,13 +88,15 @@ pub async fn run(
     Ok(ended)
 }
 
-/// What other hosts do that share the database: whom they wake, and which keys they change.
-fn follow_others(app: &Arc<App>) -> [Background; 2] {
+/// What other hosts do that share the database: whom they wake, which keys they change,
+/// and with which they sign.
+fn follow_others(app: &Arc<App>) -> [Background; 3] {
     let tenant = app.auth.keys().tenant().clone();
-    let keys = app.clone();
+    let (keys, signers) = (app.clone(), app.clone());
     [
         Background::start(app.executions.clone().follow(tenant)),
         Background::start(async move { keys.auth.keys().follow().await }),
+        Background::start(async move { signers.signers.follow().await }),
     ]
 }
 

@@ -19,12 +19,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
-use writ_core::Tenant;
 use writ_core::ports::{ApprovalReader, StorageReader};
+use writ_core::{Request, Sensitive, Tenant};
 
 use crate::breaker::BreakerConfig;
 use crate::policy_set::Snapshot;
 use crate::telemetry::Metrics;
+use crate::tool_set::Toolbox;
 pub use active::Active;
 pub use answer::{Answer, Undecided};
 pub use decide::Meta;
@@ -39,6 +40,7 @@ pub struct Service {
     reader: Arc<dyn StorageReader>,
     approvals: Arc<dyn ApprovalReader>,
     metrics: Arc<Metrics>,
+    tools: Arc<Toolbox>,
     contention: contention::Contention,
     started: Instant,
 }
@@ -58,9 +60,23 @@ impl Service {
             approvals: records.approval_reader(),
             records,
             metrics,
+            tools: Arc::default(),
             contention: contention::Contention::default(),
             started: Instant::now(),
         }
+    }
+
+    /// The same, where tools say which of their arguments must not be told.
+    #[must_use]
+    pub fn with_tools(self, tools: Arc<Toolbox>) -> Self {
+        Self { tools, ..self }
+    }
+
+    /// What must not be told of a request, by the tool that has the action's name.
+    fn sensitive(&self, request: &Request) -> Arc<Sensitive> {
+        let action = &request.action;
+        let signature = self.tools.signature(&action.name);
+        signature.map(|signature| signature.sensitive(&action.properties)).unwrap_or_default()
     }
 
     /// The policy set as it is now. A request takes it once and keeps it to its end.

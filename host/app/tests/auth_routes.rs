@@ -49,6 +49,8 @@ const WHO_MAY: &[(&str, &str, Access)] = &[
     ("GET", "/v1/keys", Access::Roles(&[Operator])),
     ("POST", "/v1/keys", Access::Roles(&[Operator])),
     ("DELETE", "/v1/keys/{id}", Access::Roles(&[Operator])),
+    ("POST", "/v1/signing-keys", Access::Roles(&[Operator])),
+    ("POST", "/v1/data-rotation", Access::Roles(&[Operator])),
 ];
 
 const CONFIG: &str = r#"
@@ -120,6 +122,7 @@ fn ask(client: &mut Client, method: &str, path: &str) -> Reply {
     });
     let body = match path {
         "/v1/keys" => json!({"name": "another", "roles": ["auditor"]}),
+        "/v1/data-rotation" => json!({}),
         "/v1/approvals/{id}/decision" => json!({"decision": "approve"}),
         _ if path.ends_with("/claim") => json!({"digest": Digest::of("nothing")}),
         _ if path.ends_with("/cancel") || path.ends_with("/retry") => json!({}),
@@ -200,8 +203,10 @@ fn each_role_may_do_what_the_table_says_and_nothing_else() {
                 let expected = match (*method, *path) {
                     // Nothing was denied.
                     (_, "/v1/events" | "/access/v1/requests") => 400,
+                    // Nothing is sealed.
+                    (_, "/v1/data-rotation") => 400,
                     (_, path) if path.contains("{id}") => 404,
-                    ("POST", "/v1/keys" | "/v1/executions") => 201,
+                    ("POST", "/v1/keys" | "/v1/executions" | "/v1/signing-keys") => 201,
                     _ => 200,
                 };
                 assert_eq!(reply.status, expected, "{role} {path}: {}", reply.text());

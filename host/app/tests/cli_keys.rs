@@ -3,10 +3,12 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
 use serde_json::Value;
+use writ::access_request::Signer;
 use writ_testkit::http::Client;
 
 fn command(directory: &Path, arguments: &[&str]) -> Command {
@@ -174,4 +176,53 @@ fn the_log_tells_why_a_caller_is_refused_and_never_a_secret() {
     for secret in [&key[18..], &other[18..], "no-key-at-all"] {
         assert!(!log.contains(secret), "{log}");
     }
+}
+
+/// The ids of the keys that a server publishes, the one in use first.
+fn published(server: &Serving) -> Vec<String> {
+    let keys = server.client("").without_key().get("/access/v1/jwks").unwrap().json();
+    let keys = keys["keys"].as_array().unwrap().iter();
+    keys.map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn the_signing_key_is_made_anew_on_a_server_and_where_none_runs() {
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
+    let operator = done(&run(directory, &OPERATOR)).trim_end().to_owned();
+    let server = Serving::start(directory);
+    let first = published(&server);
+    let told = done(&server.keys(directory, &operator, &["rotate-signing"]));
+    let second = published(&server);
+    assert_eq!((second.len(), &second[1]), (2, &first[0]));
+    assert_eq!(told, format!("denials are signed with {}\n", second[0]));
+    drop(server);
+    let told = done(&run(directory, &["keys", "rotate-signing", "--json"]));
+    let told: Value = serde_json::from_str(&told).unwrap();
+    let third = published(&Serving::start(directory));
+    assert_eq!((third.len(), third[0].as_str()), (3, told["kid"].as_str().unwrap()));
+    assert!(third[1..].iter().all(|kid| second.contains(kid)), "{third:?} {second:?}");
+}
+
+#[test]
+fn a_signing_key_of_an_earlier_version_is_taken_over_once_and_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
+    let key = Signer::generate().unwrap();
+    let data = directory.join("writ-data");
+    std::fs::DirBuilder::new().mode(0o700).create(&data).unwrap();
+    std::fs::write(data.join("signing.key"), &key).unwrap();
+    let kid = Signer::new(&key).unwrap().kid().to_owned();
+    let start = || {
+        let server = Serving::start(directory);
+        assert_eq!(published(&server), [kid.clone()]);
+        drop(server);
+        let log = std::fs::read_to_string(directory.join("log")).unwrap();
+        log.matches("the file `signing.key` is no longer used").count()
+    };
+    assert_eq!((start(), data.join("signing.key").exists(), start()), (1, false, 0));
+
+    std::fs::write(data.join("signing.key"), "nonsense").unwrap();
+    let told = refused(&run(directory, &["serve", "--listen", "127.0.0.1:0"]), 70);
+    assert!(told.contains("signing.key") && told.contains("no Ed25519 key"), "{told}");
 }

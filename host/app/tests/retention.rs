@@ -47,7 +47,7 @@ fn denied(id: &str) -> Created {
     let decided = Event::Decided { decision: id.into(), ruling, request, at_ms };
     let transition = received.apply(decided).unwrap();
     let (execution, facts) = (transition.next, transition.facts);
-    Created { execution, facts, at_ms, idempotency: None, retries: None }
+    Created { execution, facts, at_ms, idempotency: Vec::new(), retries: None }
 }
 
 /// A server that begins with two executions of 1970.

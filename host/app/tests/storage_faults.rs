@@ -10,7 +10,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use writ::access_request::Signer;
+use writ::access_request::Signers;
 use writ::auth::{Authenticator, Draft, Keyring, Secret};
 use writ::channels::Channels;
 use writ::config::document::Document;
@@ -114,7 +114,8 @@ async fn app(config: &Config, store: Store) -> (App, Secret) {
     let channels = Channels::open(store.clone(), Tenant::default(), &[]).await.unwrap();
     let executions = Executions::new(service.clone(), store);
     let guard = Guard::new(config.server.listen, &[], &[]);
-    let signer = Signer::new(&Signer::generate().unwrap()).unwrap();
+    let elsewhere = Records::Ephemeral(Ephemeral::default());
+    let signers = Signers::open(elsewhere, Tenant::default(), None).await.unwrap();
     let body_bytes_max = 1 << 20;
     let parts = Parts {
         service,
@@ -123,7 +124,7 @@ async fn app(config: &Config, store: Store) -> (App, Secret) {
         engine,
         guard,
         auth,
-        signer,
+        signers,
         body_bytes_max,
         retention: Retention::Forever,
         serves: Serves::Everything,

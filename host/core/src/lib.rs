@@ -25,6 +25,7 @@ pub mod ports;
 pub mod principal;
 pub mod request;
 pub mod requirement;
+pub mod sensitive;
 pub mod tool;
 pub mod verdict;
 
@@ -45,5 +46,6 @@ pub use person::Person;
 pub use principal::{Principal, Role};
 pub use request::{Action, Entity, Request};
 pub use requirement::{Disposition, Requirement, Stage};
+pub use sensitive::Sensitive;
 pub use tool::{BoundTool, ToolHost, ToolKind};
 pub use verdict::{PolicyDecision, Verdict};

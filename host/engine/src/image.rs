@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use wasmtime::Store;
 use writ_core::ports::{ApprovalReader, Namespace, StorageReader};
-use writ_core::{Digest, Fault, FaultCode, Json, Ledger, Limits, PolicyDecision, Request, Tenant};
+use writ_core::{
+    Digest, Fault, FaultCode, Json, Ledger, Limits, PolicyDecision, Request, Sensitive, Tenant,
+};
 
 use crate::answer;
 use crate::bindings::{PolicyGuest, PolicyGuestPre};
@@ -17,7 +19,7 @@ use crate::load_error::LoadError;
 use crate::memo::Remembered;
 use crate::report::Description;
 use crate::runtime::Inner;
-use crate::state::{self, Imports, State};
+use crate::state::{self, Imports, OfGuest, State};
 
 /// A policy, ready to be evaluated any number of times at once.
 pub struct Image {
@@ -29,6 +31,8 @@ pub struct Image {
     description: Description,
     pre: PolicyGuestPre<State>,
     settings: Json,
+    /// What must not be told of the settings.
+    sensitive: Arc<Sensitive>,
     limits: Arc<Limits>,
     imports: Imports,
 }
@@ -61,6 +65,8 @@ pub struct Execution {
     pub received_at_ms: u64,
     /// Whether the action has begun already, and is to go on.
     pub has_begun: bool,
+    /// What must not be told of its arguments.
+    pub sensitive: Arc<Sensitive>,
 }
 
 /// What one evaluation gave, and what it cost.
@@ -105,6 +111,7 @@ impl Image {
             number: NUMBER.fetch_add(1, Ordering::Relaxed),
             digest: Digest::of_parts(parts),
             imports: Imports::of(&compiled.imports),
+            sensitive: Arc::new(of_settings(&description, settings)),
             compiled,
             description,
             pre,
@@ -126,6 +133,11 @@ impl Image {
     /// What the policy says of itself.
     pub fn description(&self) -> &Description {
         &self.description
+    }
+
+    /// What must not be told of the policy's settings.
+    pub fn sensitive(&self) -> &Sensitive {
+        &self.sensitive
     }
 
     /// The interfaces that the component imports, with their versions.
@@ -176,8 +188,7 @@ impl Image {
 
     async fn run(&self, call: Call<'_>, start: Instant) -> Evaluation {
         let _awake = self.engine.ticker.run();
-        let mut store = match state::store(&self.engine.wasmtime, &call, &self.limits, self.imports)
-        {
+        let mut store = match state::store(&self.engine.wasmtime, &call, self.of_guest()) {
             Ok(store) => store,
             Err(error) => {
                 let fault = Fault::new(FaultCode::Internal, "the host failed");
@@ -200,6 +211,10 @@ impl Image {
             ledger: result.as_ref().ok().and_then(|_| state.storage.into_ledger()),
             result,
         }
+    }
+
+    fn of_guest(&self) -> OfGuest<'_> {
+        OfGuest { limits: &self.limits, imports: self.imports, sensitive: &self.sensitive }
     }
 
     /// Bounds the time that the guest may wait in host calls. One that can call nothing cannot
@@ -281,5 +296,13 @@ impl Evaluation {
             memoised: true,
             ledger: None,
         }
+    }
+}
+
+/// What a policy's schema marks in its settings.
+fn of_settings(description: &Description, settings: &Json) -> Sensitive {
+    match Sensitive::is_marked(&description.settings_schema) {
+        true => Sensitive::of(&description.settings_schema, &settings.to_value()),
+        false => Sensitive::default(),
     }
 }

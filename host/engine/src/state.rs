@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use wasmtime::Store;
-use writ_core::Limits;
+use writ_core::{Limits, Sensitive};
 
 use crate::capability::approval_history::ApprovalHistory;
 use crate::capability::log::Log;
@@ -55,19 +55,27 @@ impl Imports {
     }
 }
 
+/// What every evaluation of an image has in common.
+#[derive(Clone, Copy)]
+pub(crate) struct OfGuest<'a> {
+    pub(crate) limits: &'a Arc<Limits>,
+    pub(crate) imports: Imports,
+    pub(crate) sensitive: &'a Arc<Sensitive>,
+}
+
 /// A store of one evaluation, with every limit set: the only way to make one.
 pub(crate) fn store(
     engine: &wasmtime::Engine,
     call: &Call<'_>,
-    limits: &Arc<Limits>,
-    imports: Imports,
+    of_guest: OfGuest<'_>,
 ) -> wasmtime::Result<Store<State>> {
+    let OfGuest { limits, imports, sensitive } = of_guest;
     let state = State {
         guard: Guard::new(limits),
         execution: call.execution.clone(),
         storage: Storage::new(call, limits),
         approvals: (imports == Imports::Approvals).then(|| ApprovalHistory::new(call)),
-        log: Log::new(call.namespace.clone(), limits),
+        log: Log::new(call.namespace.clone(), limits, sensitive.clone()),
         wasi: Wasi::new(*call.request_digest, call.execution.received_at_ms, limits),
     };
     guard::store(engine, state, limits, imports != Imports::None)

@@ -8,6 +8,7 @@ use sqlx::postgres::PgConnectOptions;
 
 use crate::error::StoreError;
 use crate::postgres;
+use crate::sealing::Sealing;
 
 /// Which database.
 #[derive(Clone, Debug)]
@@ -36,6 +37,8 @@ pub struct StoreConfig {
     pub readers_max: u32,
     /// How often expired values and old deletions are swept.
     pub sweep_every: Duration,
+    /// With which keys values are sealed.
+    pub sealing: Sealing,
 }
 
 impl StoreConfig {
@@ -49,6 +52,7 @@ impl StoreConfig {
             file_bytes_max: 1 << 40,
             readers_max: 2,
             sweep_every: Duration::from_secs(60),
+            sealing: Sealing::default(),
         }
     }
 }
@@ -70,6 +74,8 @@ pub struct PostgresConfig {
     pub poll_every: Duration,
     /// For how long what is due is left to the host that has taken it, in milliseconds.
     pub lease_ms: u64,
+    /// With which keys values are sealed.
+    pub sealing: Sealing,
 }
 
 impl PostgresConfig {
@@ -87,6 +93,7 @@ impl PostgresConfig {
             sweep_every: Duration::from_secs(60),
             poll_every: Duration::from_secs(2),
             lease_ms: 10_000,
+            sealing: Sealing::default(),
         })
     }
 

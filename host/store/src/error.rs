@@ -8,6 +8,7 @@ use sqlx::postgres::PgDatabaseError;
 use writ_core::ports::{Namespace, Unavailable};
 
 use crate::execution::IDEMPOTENCY_KEY_BYTES_MAX;
+use crate::sealing::SealError;
 
 /// The store could not be opened, asked or closed.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +74,14 @@ pub enum StoreError {
         /// What is wrong.
         reason: String,
     },
+    /// Something stored is sealed, and does not open.
+    #[error(transparent)]
+    Sealed(#[from] SealError),
+    /// There is no key to seal with.
+    #[error(
+        "nothing is sealed: there is no active key\nhint: give one in `[encryption]`, and start each host with it first"
+    )]
+    NotSealing,
     /// A key for requests that may be sent again is too long, or empty.
     #[error("the key has {0} bytes\nhint: use 1 to {IDEMPOTENCY_KEY_BYTES_MAX}")]
     KeyBytes(usize),
@@ -112,6 +121,9 @@ pub enum Cause {
     /// The database is damaged.
     #[error("its file is damaged")]
     Damaged,
+    /// Something is sealed, and does not open.
+    #[error("a sealed value does not open")]
+    Sealed,
     /// It is locked by others for too long.
     #[error("it is busy")]
     Busy,
@@ -157,7 +169,7 @@ impl Failure {
     pub(crate) fn is_of_the_database(&self) -> bool {
         match self.cause {
             Cause::Full | Cause::Disk | Cause::Damaged | Cause::Unreachable | Cause::Closed => true,
-            Cause::Busy | Cause::Other => false,
+            Cause::Busy | Cause::Sealed | Cause::Other => false,
         }
     }
 
@@ -205,6 +217,12 @@ fn cause_of_state(state: &str) -> Cause {
         _ if state.starts_with("XX") => Cause::Damaged,
         _ if state.starts_with("08") || state.starts_with("57P") => Cause::Unreachable,
         _ => Cause::Other,
+    }
+}
+
+impl From<SealError> for Failure {
+    fn from(error: SealError) -> Self {
+        Self { cause: Cause::Sealed, inside: error.to_string().into() }
     }
 }
 

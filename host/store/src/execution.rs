@@ -30,7 +30,8 @@ pub struct Grounds {
     pub ledgers: Vec<(Arc<Namespace>, Ledger)>,
 }
 
-/// A caller's key for a request that it may send again (the HTTP `Idempotency-Key` header).
+/// A key for a request that may be sent again: a caller's own (the HTTP `Idempotency-Key` header), or
+/// what can be sent only once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey {
     /// Whose key: two requesters may use the same.
@@ -72,8 +73,9 @@ pub struct Created {
     pub facts: Vec<Fact>,
     /// When, in milliseconds since the Unix epoch.
     pub at_ms: u64,
-    /// The caller's key for it.
-    pub idempotency: Option<IdempotencyKey>,
+    /// Keys that stand for it from now on, in the order in which they are taken: that of the caller
+    /// first. What any of them stands for already is the same request, sent again.
+    pub idempotency: Vec<IdempotencyKey>,
     /// The execution that it is a retry of, as it ended: it is told of it, and must still be there.
     pub retries: Option<Box<Execution>>,
 }

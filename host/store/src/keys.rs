@@ -20,6 +20,17 @@ impl Store {
         on!(self, backend => backend.change_key(KeyChange::Create(key)).await)
     }
 
+    /// Keeps the first key of a tenant, where it never had one: of several that come at once, also
+    /// from other hosts, one is kept. Durable when this returns whether it is this one.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn create_first_key(&self, key: Key) -> Result<bool, StoreError> {
+        let (tenant, id) = (key.principal.tenant.clone(), key.id);
+        on!(self, backend => backend.change_key(KeyChange::CreateFirst(key)).await)?;
+        Ok(self.key(&tenant, id).await?.is_some())
+    }
+
     /// Ends a key, from `at_ms` (milliseconds since the Unix epoch) on. Durable when this returns.
     /// A key that has been revoked before, or is not there, stays as it is.
     ///

@@ -48,7 +48,21 @@
 //!   event that a channel has given up, until it was told after all.
 //! - `anchors`: a row for each tenant of whose chain the start was removed: where it begins, and until
 //!   when what had ended was removed ([`Store::retain`]).
+//! - `signing_keys`: a row for each key that signs for a tenant: one in use, and those before it, until
+//!   what they have signed has ended.
 //! - `probes`: always empty, written and emptied in one transaction to see whether writing works.
+//!
+//! # What is sealed
+//!
+//! Where the configuration has keys ([`Sealing`]), four columns are encrypted before they are written:
+//! `executions.body` (arguments and results, errors, what people are asked and say),
+//! `decisions.policies`, `journal.body` and `signing_keys.secret`. Sealed values and others lie side by
+//! side; [`Store::reseal`] seals what was not, or with another key. Plain stays what finds and orders
+//! things: ids, states, times, requesters and approvers, what decisions and approvals are about
+//! (subject, action's name, resource), digests, keys for requests that are sent again, events (which
+//! hold no arguments, results or reasons), dead letters of channels; and what policies and tools store
+//! (`storage`), by whose keys and sizes it is found and counted. A digest in the chain is of what was
+//! sealed, not of the sealed text, so the evidence is the same with and without.
 //!
 //! # From a commit to the disk, on SQLite
 //!
@@ -189,8 +203,11 @@ mod migration;
 pub mod points;
 mod port;
 mod postgres;
+mod reseal;
 mod retention;
 mod row;
+mod sealing;
+mod signing;
 mod sqlite;
 mod stats;
 mod step;
@@ -207,8 +224,13 @@ pub use crate::execution::{
 };
 pub use crate::letters::{DeadLetter, Unsent};
 pub use crate::migration::Migrated;
+pub use crate::reseal::{ResealFrom, Resealed};
 pub use crate::retention::{Holder, Removed};
 pub use crate::row::StoredDecision;
+pub use crate::sealing::{
+    InvalidSealing, SEALING_KEY_BYTES, SEALING_KEY_ID_BYTES_MAX, SealError, Sealing,
+};
+pub use crate::signing::SigningKey;
 pub use crate::stats::StoreStats;
 pub use crate::store::{Store, Turns};
 pub use crate::verify::{Broken, Verified, VerifyError};

@@ -124,7 +124,7 @@ impl Keeping {
     ) -> Self {
         if let Some(step) = step {
             self.kinds.extend(step.evidence.iter().filter_map(|evidence| kind(&evidence.fact)));
-            self.kinds.extend(step.idempotency.as_ref().map(|_| Kind::Idempotency));
+            self.kinds.extend(step.idempotency.iter().map(|_| Kind::Idempotency));
         }
         self.kinds.extend((writes > 0).then_some(Kind::Storage));
         self.kinds.extend(journal.first().map(|_| Kind::Journal));

@@ -12,6 +12,7 @@ mod journal;
 mod key;
 mod letter;
 mod note;
+mod signing;
 mod storage;
 mod work;
 
@@ -21,12 +22,13 @@ pub(crate) use decision::{DecisionRow, UnreadDecision};
 pub(crate) use errand::{ErrandRow, errand};
 pub(crate) use evidence::{KeptEvent, KeptExecution};
 pub(crate) use execution::ExecutionRow;
-pub(crate) use history::HistoryRow;
+pub(crate) use history::{HistoryRow, approvals_in};
 pub(crate) use idempotency::IdempotencyRow;
 pub(crate) use journal::JournalRow;
 pub(crate) use key::KeyChange;
 pub(crate) use letter::LetterChange;
 pub(crate) use note::WorkerNote;
+pub(crate) use signing::SigningRow;
 pub(crate) use storage::StorageRow;
 pub(crate) use work::{Work, WorkRow};
 

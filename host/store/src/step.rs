@@ -38,7 +38,7 @@ pub(crate) struct Step {
     /// What it calls for at other executions.
     pub(crate) errands: Vec<ErrandRow>,
     pub(crate) evidence: Vec<Evidence>,
-    pub(crate) idempotency: Option<IdempotencyRow>,
+    pub(crate) idempotency: Vec<IdempotencyRow>,
     /// Another execution that events tell of, and the version that it must still have.
     pub(crate) beside: Option<(String, u64)>,
 }
@@ -48,7 +48,7 @@ impl Step {
         let Created { execution, facts, at_ms, idempotency, retries } = created;
         let row = |key: IdempotencyKey| IdempotencyRow::new(&execution, key);
         let mut step = Self::new(None, &execution, facts, at_ms);
-        step.idempotency = idempotency.map(row);
+        step.idempotency = idempotency.into_iter().map(row).collect();
         if let Some((retried, retry)) = retries.zip(execution.retry.as_ref()) {
             let (by, retry) = (retry.by.clone(), execution.id.clone());
             let told = Evidence {
@@ -92,7 +92,7 @@ impl Step {
             letter: LetterChange::of_changed(before, next, at_ms),
             errands: ErrandRow::of_transition(before, next, at_ms),
             evidence: facts.into_iter().enumerate().map(evidence).collect(),
-            idempotency: None,
+            idempotency: Vec::new(),
             beside: None,
             execution,
         }

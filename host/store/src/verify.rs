@@ -14,6 +14,7 @@ use crate::execution::PAGE_MAX;
 use crate::port::on;
 use crate::retention::{Holder, ToldOf};
 use crate::row::{ExecutionRow, KeptEvent, KeptExecution};
+use crate::sealing::{Opener, SealError, Sealed};
 use crate::store::Store;
 
 /// What was found to be whole.
@@ -96,7 +97,7 @@ impl Store {
     pub async fn verify(&self, tenant: &Tenant) -> Result<Verified, VerifyError> {
         on!(self, backend => {
             let mut view = backend.view(tenant).await.map_err(unavailable)?;
-            verified(&mut view).await
+            verified(&mut view, backend.sealing().of(tenant)).await
         })
     }
 }
@@ -133,13 +134,13 @@ pub(crate) trait Evidence {
     ) -> Result<Vec<KeptExecution>, sqlx::Error>;
 }
 
-async fn verified(view: &mut impl Evidence) -> Result<Verified, VerifyError> {
+async fn verified(view: &mut impl Evidence, opener: Opener<'_>) -> Result<Verified, VerifyError> {
     let anchor = view.anchor().await.map_err(unavailable)?;
     let head = follow(view, &anchor).await?;
     if let Some((execution, sequence)) = view.removed().await.map_err(unavailable)? {
         return Err(Broken::Removed { execution, sequence }.into());
     }
-    let executions = compare(view).await?;
+    let executions = compare(view, opener).await?;
     // Last, since it says least: who can cut the end off can also note that it ended there.
     if view.end().await.map_err(unavailable)?.is_some_and(|end| end != head) {
         return Err(missing_after(&head).into());
@@ -201,27 +202,33 @@ pub(crate) fn take(verifier: &mut Verifier, kept: &KeptEvent) -> Result<(), Brea
 }
 
 /// Compares every execution with the last event that tells of it. Returns how many there are.
-async fn compare(view: &mut impl Evidence) -> Result<u64, VerifyError> {
+async fn compare(view: &mut impl Evidence, opener: Opener<'_>) -> Result<u64, VerifyError> {
     let (mut count, mut after) = (0, String::new());
     loop {
         let page = view.executions(&after, PAGE_MAX).await.map_err(unavailable)?;
         let Some(last) = page.last() else { return Ok(count) };
         after.clone_from(&last.row.id);
         count += page.len() as u64;
-        page.into_iter().try_for_each(is_as_told)?;
+        page.into_iter().try_for_each(|kept| is_as_told(kept, opener))?;
     }
 }
 
-fn is_as_told(kept: KeptExecution) -> Result<(), Broken> {
-    let KeptExecution { row, told } = kept;
-    let Some(told) = told else { return Err(Broken::Untold { execution: row.id }) };
+fn is_as_told(kept: KeptExecution, opener: Opener<'_>) -> Result<(), VerifyError> {
+    let KeptExecution { mut row, told } = kept;
+    let Some(told) = told else { return Err(Broken::Untold { execution: row.id }.into()) };
+    row.body = match opener.open(Sealed::Execution, (&row.id, 0), &row.body) {
+        Ok(body) => body.into_owned(),
+        // Somebody's who has no key: then it is not what was written.
+        Err(SealError::Broken { .. }) => String::new(),
+        Err(error @ SealError::UnknownKey { .. }) => return Err(StoreError::from(error).into()),
+    };
     let execution: Option<Execution> = serde_json::from_str(&row.body).ok();
     let holds = told.state == Digest::of(&row.body)
         && told.version == row.version
         && execution.is_some_and(|execution| row == ExecutionRow::from(&execution));
     match holds {
         true => Ok(()),
-        false => Err(Broken::Changed { execution: row.id, sequence: told.sequence }),
+        false => Err(Broken::Changed { execution: row.id, sequence: told.sequence }.into()),
     }
 }
 

@@ -5,9 +5,24 @@ mod conformance;
 mod opened;
 
 use opened::Opened;
+use writ_store::Sealing;
 
 async fn shared() -> Opened {
     Opened::shared().await
 }
 
-crate::conformance_tests!(shared);
+/// Every value is sealed.
+async fn sealed() -> Opened {
+    let sealing = Sealing::new("k", [("k".to_owned(), [7; 32])]).unwrap();
+    Opened::shared().await.again_with(&sealing).await
+}
+
+mod with_plain_values {
+    use super::{conformance, shared};
+    crate::conformance_tests!(shared);
+}
+
+mod with_sealed_values {
+    use super::{conformance, sealed};
+    crate::conformance_tests!(sealed);
+}

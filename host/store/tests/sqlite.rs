@@ -5,6 +5,7 @@ mod conformance;
 mod opened;
 
 use opened::Opened;
+use writ_store::Sealing;
 
 async fn cached() -> Opened {
     Opened::new(|_| {}).await
@@ -15,6 +16,12 @@ async fn uncached() -> Opened {
     Opened::new(|config| config.cache_bytes_max = 0).await
 }
 
+/// Every value is sealed.
+async fn sealed() -> Opened {
+    let sealing = Sealing::new("k", [("k".to_owned(), [7; 32])]).unwrap();
+    Opened::new(|config| config.sealing = sealing).await
+}
+
 mod with_a_cache {
     use super::{cached, conformance};
     crate::conformance_tests!(cached);
@@ -23,4 +30,9 @@ mod with_a_cache {
 mod without_a_cache {
     use super::{conformance, uncached};
     crate::conformance_tests!(uncached);
+}
+
+mod with_sealed_values {
+    use super::{conformance, sealed};
+    crate::conformance_tests!(sealed);
 }

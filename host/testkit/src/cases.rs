@@ -69,6 +69,7 @@ impl<'a> Run<'a> {
                 tenant: Tenant::default(),
                 received_at_ms: now_ms,
                 has_begun: false,
+                sensitive: Arc::default(),
             });
             let told = self.step(&image, step, case.commit, &execution).await;
             told.map_err(|told| format!("step {}: {told}", index + 1))?;

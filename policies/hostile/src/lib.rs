@@ -85,6 +85,8 @@ macro_rules! guest {
 pub trait ToolRule {
     /// The name of the file, of the component and of the tool.
     const NAME: &'static str;
+    /// What arguments it takes: without more, whatever policies let through.
+    const INPUT_SCHEMA: &'static str = r#"{"type":"object"}"#;
 
     /// As the contract's `call`.
     ///
@@ -93,7 +95,7 @@ pub trait ToolRule {
     fn call(arguments: Json) -> Result<Json, String>;
 }
 
-/// A rule as a whole tool. It takes whatever policies let through.
+/// A rule as a whole tool.
 #[derive(Debug)]
 pub struct Tool<R>(PhantomData<R>);
 
@@ -103,7 +105,7 @@ impl<R: ToolRule> tool::Guest for Tool<R> {
             name: R::NAME.to_owned(),
             version: "0.1.0".to_owned(),
             summary: format!("Breaks the rule `{}`.", R::NAME),
-            input_schema: r#"{"type":"object"}"#.to_owned(),
+            input_schema: R::INPUT_SCHEMA.to_owned(),
             output_schema: None,
         }
     }
@@ -127,6 +129,14 @@ macro_rules! tool {
 /// # Errors
 /// Where they do not agree, or cannot be asked.
 pub fn ask(approver: &str) -> Result<(), String> {
+    ask_about(approver, "Go on")
+}
+
+/// Asks a person something, and waits.
+///
+/// # Errors
+/// Where they do not agree, or cannot be asked.
+pub fn ask_about(approver: &str, title: &str) -> Result<(), String> {
     let stage = Stage {
         approvers: vec![approver.to_owned()],
         quorum: 1,
@@ -134,8 +144,8 @@ pub fn ask(approver: &str) -> Result<(), String> {
         on_expiry: Disposition::Deny,
     };
     let requirement = Requirement {
-        title: "Go on".to_owned(),
-        reason: String::new(),
+        title: title.to_owned(),
+        reason: title.to_owned(),
         stages: vec![stage],
         allow_self_approval: false,
         reason_required: false,

@@ -1,22 +1,23 @@
 //! The signature on what a denial is about: a JWS (RFC 7515) by Ed25519 (RFC 8037).
 
-use std::io;
-
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use jsonwebtoken::errors::ErrorKind;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
+use jsonwebtoken::{
+    Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 use writ_core::{Digest, Tenant};
+use writ_store::StoreError;
 
 use super::Binding;
 
 /// How long a denial may be put to people, in milliseconds: 10 minutes.
-const LIFETIME_MS: u64 = 600_000;
+pub(super) const LIFETIME_MS: u64 = 600_000;
 
 /// Signs denials, and knows its own signature.
 pub struct Signer {
@@ -46,9 +47,12 @@ pub enum SignerError {
     /// What is kept is no key.
     #[error("it is no Ed25519 key in PKCS #8\nhint: move it away, and a new one is made")]
     NoKey,
-    /// It cannot be read or written.
+    /// The store cannot tell or keep it.
     #[error(transparent)]
-    Io(#[from] io::Error),
+    Store(#[from] StoreError),
+    /// All that there are were retired.
+    #[error("no signing key is in use\nhint: start the server again: it makes one")]
+    NoneInUse,
 }
 
 /// Why a token binds nothing.
@@ -58,6 +62,19 @@ pub enum Rejected {
     Unbound(&'static str),
     /// Its time is over.
     Expired,
+}
+
+impl Rejected {
+    /// It was signed by somebody else.
+    pub(super) const FOREIGN: Self =
+        Self::Unbound("`binding_token` is not one of this decision point's");
+}
+
+impl Denial {
+    /// The key that it says it was signed with.
+    pub(super) fn kid(&self) -> Option<String> {
+        decode_header(&self.token).ok()?.kid
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -103,9 +120,14 @@ impl Signer {
         Ok(Self { signs: EncodingKey::from_ed_der(pkcs8), checks, jwk, id })
     }
 
-    /// The public key, in a set (RFC 7517, section 5).
-    pub fn key_set(&self) -> Value {
-        json!({"keys": [self.jwk]})
+    /// The public key (RFC 7517).
+    pub fn jwk(&self) -> Value {
+        self.jwk.clone()
+    }
+
+    /// The key's id.
+    pub fn kid(&self) -> &str {
+        &self.id
     }
 
     /// Signs what a denial at a time is about.
@@ -140,11 +162,11 @@ impl Signer {
         let claims = decode::<Claims>(&denial.token, &self.checks, &validation);
         let claims = claims.map_err(|error| match error.kind() {
             ErrorKind::ExpiredSignature => Rejected::Expired,
-            _ => Rejected::Unbound("`binding_token` is not one of this decision point's"),
+            _ => Rejected::FOREIGN,
         })?;
         let Claims { tenant: of, denial_expires_at, binding, jti, .. } = claims.claims;
         if of != *tenant {
-            return Err(Rejected::Unbound("`binding_token` is not one of this decision point's"));
+            return Err(Rejected::FOREIGN);
         }
         if !same_time(&denial_expires_at, &denial.expires_at) {
             return Err(Rejected::Unbound("`expires_at` is not the one of the denial"));
@@ -198,7 +220,7 @@ mod tests {
         let (signer, tenant, now_ms) = (signer(), Tenant::default(), crate::clock::now_ms());
         let denial = denied(&signer, now_ms);
         check(&signer, &tenant, &denial, Ok(()));
-        let unknown = Rejected::Unbound("`binding_token` is not one of this decision point's");
+        let unknown = Rejected::FOREIGN;
         check(&self::signer(), &tenant, &denial, Err(unknown));
         check(&signer, &"other".parse().unwrap(), &denial, Err(unknown));
         let mut changed = denial.clone();

@@ -114,6 +114,37 @@ impl Keyring {
     /// # Errors
     /// Each of [`KeyError`] but [`KeyError::Unknown`].
     pub async fn create(&self, draft: Draft, now_ms: u64) -> Result<Issued, KeyError> {
+        let issued = self.issue(draft, now_ms)?;
+        if let Records::Durable(store) = &self.records {
+            store.create_key(issued.key.clone()).await?;
+        }
+        self.write().insert(issued.key.id, issued.key.clone());
+        Ok(issued)
+    }
+
+    /// Makes the first key, where there never was one: of several hosts that begin at once, one makes
+    /// it. None where another has. Durable when this returns.
+    ///
+    /// # Errors
+    /// Each of [`KeyError`] but [`KeyError::Unknown`].
+    pub async fn create_first(
+        &self,
+        draft: Draft,
+        now_ms: u64,
+    ) -> Result<Option<Issued>, KeyError> {
+        let issued = self.issue(draft, now_ms)?;
+        if let Records::Durable(store) = &self.records
+            && !store.create_first_key(issued.key.clone()).await?
+        {
+            let keys = store.keys(&self.tenant).await?;
+            self.write().extend(keys.into_iter().map(|key| (key.id, key)));
+            return Ok(None);
+        }
+        self.write().insert(issued.key.id, issued.key.clone());
+        Ok(Some(issued))
+    }
+
+    fn issue(&self, draft: Draft, now_ms: u64) -> Result<Issued, KeyError> {
         let Fresh { id, text, digest } = self.fresh()?;
         let Draft { person, roles, groups, lifetime_ms } = draft;
         let principal = Principal { tenant: self.tenant.clone(), person, roles, groups };
@@ -125,10 +156,6 @@ impl Keyring {
             expires_at_ms: lifetime_ms.map(|lifetime| now_ms.saturating_add(lifetime)),
             revoked_at_ms: None,
         };
-        if let Records::Durable(store) = &self.records {
-            store.create_key(key.clone()).await?;
-        }
-        self.write().insert(id, key.clone());
         Ok(Issued { key, text })
     }
 

@@ -132,7 +132,7 @@ impl Courier {
         let sequence = event.sequence;
         let given_up = match Notice::of(event, &self.store).await {
             Ok(notice) => self.channel.tell(&notice).await.err(),
-            Err(error @ StoreError::Damaged { .. }) => {
+            Err(error @ (StoreError::Damaged { .. } | StoreError::Sealed(_))) => {
                 Some(GivenUp { attempts: 0, error: error.to_string() })
             }
             Err(error) => return Err(error.into()),

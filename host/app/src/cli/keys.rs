@@ -2,6 +2,7 @@
 
 mod host;
 mod lifetime;
+mod rotation;
 
 use std::io::IsTerminal;
 
@@ -31,6 +32,10 @@ enum Command {
     List(List),
     /// End a key
     Revoke(Revoke),
+    /// Sign denials with a new key; the old one verifies until what it signed has ended
+    RotateSigning(PlaceArgs),
+    /// Seal everything that is kept with the active key, while hosts serve
+    RotateData(rotation::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -74,6 +79,8 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
         Command::Create(args) => create(args, &environment).await?,
         Command::List(args) => list(&args, &environment).await?,
         Command::Revoke(args) => revoke(args, &environment).await?,
+        Command::RotateData(args) => rotation::run(args, &environment).await?,
+        Command::RotateSigning(place) => rotate_signing(&place, &environment).await?,
     }
     Ok(Exit::Permitted)
 }
@@ -128,6 +135,17 @@ async fn revoke(args: Revoke, environment: &Environment) -> Result<(), Failure> 
             text::json_to_stdout(&serde_json::json!({ "id": id.as_str(), "status": "revoked" }))
         }
         false => text::to_stdout(&format!("{id} is revoked\n")),
+    }
+}
+
+async fn rotate_signing(place: &PlaceArgs, environment: &Environment) -> Result<(), Failure> {
+    let host = Host::open(place, environment).await?;
+    let rotated = host.rotate_signing().await;
+    host.close().await?;
+    let rotated = rotated?;
+    match place.json {
+        true => text::json_to_stdout(&rotated),
+        false => text::to_stdout(&format!("denials are signed with {}\n", rotated.kid)),
     }
 }
 

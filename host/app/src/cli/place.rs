@@ -1,6 +1,6 @@
 //! Where a command works: on the store itself, or on a running server.
 
-use writ_store::{Database, Store, StoreConfig, StoreError};
+use writ_store::{Database, Store, StoreError};
 
 use super::exit::Failure;
 use super::input::ConfigArgs;
@@ -47,13 +47,11 @@ impl PlaceArgs {
 
 /// Where a configuration has the store. A data directory is made where it is not there.
 pub(super) fn database(config: &Config) -> Result<Database, Failure> {
-    match &config.database {
-        Some(database) => Ok(database.clone().into()),
-        None => {
-            let data = DataDirectory::open(&config.data, config.root());
-            Ok(StoreConfig::new(data.map_err(Failure::internal)?.path()).into())
-        }
+    if config.database.is_none() {
+        let data = DataDirectory::open(&config.data, config.root());
+        return Ok(config.database(data.map_err(Failure::internal)?.path()));
     }
+    Ok(config.database(&DataDirectory::path_of(&config.data, config.root())))
 }
 
 /// Why a store is not opened, as a command tells it.

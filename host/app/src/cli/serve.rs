@@ -8,14 +8,14 @@ use std::time::Instant;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use writ_core::Tenant;
-use writ_store::{Database, Store, StoreConfig, StoreError};
+use writ_store::{Store, StoreError};
 
 use super::engine;
 use super::exit::{Exit, Failure};
 use super::greeting::Greeting;
 use super::input::ConfigArgs;
 use super::text;
-use crate::access_request::Signer;
+use crate::access_request::{Signer, Signers};
 use crate::auth::{Authenticator, Draft, Issued, Jwt, Keyring};
 use crate::channels::Channels;
 use crate::clock::now_ms;
@@ -31,7 +31,7 @@ use crate::service::{Executions, Records, Service};
 use crate::telemetry::{Metrics, log};
 use crate::tool_set::{self, Signature, Toolbox};
 
-/// The file, in the data directory, of the key that signs denials.
+/// The file, in the data directory, in which an earlier version kept the key that signs denials.
 const SIGNING_KEY: &str = "signing.key";
 
 /// Answer requests over HTTP until the process is told to stop
@@ -106,11 +106,7 @@ pub(super) async fn open(config: &Config, serves: Serves) -> Result<App, Failure
     let cache = config.engine.disk_cache.then(|| data.cache()).transpose();
     let engine = engine::set_up(&config.engine, cache.map_err(Failure::internal)?)?;
     let component_bytes_max = config.engine.load.component_bytes_max;
-    let store = Store::open(match &config.database {
-        Some(database) => database.clone().into(),
-        None => Database::from(StoreConfig::new(data.path())),
-    });
-    let store = store.await.map_err(not_opened)?;
+    let store = Store::open(config.database(data.path())).await.map_err(not_opened)?;
     let start = Instant::now();
     let snapshot = policy_set::load(&engine, &config.policies, component_bytes_max).await?;
     let (set, bindings) = (snapshot.digest, snapshot.bindings.len());
@@ -129,14 +125,16 @@ pub(super) async fn open(config: &Config, serves: Serves) -> Result<App, Failure
     }
     let records = Records::Durable(store.clone());
     let auth = authenticator(config, &records).await?;
-    let service = Service::new(snapshot, config.breaker, records, Arc::new(Metrics::new()));
-    let service = Arc::new(service);
+    let signers = signers(&data, &records).await?;
+    let (metrics, tools) = (Arc::new(Metrics::new()), Arc::new(tools));
+    let service = Service::new(snapshot, config.breaker, records, metrics);
+    let service = Arc::new(service.with_tools(tools.clone()));
     let channels = Channels::open(store.clone(), Tenant::default(), &config.channels).await;
     let channels = channels.map_err(Failure::internal)?;
     let executions = Executions::new(service.clone(), store).with_tools(tools, config.worker.runs);
     let server = &config.server;
     let guard = Guard::new(server.listen, &server.allowed_hosts, &server.allowed_origins);
-    let (signer, body_bytes_max) = (signer(&data)?, server.body_bytes_max);
+    let body_bytes_max = server.body_bytes_max;
     Ok(App::new(Parts {
         service,
         executions,
@@ -144,20 +142,32 @@ pub(super) async fn open(config: &Config, serves: Serves) -> Result<App, Failure
         engine,
         guard,
         auth,
-        signer,
+        signers,
         body_bytes_max,
         retention: config.retention,
         serves,
     }))
 }
 
-/// What signs denials: a key of this host, made when it first serves.
-fn signer(data: &DataDirectory) -> Result<Signer, Failure> {
-    let signer = data.secret(SIGNING_KEY, Signer::generate).and_then(|key| Signer::new(&key));
-    signer.map_err(|error| {
+/// What signs denials: a key in the store, made when the first host serves. An earlier version kept
+/// it in a file, which is taken over and goes once the store has it.
+async fn signers(data: &DataDirectory, records: &Records) -> Result<Signers, Failure> {
+    let refused = |error: &dyn std::fmt::Display| {
+        Failure::internal(format!("the key that signs denials cannot be used: {error}"))
+    };
+    let kept = data.kept_secret(SIGNING_KEY).map_err(|error| refused(&error))?;
+    let id = kept.as_deref().map(Signer::new).transpose().map_err(|error| {
         let path = data.path().join(SIGNING_KEY);
-        Failure::internal(format!("the signing key `{}` cannot be used: {error}", path.display()))
-    })
+        refused(&format!("`{}`: {error}", path.display()))
+    })?;
+    let opened = Signers::open(records.clone(), Tenant::default(), kept).await;
+    let signers = opened.map_err(|error| refused(&error))?;
+    if let Some(file) = id {
+        data.forget_secret(SIGNING_KEY).map_err(|error| refused(&error))?;
+        let (kid, is_ours) = (signers.kid(), file.kid() == signers.kid());
+        tracing::info!(%kid, is_ours, "the file `{SIGNING_KEY}` is no longer used: the store has the key");
+    }
+    Ok(signers)
 }
 
 /// What an operator mends is told apart from what may be over by the next start.
@@ -195,7 +205,7 @@ async fn first_key(app: &App, address: SocketAddr) -> Result<Option<Issued>, Fai
     if !keys.is_empty() || !is_local(address) || app.auth.issuer().is_some() {
         return Ok(None);
     }
-    keys.create(Draft::of_first_key(), now_ms()).await.map(Some).map_err(Failure::internal)
+    keys.create_first(Draft::of_first_key(), now_ms()).await.map_err(Failure::internal)
 }
 
 pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {

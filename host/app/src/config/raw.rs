@@ -3,6 +3,7 @@
 //! Keys are kebab-case, unknown ones are refused, and each default is the default of the value
 //! that it becomes.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -32,6 +33,7 @@ pub(super) struct Config {
     pub(super) server: Server,
     pub(super) auth: Auth,
     pub(super) store: Store,
+    pub(super) encryption: Encryption,
     pub(super) cache: Cache,
     pub(super) engine: Engine,
     pub(super) breaker: Breaker,
@@ -156,6 +158,22 @@ impl ChannelKind {
 pub(super) struct Store {
     pub(super) directory: String,
     pub(super) url: Option<String>,
+}
+
+/// `[encryption]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(super) struct Encryption {
+    pub(super) active: Option<String>,
+    pub(super) keys: BTreeMap<String, KeySource>,
+}
+
+/// Where a key of `[encryption]` is.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct KeySource {
+    pub(super) file: Option<String>,
+    pub(super) env: Option<String>,
 }
 
 /// `[cache]`: of compiled code.

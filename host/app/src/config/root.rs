@@ -7,7 +7,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use cap_std::ambient_authority;
-use cap_std::fs::Dir;
+use cap_std::fs::{Dir, PermissionsExt as _};
 
 /// A directory handle, and the name under which texts speak of it.
 #[derive(Debug)]
@@ -45,6 +45,9 @@ pub enum ReadError {
         /// How many it may have.
         bytes_max: u64,
     },
+    /// Others than its owner may read or write it.
+    #[error("other users may read or write `{0}`\nhint: `chmod 600 {0}`")]
+    Shared(String),
     /// It holds bytes that are no UTF-8.
     #[error("`{0}` is not UTF-8 text\nhint: save it as UTF-8")]
     NotText(String),
@@ -89,6 +92,18 @@ impl Root {
             true => Err(ReadError::TooLarge { name: name.to_owned(), bytes_max }),
             false => Ok(bytes),
         }
+    }
+
+    /// Reads a regular file inside that nobody but its owner may read or write.
+    ///
+    /// # Errors
+    /// Each of [`ReadError`] but [`ReadError::NotText`].
+    pub fn read_secret(&self, name: &str, bytes_max: u64) -> Result<Vec<u8>, ReadError> {
+        let metadata = self.dir.metadata(name).map_err(|error| ReadError::new(name, error))?;
+        if metadata.permissions().mode() & 0o077 != 0 {
+            return Err(ReadError::Shared(name.to_owned()));
+        }
+        self.read(name, bytes_max)
     }
 
     /// Reads a text file inside.

@@ -17,7 +17,7 @@ use axum::response::Response;
 use serde::Deserialize;
 use utoipa::ToSchema;
 use writ_core::execution::Refused;
-use writ_core::{Digest, Execution};
+use writ_core::{Digest, Execution, Principal};
 use writ_store::IdempotencyKey;
 
 use super::authzen::meta;
@@ -58,7 +58,7 @@ pub struct CancelBody {
 /// Puts a denial to people.
 #[utoipa::path(
     post, path = PATH, tag = "access requests", operation_id = "submitAccessRequest", security(("bearer" = [])),
-    params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body give the same task; another body is refused. Without it, the same denial gives the same task.")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body give the same task; another body is refused. So does the same denial, whatever the key.")),
     request_body = SubmissionBody,
     responses(
         (status = 201, body = TaskReply<'static>, description = "Nobody had to be asked: `task.status` tells how it ended.", headers(("Location" = String))),
@@ -73,7 +73,7 @@ pub async fn submit(
 ) -> Result<Response, Problem> {
     let by = caller.principal();
     let (request, denial, evaluation_id) = body.into_parts()?;
-    let (binding, token_id) = app.signer.verify(&by.tenant, &denial)?;
+    let (binding, token_id) = app.signers.verify(&by.tenant, &denial).await?;
     if evaluation_id.is_some_and(|id| id != binding.evaluation_id) {
         return Err(Rejected::Unbound("`evaluation_id` is another evaluation's").into());
     }
@@ -83,12 +83,19 @@ pub async fn submit(
     let request = binding.kept_in(request).map_err(|error| {
         Problem::new(ProblemCode::InvalidRequest).with_detail(error.to_string())
     })?;
-    let once =
-        IdempotencyKey { requester: by.person.clone(), key: token_id, body: Digest::of(&text) };
-    let idempotency = idempotency(by, &headers, &text)?.or(Some(once));
+    let idempotency = idempotency(by, &headers, &text)?.into_iter();
+    let idempotency = idempotency.chain([once(by, &token_id, &text)]).collect();
     let (active, new) = (app.service.active(), NewExecution { request, tool: None, idempotency });
     let created = app.executions.create(&active, by, new, meta(&caller, &headers)).await;
     Ok(answer(StatusCode::CREATED, &headers, &created.map_err(problem)?))
+}
+
+/// One denial is one task, whatever keys it is sent under and whoever sends it: the same body of the
+/// same caller gives the task, and anything else is refused.
+fn once(by: &Principal, token_id: &str, body: &[u8]) -> IdempotencyKey {
+    let requester = "denials of this decision point".parse().expect("it is a name");
+    let body = Digest::of_parts([by.person.folded().as_bytes(), body]);
+    IdempotencyKey { requester, key: token_id.to_owned(), body }
 }
 
 /// How a task stands.

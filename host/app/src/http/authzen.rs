@@ -78,7 +78,7 @@ fn decided<'a>(app: &App, caller: &Caller, answer: &'a Answer) -> DecisionReply<
     let reply = DecisionReply::decided(answer);
     let Some(question) = &answer.requestable else { return reply };
     let binding = Binding::of(question, &answer.id);
-    let denial = app.signer.sign(&caller.principal().tenant, binding, now_ms());
+    let denial = app.signers.sign(&caller.principal().tenant, binding, now_ms());
     reply.requestable(answer, denial)
 }
 

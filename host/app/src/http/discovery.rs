@@ -76,7 +76,7 @@ pub async fn configuration(headers: HeaderMap) -> impl IntoResponse {
     ),
 )]
 pub async fn keys(State(app): State<Arc<App>>) -> impl IntoResponse {
-    ([CACHED], Json(app.signer.key_set()))
+    ([CACHED], Json(app.signers.key_set()))
 }
 
 /// The URL by which the caller has reached this host.

@@ -133,7 +133,7 @@ impl IntoResponse for Health {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::access_request::Signer;
+    use crate::access_request::Signers;
     use crate::auth::{Authenticator, Keyring};
     use crate::breaker::BreakerConfig;
     use crate::channels::Channels;
@@ -166,7 +166,8 @@ mod tests {
         let executions = Executions::new(service.clone(), store);
         let guard = Guard::new("127.0.0.1:1".parse().unwrap(), &[], &[]);
         let auth = Authenticator::new(keys, None);
-        let signer = Signer::new(&Signer::generate().unwrap()).unwrap();
+        let records = Records::Ephemeral(Default::default());
+        let signers = Signers::open(records, Default::default(), None).await.unwrap();
         let body_bytes_max = 1_024;
         Arc::new(App::new(Parts {
             service,
@@ -175,7 +176,7 @@ mod tests {
             engine,
             guard,
             auth,
-            signer,
+            signers,
             body_bytes_max,
             retention: Retention::Forever,
             serves: Serves::Everything,

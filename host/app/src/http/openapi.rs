@@ -16,7 +16,7 @@ use super::problem::{ProblemBody, ProblemCode};
 use super::reply::{DecisionReply, DecisionsReply};
 use super::{
     access_requests, approvals, authzen, dead_letters, discovery, events, executions, health, keys,
-    metrics, verification, wire,
+    metrics, rotation, signing, verification, wire,
 };
 
 #[derive(OpenApi)]
@@ -57,6 +57,8 @@ use super::{
         keys::create,
         keys::list,
         keys::revoke,
+        signing::rotate,
+        rotation::rotate,
         metrics::page,
         page,
     ),
@@ -128,6 +130,9 @@ pub struct CallerErrors;
 /// Problems of a change to keys.
 pub struct KeyErrors;
 
+/// Problems of having other keys used.
+pub struct RotationErrors;
+
 /// Problems of a question.
 pub struct DecisionErrors;
 
@@ -173,6 +178,12 @@ impl IntoResponses for KeyErrors {
         let mut responses = DecisionErrors::responses();
         responses.extend(problems(&[ProblemCode::NotFound, ProblemCode::TooManyKeys]));
         responses
+    }
+}
+
+impl IntoResponses for RotationErrors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        problems(&[&CALLER[..], &[ProblemCode::StorageUnavailable]].concat())
     }
 }
 

@@ -67,6 +67,7 @@ impl Service {
             tenant: active.tenant.clone(),
             received_at_ms: now_ms(),
             has_begun: false,
+            sensitive: self.sensitive(&request),
         });
         let deciding = Deciding::new(self, active, &execution, id, &request, meta);
         let (round, keeping) = deciding.until_kept(request, &self.records).await?;

@@ -63,8 +63,8 @@ impl Executions {
 
     /// The same, with tools that this host carries actions out with.
     #[must_use]
-    pub fn with_tools(self, tools: Toolbox, config: WorkerConfig) -> Self {
-        Self { tools: Arc::new(tools), workshop: Arc::new(Workshop::new(config)), ..self }
+    pub fn with_tools(self, tools: Arc<Toolbox>, config: WorkerConfig) -> Self {
+        Self { tools, workshop: Arc::new(Workshop::new(config)), ..self }
     }
 
     /// Where executions are kept, for reading.

@@ -132,7 +132,7 @@ mod tests {
         let decided = Event::Decided { decision: "d1".into(), ruling, request: request(), at_ms };
         let transition = received.apply(decided).unwrap();
         let (execution, facts) = (transition.next, transition.facts);
-        Created { execution, facts, at_ms, idempotency: None, retries: None }
+        Created { execution, facts, at_ms, idempotency: Vec::new(), retries: None }
     }
 
     async fn recent(records: &Records) -> Vec<Approval> {

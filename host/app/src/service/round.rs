@@ -9,7 +9,7 @@ use writ_core::combine::Denial;
 use writ_core::ports::Namespace;
 use writ_core::{
     Commit, Digest, Fault, FaultCode, Json, Ledger, Mode, Outcome, PolicyDecision, PolicyRecord,
-    Request, Verdict, Verdicts,
+    Request, Sensitive, Verdict, Verdicts,
 };
 use writ_engine::{Call, Evaluation, Execution};
 
@@ -59,6 +59,7 @@ impl Service {
                 continue;
             }
             let mut evaluation = self.evaluate(asked, binding, verdicts.request(), &digest).await;
+            mask(&mut evaluation, &asked.execution.sensitive, binding.bound.image.sensitive());
             let amends = matches!(
                 &evaluation.result,
                 Ok(PolicyDecision { verdict: Verdict::Amend { .. }, .. })
@@ -135,7 +136,7 @@ impl Service {
             Ok(_) => {}
             Err(fault) => {
                 self.metrics.faulted(fault);
-                log(fault, binding, &asked.execution.id);
+                log(fault, binding, asked.execution);
             }
         }
     }
@@ -177,6 +178,17 @@ impl Staged {
             self.ledger.discard_writes();
         }
         (!self.ledger.is_empty()).then_some((self.namespace, self.ledger))
+    }
+}
+
+/// Takes out of a question to people what must not be told of arguments and settings: others are told
+/// the question who may not see them.
+fn mask(evaluation: &mut Evaluation, arguments: &Sensitive, settings: &Sensitive) {
+    if let Ok(PolicyDecision { verdict: Verdict::RequireApproval { requirement }, .. }) =
+        &mut evaluation.result
+    {
+        let masked = settings.mask_requirement(&arguments.mask_requirement(requirement));
+        *requirement = masked;
     }
 }
 
@@ -222,8 +234,11 @@ fn record(binding: &ActiveBinding, evaluation: &Evaluation) -> PolicyRecord {
     }
 }
 
-fn log(fault: &Fault, binding: &ActiveBinding, decision: &str) {
-    let (code, message, detail) = (fault.code.as_str(), fault.message.as_str(), fault.detail());
+fn log(fault: &Fault, binding: &ActiveBinding, execution: &Execution) {
+    let own = binding.bound.image.sensitive();
+    let told = |text: &str| own.mask(&execution.sensitive.mask(text)).into_owned();
+    let (message, detail) = (told(&fault.message), fault.detail().map(told));
+    let (code, decision) = (fault.code.as_str(), execution.id.as_str());
     let binding = binding.bound.binding.name.as_str();
     // A breaker says once that it is open; each request that it refuses is not worth a line.
     if fault.code == FaultCode::BreakerOpen {

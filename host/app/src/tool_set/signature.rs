@@ -1,9 +1,11 @@
 //! What may be asked of something that carries actions out: its name, what it is for, and the
 //! arguments that it takes.
 
+use std::sync::Arc;
+
 use jsonschema::{PatternOptions, Validator};
 use serde_json::Value;
-use writ_core::{BoundTool, Json};
+use writ_core::{BoundTool, Json, Sensitive};
 
 /// How many flaws of some arguments are told.
 const FLAWS_MAX: usize = 16;
@@ -19,6 +21,8 @@ pub struct Signature {
     /// The JSON Schema of its arguments (draft 2020-12).
     pub input_schema: Value,
     arguments: Validator,
+    /// Whether the schema marks some arguments as sensitive.
+    is_marked: bool,
 }
 
 /// What is wrong with some arguments.
@@ -42,15 +46,25 @@ impl Signature {
             .with_pattern_options(PatternOptions::regex())
             .build(&input_schema)
             .map_err(|error| format!("its input schema is no JSON Schema: {error}"))?;
-        Ok(Self { bound, summary, input_schema, arguments })
+        let is_marked = Sensitive::is_marked(&input_schema);
+        Ok(Self { bound, summary, input_schema, arguments, is_marked })
+    }
+
+    /// What must not be told of some arguments.
+    pub fn sensitive(&self, arguments: &Json) -> Arc<Sensitive> {
+        match self.is_marked {
+            true => Arc::new(Sensitive::of(&self.input_schema, &arguments.to_value())),
+            false => Arc::default(),
+        }
     }
 
     /// What is wrong with some arguments, at most 16 flaws; nothing where they satisfy the schema.
+    /// What must not be told of them is masked.
     pub fn flaws(&self, arguments: &Json) -> Vec<Flaw> {
-        let value = arguments.to_value();
+        let (value, sensitive) = (arguments.to_value(), self.sensitive(arguments));
         let flaw = |error: jsonschema::ValidationError<'_>| Flaw {
             pointer: error.instance_path().as_str().to_owned(),
-            message: error.to_string().chars().take(FLAW_CHARS_MAX).collect(),
+            message: sensitive.mask(&error.to_string()).chars().take(FLAW_CHARS_MAX).collect(),
         };
         self.arguments.iter_errors(&value).take(FLAWS_MAX).map(flaw).collect()
     }

@@ -106,7 +106,10 @@ fn a_denial_that_people_agree_to_is_a_yes_once() {
     assert!(used["context"]["access_request"]["binding_token"].is_string(), "{used}");
     let report = json!({"permit": yes["context"]["permit"], "outcome": "succeeded"});
     assert_eq!(world.post(&world.agent, &format!("{path}/report"), &report).status, 200);
-    assert_eq!(world.follow(&task)["task"]["status"], "approved", "it stays approved");
+    let used = world.follow(&task);
+    assert_eq!(used["task"]["status"], "approved", "it stays approved");
+    let approval = &used["result"]["approval"];
+    assert_eq!(approval["approved_until"], approval["approved_at"], "and is of no more use");
 }
 
 #[test]
@@ -199,6 +202,41 @@ fn a_denial_makes_one_task() {
     let mut other = body;
     other["context"]["business_justification"] = json!("on second thoughts");
     refused(&submit(&other), 409, "duplicate_request");
+}
+
+#[test]
+fn a_denial_makes_one_task_whatever_keys_it_is_sent_under() {
+    let world = World::new();
+    let question = payment(500);
+    let body = submission(&question, &world.evaluate(&question));
+    let submit = |key: &str, body: &Value| {
+        let headers = [("Idempotency-Key", key)];
+        let mut client = world.client(&world.agent);
+        client.post_with(REQUESTS, &headers, &body.to_string()).unwrap()
+    };
+    let threads: Vec<_> = (0..8)
+        .map(|turn| {
+            let (mut client, body) = (world.client(&world.agent), body.to_string());
+            let key = format!("k{turn}");
+            std::thread::spawn(move || {
+                client.post_with(REQUESTS, &[("Idempotency-Key", &key)], &body).unwrap().json()
+            })
+        })
+        .collect();
+    let mut tasks: Vec<_> =
+        threads.into_iter().map(|thread| text(&thread.join().unwrap()["task"]["id"])).collect();
+    tasks.dedup();
+    assert_eq!(tasks.len(), 1);
+    assert_eq!(submit("k9", &body).json()["task"]["id"], tasks[0]);
+    let mut other = body.clone();
+    other["context"]["business_justification"] = json!("on second thoughts");
+    refused(&submit("k10", &other), 409, "duplicate_request");
+    // What is somebody else's is told to nobody.
+    let named = json!({"name": "other", "roles": ["agent"]});
+    let stranger = text(&world.post(world.server.key(), "/v1/keys", &named).json()["key"]);
+    refused(&world.post(&stranger, REQUESTS, &body), 409, "duplicate_request");
+    let all = world.get(world.server.key(), "/v1/executions");
+    assert_eq!(all["items"].as_array().unwrap().len(), 1, "{all}");
 }
 
 #[test]

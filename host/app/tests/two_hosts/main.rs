@@ -5,4 +5,5 @@
 mod hosts;
 mod killed;
 mod sharing;
+mod signing;
 mod tables;

@@ -66,6 +66,7 @@ impl Bench {
                 tenant: Default::default(),
                 received_at_ms: Memory::NOW_MS,
                 has_begun: false,
+                sensitive: Arc::default(),
             }),
             namespace: Arc::new(Namespace {
                 tenant: Default::default(),

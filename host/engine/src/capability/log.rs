@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use writ_core::ports::Namespace;
-use writ_core::{FaultCode, Limits};
+use writ_core::{FaultCode, Limits, Sensitive};
 
 use crate::bindings::writ::host::log::{self, Level};
 use crate::fault::HostFault;
@@ -15,19 +15,30 @@ pub(crate) struct Log {
     namespace: Arc<Namespace>,
     line_bytes_max: usize,
     bytes_left: usize,
+    /// What must not be told of the guest's settings.
+    sensitive: Arc<Sensitive>,
 }
 
 impl Log {
-    pub(crate) fn new(namespace: Arc<Namespace>, limits: &Limits) -> Self {
+    pub(crate) fn new(
+        namespace: Arc<Namespace>,
+        limits: &Limits,
+        sensitive: Arc<Sensitive>,
+    ) -> Self {
         Self {
+            sensitive,
             namespace,
             line_bytes_max: limits.log_line_bytes_max,
             bytes_left: limits.log_bytes_max,
         }
     }
 
-    fn line(&mut self, message: &str) -> Result<String, HostFault> {
-        let line = printable(cut(message, self.line_bytes_max));
+    /// A line as it may be told, of which `sensitive` are the arguments' values that may not.
+    fn line(&mut self, message: &str, sensitive: &Sensitive) -> Result<String, HostFault> {
+        // Before it is cut: half a value would not be known any more.
+        let masked = sensitive.mask(message);
+        let masked = self.sensitive.mask(&masked);
+        let line = printable(cut(&masked, self.line_bytes_max));
         self.bytes_left = self.bytes_left.checked_sub(line.len().max(1)).ok_or_else(|| {
             HostFault::new(FaultCode::LogLimit, "the guest logged more than its limit")
         })?;
@@ -40,7 +51,7 @@ macro_rules! offer_to {
         impl log::Host for $state {
             fn log(&mut self, level: Level, message: String) -> wasmtime::Result<()> {
                 self.guard.meter.call(message.len())?;
-                let line = self.log.line(&message)?;
+                let line = self.log.line(&message, &self.execution.sensitive)?;
                 if self.has_logged_before() {
                     return Ok(());
                 }
@@ -88,35 +99,54 @@ fn printable(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     fn log(line_bytes_max: usize, log_bytes_max: usize) -> Log {
         let namespace = Namespace { tenant: Default::default(), binding: "b".parse().unwrap() };
         let limits =
             Limits { log_line_bytes_max: line_bytes_max, log_bytes_max, ..Limits::default() };
-        Log::new(Arc::new(namespace), &limits)
+        Log::new(Arc::new(namespace), &limits, Arc::default())
+    }
+
+    /// What the schema of one field marks.
+    fn sensitive(value: &str) -> Sensitive {
+        let schema = json!({"properties": {"secret": {"x-sensitive": true}}});
+        Sensitive::of(&schema, &json!({"secret": value}))
+    }
+
+    #[test]
+    fn what_is_sensitive_is_masked_before_a_line_is_cut() {
+        let mut log = Log { sensitive: Arc::new(sensitive("of settings")), ..log(20, 100) };
+        let line = log.line("it is of settings", &sensitive("of arguments"));
+        assert_eq!(line.unwrap(), "it is •••");
+        let line = log.line("here is: of arguments", &sensitive("of arguments"));
+        assert_eq!(line.unwrap(), "here is: •••");
     }
 
     #[test]
     fn a_long_line_is_cut_between_characters() {
-        assert_eq!(log(4, 100).line("abcéd").unwrap(), "abc");
+        assert_eq!(log(4, 100).line("abcéd", &Sensitive::default()).unwrap(), "abc");
     }
 
     #[test]
     fn control_characters_forge_no_line() {
-        assert_eq!(log(100, 100).line("a\nERROR\u{1b}[2J").unwrap(), "a\u{fffd}ERROR\u{fffd}[2J");
+        assert_eq!(
+            log(100, 100).line("a\nERROR\u{1b}[2J", &Sensitive::default()).unwrap(),
+            "a\u{fffd}ERROR\u{fffd}[2J"
+        );
     }
 
     #[test]
     fn the_sum_of_all_lines_is_bounded() {
         let mut log = log(100, 5);
-        assert!(log.line("abc").is_ok());
-        assert_eq!(log.line("abc").unwrap_err().code(), FaultCode::LogLimit);
+        assert!(log.line("abc", &Sensitive::default()).is_ok());
+        assert_eq!(log.line("abc", &Sensitive::default()).unwrap_err().code(), FaultCode::LogLimit);
     }
 
     #[test]
     fn empty_lines_count_too() {
         let mut log = log(100, 1);
-        assert!(log.line("").is_ok());
-        assert!(log.line("").is_err());
+        assert!(log.line("", &Sensitive::default()).is_ok());
+        assert!(log.line("", &Sensitive::default()).is_err());
     }
 }

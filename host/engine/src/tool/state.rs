@@ -60,7 +60,7 @@ pub(super) fn store(
     let state = ToolState {
         guard: Guard::new(limits),
         execution: call.execution.clone(),
-        log: Log::new(call.namespace.clone(), limits),
+        log: Log::new(call.namespace.clone(), limits, Arc::default()),
         wasi: Wasi::new(seed, call.execution.received_at_ms, limits),
         watch: Watch::default(),
         host: call.host.clone(),

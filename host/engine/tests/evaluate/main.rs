@@ -108,7 +108,13 @@ async fn evaluate_with(
 ) -> Evaluation {
     let tenant = Tenant::default();
     let namespace = Namespace { tenant: tenant.clone(), binding: "b".parse().unwrap() };
-    let execution = Execution { id: "e1".into(), tenant, received_at_ms: NOW_MS, has_begun: false };
+    let execution = Execution {
+        id: "e1".into(),
+        tenant,
+        received_at_ms: NOW_MS,
+        has_begun: false,
+        sensitive: Arc::default(),
+    };
     let storage: Arc<dyn StorageReader> = Arc::new(store);
     let approvals: Arc<dyn ApprovalReader> = Arc::new(history);
     let call = Call {

@@ -20,7 +20,7 @@ impl Store {
         created: Created,
         grounds: Option<Grounds>,
     ) -> Result<(), CreateError> {
-        created.idempotency.as_ref().map(IdempotencyKey::check).transpose()?;
+        created.idempotency.iter().try_for_each(IdempotencyKey::check)?;
         on!(self, backend => backend.create(created, grounds).await)
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use sqlx::postgres::{PgConnection, PgRow};
-use writ_core::{Approval, Execution, Tenant};
+use writ_core::{Approval, Execution};
 
 use super::executions;
 use super::rows::{column, integer, text};
@@ -11,6 +11,7 @@ use super::text::kept;
 use crate::error::{Failure, StoreError};
 use crate::execution::ApprovalFilter;
 use crate::row::{ApprovalRow, AskedRow, approver_key};
+use crate::sealing::Opener;
 
 const UPSERT: &str = "INSERT INTO approvals (tenant, id, execution, state, opened_at_ms)
     SELECT * FROM UNNEST($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[])
@@ -72,15 +73,15 @@ pub(super) async fn ask(
 /// The execution that an approval belongs to.
 pub(super) async fn execution_of(
     connection: &mut PgConnection,
-    tenant: &Tenant,
+    opener: Opener<'_>,
     approval: &str,
 ) -> Result<Option<Execution>, StoreError> {
-    executions::fetch(connection, EXECUTION_OF, tenant, approval).await
+    executions::fetch(connection, EXECUTION_OF, opener, approval).await
 }
 
 /// A page of a tenant's approvals.
 pub(super) struct Page<'a> {
-    pub(super) tenant: &'a Tenant,
+    pub(super) opener: Opener<'a>,
     /// The id before which it begins.
     pub(super) before: &'a str,
     pub(super) limit: u32,
@@ -96,7 +97,7 @@ impl Page<'_> {
         let ids = self.ids(connection, filter).await.map_err(Failure::from)?;
         let mut found = Vec::with_capacity(ids.len());
         for id in ids {
-            let execution = execution_of(connection, self.tenant, &id).await?;
+            let execution = execution_of(connection, self.opener, &id).await?;
             let approval = execution.as_ref().and_then(|execution| execution.approval(&id));
             let approval = approval.cloned();
             let (Some(execution), Some(approval)) = (execution, approval) else {
@@ -135,7 +136,7 @@ impl Page<'_> {
         sql: &'static str,
         approver: Option<&str>,
     ) -> Result<Vec<String>, sqlx::Error> {
-        let query = sqlx::query(sql).bind(self.tenant.as_str()).bind(kept(self.before));
+        let query = sqlx::query(sql).bind(self.opener.tenant.as_str()).bind(kept(self.before));
         let query = query.bind(i64::from(self.limit));
         let query = approver.into_iter().fold(query, |query, approver| query.bind(kept(approver)));
         let rows = query.fetch_all(connection).await?;

@@ -20,6 +20,7 @@ use crate::error::{CommitError, Failure, is_contended};
 use crate::execution::Grounds;
 use crate::points::{Keeping, Moment};
 use crate::row::{DecisionRow, JournalRow, WorkerNote};
+use crate::sealing::Sealing;
 use crate::step::Step;
 
 /// What is to be kept, together or not at all.
@@ -71,6 +72,14 @@ impl Draft {
     /// What a worker has done.
     pub(super) fn of_note(note: WorkerNote) -> Self {
         Self { note: Some(note), ..Self::default() }
+    }
+
+    /// As it is to be kept.
+    fn seal(&mut self, sealing: &Sealing) {
+        let Self { decision, step, journal, .. } = self;
+        decision.iter_mut().for_each(|row| row.seal(sealing));
+        step.iter_mut().for_each(|step| step.execution.seal(sealing));
+        journal.iter_mut().for_each(|row| row.seal(sealing));
     }
 
     /// As it is, and what a run was answered.
@@ -127,9 +136,10 @@ impl Inner {
     pub(super) async fn finish(
         &self,
         mut transaction: Transaction<'static, Database>,
-        draft: Draft,
+        mut draft: Draft,
     ) -> Result<(), CommitError> {
         let started = Instant::now();
+        draft.seal(&self.config.sealing);
         let claimed: Vec<_> = draft.claims.iter().map(|claim| claim.namespace.clone()).collect();
         let keeping = draft.keeping();
         keeping.pass(Moment::Begun);

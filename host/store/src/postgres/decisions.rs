@@ -2,12 +2,12 @@
 
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{FromRow, Row as _};
-use writ_core::Tenant;
 
 use super::rows::{column, digest, integer, number, text};
 use super::text::{kept, read};
 use crate::error::{Failure, StoreError};
 use crate::row::{DecisionRow, StoredDecision, UnreadDecision};
+use crate::sealing::Opener;
 
 const INSERT: &str = "INSERT INTO decisions (tenant, id, received_at_ms, request_id, trace_id,
         request_digest, subject_type, subject_id, action, resource_type, resource_id, policy_set,
@@ -45,27 +45,28 @@ pub(super) async fn insert(
 /// One decision of a tenant.
 pub(super) async fn one(
     connection: &mut PgConnection,
-    tenant: &Tenant,
+    opener: Opener<'_>,
     id: &str,
 ) -> Result<Option<StoredDecision>, StoreError> {
     let sql = "SELECT * FROM decisions WHERE tenant = $1 AND id = $2";
-    let query = sqlx::query_as(sql).bind(tenant.as_str()).bind(kept(id));
+    let query = sqlx::query_as(sql).bind(opener.tenant.as_str()).bind(kept(id));
     let row: Option<UnreadDecision> =
         query.fetch_optional(connection).await.map_err(Failure::from)?;
-    row.map(StoredDecision::try_from).transpose()
+    row.map(|row| row.read(opener)).transpose()
 }
 
 /// A tenant's decisions, newest first, those before an id.
 pub(super) async fn page(
     connection: &mut PgConnection,
-    tenant: &Tenant,
+    opener: Opener<'_>,
     before: &str,
     limit: u32,
 ) -> Result<Vec<StoredDecision>, StoreError> {
     let sql = "SELECT * FROM decisions WHERE tenant = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
-    let query = sqlx::query_as(sql).bind(tenant.as_str()).bind(kept(before)).bind(i64::from(limit));
+    let query = sqlx::query_as(sql).bind(opener.tenant.as_str());
+    let query = query.bind(kept(before)).bind(i64::from(limit));
     let rows: Vec<UnreadDecision> = query.fetch_all(connection).await.map_err(Failure::from)?;
-    rows.into_iter().map(StoredDecision::try_from).collect()
+    rows.into_iter().map(|row| row.read(opener)).collect()
 }
 
 impl FromRow<'_, PgRow> for UnreadDecision {

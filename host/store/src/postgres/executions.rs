@@ -10,6 +10,7 @@ use crate::error::{Failure, StoreError};
 use crate::execution::ExecutionFilter;
 use crate::points;
 use crate::row::ExecutionRow;
+use crate::sealing::Opener;
 
 const INSERT: &str =
     "INSERT INTO executions (tenant, id, status, requester, version, due_at_ms, body)
@@ -77,10 +78,10 @@ pub(super) async fn stays(
 /// One execution of a tenant, held until the transaction ends.
 pub(super) async fn hold(
     connection: &mut PgConnection,
-    tenant: &Tenant,
+    opener: Opener<'_>,
     id: &str,
 ) -> Result<Option<Execution>, StoreError> {
-    let held = fetch(connection, HOLD, tenant, id).await?;
+    let held = fetch(connection, HOLD, opener, id).await?;
     points::pass("postgres.execution.held");
     Ok(held)
 }
@@ -88,28 +89,28 @@ pub(super) async fn hold(
 /// One execution of a tenant.
 pub(super) async fn one(
     connection: &mut PgConnection,
-    tenant: &Tenant,
+    opener: Opener<'_>,
     id: &str,
 ) -> Result<Option<Execution>, StoreError> {
-    fetch(connection, ONE, tenant, id).await
+    fetch(connection, ONE, opener, id).await
 }
 
 /// The execution that two parameters lead to: a tenant, and the id of something.
 pub(super) async fn fetch(
     connection: &mut PgConnection,
     sql: &'static str,
-    tenant: &Tenant,
+    opener: Opener<'_>,
     id: &str,
 ) -> Result<Option<Execution>, StoreError> {
-    let query = sqlx::query(sql).bind(tenant.as_str()).bind(kept(id));
+    let query = sqlx::query(sql).bind(opener.tenant.as_str()).bind(kept(id));
     let row = query.fetch_optional(connection).await.map_err(Failure::from)?;
-    row.as_ref().map(execution).transpose()
+    row.as_ref().map(|row| execution(opener, row)).transpose()
 }
 
 /// A tenant's executions, newest first, those before an id.
 pub(super) async fn page(
     connection: &mut PgConnection,
-    tenant: &Tenant,
+    opener: Opener<'_>,
     filter: &ExecutionFilter,
     before: &str,
     limit: u32,
@@ -121,18 +122,15 @@ pub(super) async fn page(
         (Some(requester), None) => (PAGE_OF_REQUESTER, vec![requester]),
         (Some(requester), Some(status)) => (PAGE_OF_REQUESTER_AND_STATUS, vec![requester, status]),
     };
-    let query = sqlx::query(sql).bind(tenant.as_str()).bind(kept(before)).bind(i64::from(limit));
+    let query = sqlx::query(sql).bind(opener.tenant.as_str());
+    let query = query.bind(kept(before)).bind(i64::from(limit));
     let query = values.into_iter().fold(query, |query, value| query.bind(kept(value)));
     let rows = query.fetch_all(connection).await.map_err(Failure::from)?;
-    rows.iter().map(execution).collect()
+    rows.iter().map(|row| execution(opener, row)).collect()
 }
 
 /// The execution that a row's `body` holds.
-pub(super) fn execution(row: &PgRow) -> Result<Execution, StoreError> {
-    let body: &str = row.try_get("body").map_err(Failure::from)?;
-    serde_json::from_str(body).map_err(|reason| StoreError::Damaged {
-        what: "execution",
-        id: text(row, "id").unwrap_or_default(),
-        reason: reason.to_string(),
-    })
+pub(super) fn execution(opener: Opener<'_>, row: &PgRow) -> Result<Execution, StoreError> {
+    let id = text(row, "id").map_err(Failure::from)?;
+    ExecutionRow::read(opener, &id, row.try_get("body").map_err(Failure::from)?)
 }

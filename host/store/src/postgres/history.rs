@@ -5,7 +5,6 @@
 use std::collections::{BTreeSet, HashMap};
 
 use futures_util::TryStreamExt as _;
-use serde::Deserialize;
 use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgRow};
 use writ_core::ports::{About, Window};
@@ -14,7 +13,8 @@ use writ_core::{Approval, Digest};
 use super::rows::{column, integer, text};
 use super::text::kept;
 use crate::error::Failure;
-use crate::row::HistoryRow;
+use crate::row::{HistoryRow, approvals_in};
+use crate::sealing::Opener;
 
 const INSERT: &str = "INSERT INTO approval_history (tenant, subject_type, subject_id, action,
         resource_type, resource_id, opened_at_ms, approval, execution, about)
@@ -26,7 +26,7 @@ const RECENT: &str = "SELECT approval, execution FROM approval_history
     ORDER BY opened_at_ms DESC, approval DESC LIMIT $4";
 /// The approvals are taken out of the bodies here: PostgreSQL cannot look into JSON that has U+0000
 /// anywhere in it.
-const BODIES: &str = "SELECT body FROM executions WHERE tenant = $1 AND id = ANY($2)";
+const BODIES: &str = "SELECT id, body FROM executions WHERE tenant = $1 AND id = ANY($2)";
 
 /// Writes what approvals are about.
 pub(super) async fn insert(
@@ -56,6 +56,7 @@ pub(super) async fn insert(
 /// Approvals about the same, newest first. In a transaction whose statements all see the same.
 pub(super) async fn recent(
     connection: &mut PgConnection,
+    opener: Opener<'_>,
     about: &About,
     window: Window,
 ) -> Result<Vec<Approval>, Failure> {
@@ -68,7 +69,7 @@ pub(super) async fn recent(
         .await?;
     let executions: Result<BTreeSet<String>, _> =
         rows.iter().map(|row| row.try_get("execution")).collect();
-    let mut found = approvals(connection, about, executions?).await?;
+    let mut found = approvals(connection, opener, executions?).await?;
     let approval = |row: &PgRow| {
         let id = text(row, "approval")?;
         let missing = || Failure::damaged(format!("approval `{id}` is not with its execution"));
@@ -81,21 +82,16 @@ pub(super) async fn recent(
 /// request.
 async fn approvals(
     connection: &mut PgConnection,
-    about: &About,
+    opener: Opener<'_>,
     executions: BTreeSet<String>,
 ) -> Result<HashMap<String, Approval>, Failure> {
-    #[derive(Deserialize)]
-    struct Body {
-        approvals: Vec<Approval>,
-    }
     let mut found = HashMap::new();
     let executions: Vec<_> = executions.into_iter().collect();
-    let query = sqlx::query(BODIES).bind(about.tenant.as_str()).bind(executions);
+    let query = sqlx::query(BODIES).bind(opener.tenant.as_str()).bind(executions);
     let mut rows = query.fetch(connection);
     while let Some(row) = rows.try_next().await? {
-        let damaged = |error| Failure::damaged(format!("an execution does not read back: {error}"));
-        let body: Body = serde_json::from_str(row.try_get("body")?).map_err(damaged)?;
-        found.extend(body.approvals.into_iter().map(|approval| (approval.id.clone(), approval)));
+        let approvals = approvals_in(opener, &text(&row, "id")?, row.try_get("body")?)?;
+        found.extend(approvals.into_iter().map(|approval| (approval.id.clone(), approval)));
     }
     Ok(found)
 }

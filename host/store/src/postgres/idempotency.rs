@@ -1,7 +1,7 @@
 //! Keys for requests that are sent again: one row each, and which execution it stands for.
 
 use sqlx::postgres::PgConnection;
-use writ_core::{Digest, Execution, Tenant};
+use writ_core::{Digest, Execution};
 
 use super::executions::execution;
 use super::rows::digest;
@@ -9,6 +9,7 @@ use super::text::kept;
 use crate::error::{Failure, StoreError};
 use crate::execution::IdempotencyKey;
 use crate::row::IdempotencyRow;
+use crate::sealing::Opener;
 
 const INSERT: &str = "INSERT INTO idempotency (tenant, requester, key, body, execution)
     VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
@@ -38,14 +39,14 @@ pub(super) async fn take(
 /// What was sent with a key before, as a digest, and the execution that came of it.
 pub(super) async fn one(
     connection: &mut PgConnection,
-    tenant: &Tenant,
+    opener: Opener<'_>,
     key: &IdempotencyKey,
 ) -> Result<Option<(Digest, Execution)>, StoreError> {
-    let query = sqlx::query(ONE).bind(tenant.as_str());
+    let query = sqlx::query(ONE).bind(opener.tenant.as_str());
     let query = query.bind(kept(key.requester.folded())).bind(kept(&key.key));
     let Some(row) = query.fetch_optional(connection).await.map_err(Failure::from)? else {
         return Ok(None);
     };
     let sent = digest(&row, "sent").map_err(Failure::from)?;
-    Ok(Some((sent, execution(&row)?)))
+    Ok(Some((sent, execution(opener, &row)?)))
 }

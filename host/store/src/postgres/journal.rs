@@ -2,13 +2,13 @@
 
 use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgRow};
-use writ_core::Tenant;
 use writ_core::journal::Entry;
 
 use super::rows::{integer, number};
 use super::text::kept;
 use crate::error::{Failure, StoreError};
 use crate::row::JournalRow;
+use crate::sealing::Opener;
 
 const INSERT: &str = "INSERT INTO journal (tenant, execution, number, body)
     SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[])";
@@ -34,15 +34,15 @@ pub(super) async fn insert(
 /// All entries of an execution, in order.
 pub(super) async fn all(
     connection: &mut PgConnection,
-    tenant: &Tenant,
+    opener: Opener<'_>,
     execution: &str,
 ) -> Result<Vec<Entry>, StoreError> {
-    let query = sqlx::query(ALL).bind(tenant.as_str()).bind(kept(execution));
+    let query = sqlx::query(ALL).bind(opener.tenant.as_str()).bind(kept(execution));
     let rows = query.fetch_all(connection).await.map_err(Failure::from)?;
     let entry = |row: &PgRow| {
         let at = number(row, "number").map_err(Failure::from)?;
         let body: &str = row.try_get("body").map_err(Failure::from)?;
-        JournalRow::entry(execution, at, body)
+        JournalRow::entry(opener, execution, at, body)
     };
     rows.iter().map(entry).collect()
 }

@@ -9,6 +9,7 @@ use writ_core::{Key, KeyId, Person, Principal, Role, Tenant};
 
 use super::listener::KEYS;
 use super::rows::{decode, digest, integer, name, number, time};
+use super::signing;
 use crate::row::KeyChange;
 
 const CREATE: &str = "WITH created AS (
@@ -17,6 +18,15 @@ const CREATE: &str = "WITH created AS (
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
     )
     SELECT pg_notify($10, '')";
+const CREATE_FIRST: &str = "WITH created AS (
+        INSERT INTO api_keys (id, tenant, person, roles, person_groups, secret, created_at_ms,
+            expires_at_ms, revoked_at_ms)
+        SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9
+        WHERE NOT EXISTS (SELECT 1 FROM api_keys WHERE tenant = $2)
+    )
+    SELECT pg_notify($10, '')";
+/// Until it has ended, no other host makes a key; all may read them.
+const HOLD: &str = "LOCK TABLE api_keys IN SHARE ROW EXCLUSIVE MODE";
 /// The first time counts.
 const REVOKE: &str = "WITH revoked AS (
         UPDATE api_keys SET revoked_at_ms = coalesce(revoked_at_ms, $3)
@@ -32,18 +42,30 @@ pub(super) async fn change(
     change: KeyChange,
 ) -> Result<(), sqlx::Error> {
     match change {
-        KeyChange::Create(key) => create(connection, key).await,
+        KeyChange::Create(key) => create(connection, CREATE, key).await,
+        KeyChange::CreateFirst(key) => {
+            sqlx::query(HOLD).execute(&mut *connection).await?;
+            create(connection, CREATE_FIRST, key).await
+        }
         KeyChange::Revoke { tenant, id, at_ms } => {
             let query = sqlx::query(REVOKE).bind(tenant.as_str()).bind(id.as_str());
             query.bind(integer(at_ms)).bind(KEYS).execute(connection).await?;
             Ok(())
         }
+        KeyChange::KeepSigning(key) => signing::keep(connection, &key).await,
+        KeyChange::RotateSigning { key, forget_before_ms } => {
+            signing::rotate(connection, &key, forget_before_ms).await
+        }
     }
 }
 
-async fn create(connection: &mut PgConnection, key: Key) -> Result<(), sqlx::Error> {
+async fn create(
+    connection: &mut PgConnection,
+    sql: &'static str,
+    key: Key,
+) -> Result<(), sqlx::Error> {
     let Principal { tenant, person, roles, groups } = &*key.principal;
-    sqlx::query(CREATE)
+    sqlx::query(sql)
         .bind(key.id.as_str())
         .bind(tenant.as_str())
         .bind(person.as_str())

@@ -61,7 +61,7 @@ impl Inner {
     async fn recent(&self, about: &About, window: Window) -> Result<Vec<Approval>, Failure> {
         let scope = Scope::Tenant(&about.tenant);
         let mut view = self.link.begin(scope, Access::Snapshot).await?;
-        history::recent(&mut view, about, window).await
+        history::recent(&mut view, self.config.sealing.of(&about.tenant), about, window).await
     }
 }
 

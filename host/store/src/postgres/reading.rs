@@ -7,11 +7,13 @@ use super::approvals::{self, Page};
 use super::audit::View;
 use super::backend::Postgres;
 use super::scope::{Access, Scope};
-use super::{decisions, due, events, executions, keys};
+use super::{decisions, due, events, executions, keys, reseal, signing};
 use crate::error::{Failure, StoreError};
 use crate::execution::{ApprovalFilter, ExecutionFilter};
 use crate::points;
-use crate::row::{END, KeyChange, StoredDecision};
+use crate::reseal::{ResealFrom, ResealRow, Stale};
+use crate::row::{END, KeyChange, SigningRow, StoredDecision};
+use crate::sealing::{Opener, Sealing};
 
 impl Postgres {
     pub(crate) async fn decision(
@@ -19,7 +21,7 @@ impl Postgres {
         tenant: &Tenant,
         id: &str,
     ) -> Result<Option<StoredDecision>, StoreError> {
-        decisions::one(&mut *self.inner.link.read(tenant).await?, tenant, id).await
+        decisions::one(&mut *self.inner.link.read(tenant).await?, self.opener(tenant), id).await
     }
 
     pub(crate) async fn decisions_page(
@@ -29,7 +31,7 @@ impl Postgres {
         limit: u32,
     ) -> Result<Vec<StoredDecision>, StoreError> {
         let mut view = self.inner.link.read(tenant).await?;
-        decisions::page(&mut view, tenant, before.unwrap_or(END), limit).await
+        decisions::page(&mut view, self.opener(tenant), before.unwrap_or(END), limit).await
     }
 
     pub(crate) async fn execution(
@@ -37,7 +39,7 @@ impl Postgres {
         tenant: &Tenant,
         id: &str,
     ) -> Result<Option<Execution>, StoreError> {
-        executions::one(&mut *self.inner.link.read(tenant).await?, tenant, id).await
+        executions::one(&mut *self.inner.link.read(tenant).await?, self.opener(tenant), id).await
     }
 
     pub(crate) async fn execution_of_approval(
@@ -45,7 +47,8 @@ impl Postgres {
         tenant: &Tenant,
         approval: &str,
     ) -> Result<Option<Execution>, StoreError> {
-        approvals::execution_of(&mut *self.inner.link.read(tenant).await?, tenant, approval).await
+        let mut view = self.inner.link.read(tenant).await?;
+        approvals::execution_of(&mut view, self.opener(tenant), approval).await
     }
 
     pub(crate) async fn count_of_status(
@@ -66,7 +69,8 @@ impl Postgres {
         limit: u32,
     ) -> Result<Vec<Execution>, StoreError> {
         let mut view = self.inner.link.read(tenant).await?;
-        executions::page(&mut view, tenant, filter, before.unwrap_or(END), limit).await
+        let before = before.unwrap_or(END);
+        executions::page(&mut view, self.opener(tenant), filter, before, limit).await
     }
 
     /// One view of it all: what is listed is also what is loaded.
@@ -79,7 +83,7 @@ impl Postgres {
     ) -> Result<Vec<(Execution, Approval)>, StoreError> {
         let begun = self.inner.link.begin(Scope::Tenant(tenant), Access::Snapshot).await;
         let mut view = begun.map_err(Failure::from)?;
-        let page = Page { tenant, before: before.unwrap_or(END), limit };
+        let page = Page { opener: self.opener(tenant), before: before.unwrap_or(END), limit };
         page.read(&mut view, filter).await
     }
 
@@ -148,11 +152,54 @@ impl Postgres {
         Ok(keys::one(&mut view, tenant, id).await.map_err(Failure::from)?)
     }
 
+    pub(crate) async fn signing_keys(
+        &self,
+        tenant: &Tenant,
+    ) -> Result<Vec<SigningRow>, StoreError> {
+        let mut view = self.inner.link.read(tenant).await?;
+        Ok(signing::all(&mut view, tenant).await.map_err(Failure::from)?)
+    }
+
+    pub(crate) fn sealing(&self) -> &Sealing {
+        &self.inner.config.sealing
+    }
+
+    pub(super) fn opener<'a>(&'a self, tenant: &'a Tenant) -> Opener<'a> {
+        self.sealing().of(tenant)
+    }
+
+    pub(crate) async fn stale(
+        &self,
+        tenant: &Tenant,
+        from: &ResealFrom,
+        mark: &str,
+        limit: u32,
+    ) -> Result<Vec<Stale>, StoreError> {
+        let mut view = self.inner.link.read(tenant).await?;
+        let stale = reseal::stale(&mut view, tenant, from, mark, limit).await;
+        Ok(stale.map_err(Failure::from)?)
+    }
+
+    pub(crate) async fn keep_resealed(
+        &self,
+        tenant: &Tenant,
+        rows: Vec<ResealRow>,
+    ) -> Result<(), StoreError> {
+        let keep = async {
+            let scope = Scope::Tenant(tenant);
+            let mut transaction = self.inner.link.begin(scope, Access::Write).await?;
+            reseal::keep(&mut transaction, rows).await?;
+            transaction.commit().await
+        };
+        Ok(keep.await.map_err(Failure::from)?)
+    }
+
     pub(crate) fn key_changes(&self) -> watch::Receiver<u64> {
         self.inner.key_changes.subscribe()
     }
 
-    pub(crate) async fn change_key(&self, change: KeyChange) -> Result<(), StoreError> {
+    pub(crate) async fn change_key(&self, mut change: KeyChange) -> Result<(), StoreError> {
+        change.seal(self.sealing());
         let inner = self.inner.clone();
         // Who stops waiting does not take it back.
         let changing = tokio::spawn(async move {

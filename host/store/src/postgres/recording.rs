@@ -25,7 +25,7 @@ impl Postgres {
         execution: &str,
     ) -> Result<Vec<Entry>, StoreError> {
         let mut view = self.inner.link.read(tenant).await.map_err(StoreError::from)?;
-        journal::all(&mut view, tenant, execution).await
+        journal::all(&mut view, self.opener(tenant), execution).await
     }
 
     pub(crate) async fn record(
@@ -36,7 +36,8 @@ impl Postgres {
     ) -> Result<(), RecordError> {
         let mut transaction = self.writing(&run.tenant).await?;
         // Held until the transaction ends, so that no other run begins in between.
-        let found = executions::hold(&mut transaction, &run.tenant, &run.execution).await?;
+        let found =
+            executions::hold(&mut transaction, self.opener(&run.tenant), &run.execution).await?;
         run.check(found.as_ref())?;
         let entries = JournalRow::of_each(&run.tenant, &run.execution, entries);
         Ok(self.finish(transaction, Draft::of_run(entries, ledgers)).await?)
@@ -51,7 +52,7 @@ impl Postgres {
         change: impl FnOnce(&Execution) -> Result<Transition, R>,
     ) -> Result<Execution, ChangeError<R>> {
         let mut transaction = self.writing(tenant).await?;
-        let found = executions::hold(&mut transaction, tenant, id).await?;
+        let found = executions::hold(&mut transaction, self.opener(tenant), id).await?;
         let before = found.ok_or(ChangeError::NotFound)?;
         let transition = change(&before).map_err(ChangeError::Refused)?;
         let draft = Draft::of_step(Step::changed(&before, &transition, at_ms), None);

@@ -33,7 +33,7 @@ impl Postgres {
         key: &IdempotencyKey,
     ) -> Result<Option<Execution>, CreateError> {
         let mut view = self.inner.link.read(tenant).await.map_err(StoreError::from)?;
-        key.stands_for(idempotency::one(&mut view, tenant, key).await?)
+        key.stands_for(idempotency::one(&mut view, self.opener(tenant), key).await?)
     }
 
     pub(crate) async fn change<R>(
@@ -45,7 +45,7 @@ impl Postgres {
         change: impl FnOnce(&Execution) -> Result<Transition, R>,
     ) -> Result<Execution, ChangeError<R>> {
         let mut transaction = self.writing(tenant).await?;
-        let found = executions::hold(&mut transaction, tenant, id).await?;
+        let found = executions::hold(&mut transaction, self.opener(tenant), id).await?;
         let before = found.ok_or(ChangeError::NotFound)?;
         let transition = change(&before).map_err(ChangeError::Refused)?;
         let draft = Draft::of_step(Step::changed(&before, &transition, at_ms), grounds);
@@ -59,15 +59,17 @@ async fn create(
     created: Created,
     grounds: Option<Grounds>,
 ) -> Result<(), CreateError> {
-    let (tenant, key) = (created.execution.tenant.clone(), created.idempotency.clone());
-    let step = Step::created(created);
+    let (tenant, keys) = (created.execution.tenant.clone(), created.idempotency.clone());
+    let (sealing, step) = (inner.config.sealing.clone(), Step::created(created));
+    let opener = sealing.of(&tenant);
     let begun = inner.link.begin(Scope::Tenant(&tenant), Access::Write).await;
     let failed = |error| CommitError::from(inner.link.failed(error));
     let mut transaction = begun.map_err(failed)?;
-    if let Some((key, row)) = key.as_ref().zip(step.idempotency.as_ref()) {
+    // Everybody takes them in this order, so that nobody waits in a circle.
+    for (key, row) in keys.iter().zip(&step.idempotency) {
         let mut tries = 1;
         while !idempotency::take(&mut transaction, row).await.map_err(failed)? {
-            let found = idempotency::one(&mut transaction, &tenant, key).await?;
+            let found = idempotency::one(&mut transaction, opener, key).await?;
             match key.stands_for(found)? {
                 Some(earlier) => return Err(CreateError::Repeated(Box::new(earlier))),
                 // It may have been removed just now, as old as it is: then it is free.

@@ -29,7 +29,8 @@ type Waiting = (DecisionRow, oneshot::Sender<Result<(), Failure>>);
 
 impl Inner {
     /// Hands a decision to the writer.
-    pub(super) async fn queue(&self, decision: DecisionRow) -> Result<Answer, Failure> {
+    pub(super) async fn queue(&self, mut decision: DecisionRow) -> Result<Answer, Failure> {
+        decision.seal(&self.config.sealing);
         let (done, answer) = oneshot::channel();
         let message = Message::Keep(Box::new(decision), done);
         self.messages.send(message).await.map_err(|_| Failure::closed())?;

@@ -3,6 +3,7 @@
 use writ_core::{DecisionRecord, Digest, PolicyRecord};
 
 use crate::error::StoreError;
+use crate::sealing::{Opener, Sealed, Sealing};
 
 /// A decision as it was stored.
 #[derive(Clone, Debug, PartialEq)]
@@ -53,13 +54,22 @@ pub(crate) struct UnreadDecision {
     pub(crate) policies: String,
 }
 
-impl TryFrom<UnreadDecision> for StoredDecision {
-    type Error = StoreError;
+impl DecisionRow {
+    /// As it is to be kept.
+    pub(crate) fn seal(&mut self, sealing: &Sealing) {
+        let (DecisionRecord { tenant, id, .. }, policies) = (&self.record, &mut self.policies);
+        let plain = std::mem::take(policies);
+        *policies = sealing.seal(tenant, Sealed::Decision, (id, 0), plain);
+    }
+}
 
-    fn try_from(stored: UnreadDecision) -> Result<Self, StoreError> {
-        let UnreadDecision { decision, policies } = stored;
+impl UnreadDecision {
+    /// The decision that a row holds.
+    pub(crate) fn read(self, opener: Opener<'_>) -> Result<StoredDecision, StoreError> {
+        let Self { decision, policies } = self;
+        let policies = opener.open(Sealed::Decision, (&decision.id, 0), &policies)?;
         match serde_json::from_str(&policies) {
-            Ok(policies) => Ok(Self { policies, ..decision }),
+            Ok(policies) => Ok(StoredDecision { policies, ..decision }),
             Err(reason) => Err(StoreError::Damaged {
                 what: "decision",
                 id: decision.id,

@@ -1,7 +1,11 @@
 //! What approvals were about: only what finds them; an approval itself is in its execution's row.
 
+use serde::Deserialize;
 use writ_core::ports::About;
 use writ_core::{Approval, Execution};
+
+use crate::error::Failure;
+use crate::sealing::{Opener, Sealed};
 
 /// One approval, and what it is about.
 #[derive(Debug)]
@@ -24,4 +28,20 @@ impl HistoryRow {
         };
         next.approvals.iter().filter(|approval| !was_there(&approval.id)).map(row).collect()
     }
+}
+
+/// Every approval in an execution's body.
+pub(crate) fn approvals_in(
+    opener: Opener<'_>,
+    id: &str,
+    body: &str,
+) -> Result<Vec<Approval>, Failure> {
+    #[derive(Deserialize)]
+    struct Body {
+        approvals: Vec<Approval>,
+    }
+    let damaged = |error| Failure::damaged(format!("execution `{id}` does not read back: {error}"));
+    let body = opener.open(Sealed::Execution, (id, 0), body)?;
+    let body: Body = serde_json::from_str(&body).map_err(damaged)?;
+    Ok(body.approvals)
 }

@@ -4,6 +4,7 @@ use writ_core::Tenant;
 use writ_core::journal::Entry;
 
 use crate::error::StoreError;
+use crate::sealing::{Opener, Sealed, Sealing};
 
 /// One entry as it is kept.
 #[derive(Debug)]
@@ -24,9 +25,22 @@ impl JournalRow {
         entries.iter().map(|entry| Self::new(tenant, execution, entry)).collect()
     }
 
+    /// As it is to be kept.
+    pub(crate) fn seal(&mut self, sealing: &Sealing) {
+        let Self { tenant, execution, number, body } = self;
+        let place = (execution.as_str(), *number);
+        *body = sealing.seal(tenant, Sealed::Journal, place, std::mem::take(body));
+    }
+
     /// The entry of an execution that a row's body holds.
-    pub(crate) fn entry(execution: &str, number: u64, body: &str) -> Result<Entry, StoreError> {
-        Entry::parse(number, body).map_err(|error| StoreError::Damaged {
+    pub(crate) fn entry(
+        opener: Opener<'_>,
+        execution: &str,
+        number: u64,
+        body: &str,
+    ) -> Result<Entry, StoreError> {
+        let body = opener.open(Sealed::Journal, (execution, number), body)?;
+        Entry::parse(number, &body).map_err(|error| StoreError::Damaged {
             what: "journal",
             id: execution.to_owned(),
             reason: error.to_string(),

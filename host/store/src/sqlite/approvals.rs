@@ -9,6 +9,7 @@ use writ_core::{Approval, Execution, Tenant};
 use crate::error::{Failure, StoreError};
 use crate::execution::ApprovalFilter;
 use crate::row::{ApprovalRow, AskedRow, END, approver_key};
+use crate::sealing::Opener;
 use crate::sqlite::executions::execution;
 use crate::sqlite::rows::{RowsStatement, bind, integer};
 
@@ -73,29 +74,29 @@ pub(super) const ASKING: &str = "SELECT approval FROM asked
 /// The execution that an approval belongs to.
 pub(crate) async fn execution_of(
     connection: &mut SqliteConnection,
-    tenant: &Tenant,
+    opener: Opener<'_>,
     approval: &str,
 ) -> Result<Option<Execution>, StoreError> {
-    let query = sqlx::query(EXECUTION_OF).bind(tenant.as_str()).bind(approval);
+    let query = sqlx::query(EXECUTION_OF).bind(opener.tenant.as_str()).bind(approval);
     let row = query.fetch_optional(connection).await.map_err(Failure::from)?;
-    row.as_ref().map(execution).transpose()
+    row.as_ref().map(|row| execution(opener, row)).transpose()
 }
 
 /// A tenant's approvals with their executions, newest first, those before an id.
 pub(crate) async fn page(
     readers: &SqlitePool,
-    tenant: &Tenant,
+    opener: Opener<'_>,
     filter: &ApprovalFilter,
     before: Option<&str>,
     limit: u32,
 ) -> Result<Vec<(Execution, Approval)>, StoreError> {
     // One view of it all: what is listed is also what is loaded.
     let mut view = readers.begin().await.map_err(Failure::from)?;
-    let page = Page { tenant, before: before.unwrap_or(END), limit };
+    let page = Page { tenant: opener.tenant, before: before.unwrap_or(END), limit };
     let ids = page.ids(&mut view, filter).await.map_err(Failure::from)?;
     let mut found = Vec::with_capacity(ids.len());
     for id in ids {
-        let execution = execution_of(&mut view, tenant, &id).await?;
+        let execution = execution_of(&mut view, opener, &id).await?;
         let approval = execution.as_ref().and_then(|execution| execution.approval(&id)).cloned();
         let (Some(execution), Some(approval)) = (execution, approval) else {
             let reason = "its execution does not have it".into();

@@ -12,6 +12,7 @@ use crate::config::StoreConfig;
 use crate::error::{Failure, StoreError};
 use crate::migration::Migrated;
 use crate::row::StoredDecision;
+use crate::sealing::{Opener, Sealing};
 use crate::sqlite::batch::{Job, Message, Waiter};
 use crate::sqlite::locks::Locks;
 use crate::sqlite::reader::Reader;
@@ -51,7 +52,11 @@ impl Sqlite {
         let mut connection = connect::writer(&config).await.map_err(Failure::from)?;
         connect::migrate(&mut connection, &config.directory).await?;
         let readers = connect::readers(&config);
-        let shared = Arc::new(Shared::new(Table::new(config.cache_bytes_max), readers));
+        let shared = Arc::new(Shared::new(
+            Table::new(config.cache_bytes_max),
+            readers,
+            config.sealing.clone(),
+        ));
         let (messages, received) = mpsc::channel(config.queue_max.max(1));
         let sweep_every = config.sweep_every;
         let writer = Writer::new(config, shared.clone(), received, connection, lock);
@@ -85,7 +90,7 @@ impl Sqlite {
         tenant: &Tenant,
         id: &str,
     ) -> Result<Option<StoredDecision>, StoreError> {
-        decisions::one(&self.inner.shared.readers, tenant, id).await
+        decisions::one(&self.inner.shared.readers, self.opener(tenant), id).await
     }
 
     pub(crate) async fn decisions_page(
@@ -94,7 +99,15 @@ impl Sqlite {
         before: Option<&str>,
         limit: u32,
     ) -> Result<Vec<StoredDecision>, StoreError> {
-        decisions::page(&self.inner.shared.readers, tenant, before, limit).await
+        decisions::page(&self.inner.shared.readers, self.opener(tenant), before, limit).await
+    }
+
+    pub(crate) fn sealing(&self) -> &Sealing {
+        &self.inner.shared.sealing
+    }
+
+    pub(super) fn opener<'a>(&'a self, tenant: &'a Tenant) -> Opener<'a> {
+        self.sealing().of(tenant)
     }
 
     pub(crate) async fn ping(&self) -> Result<(), StoreError> {

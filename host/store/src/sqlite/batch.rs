@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 use crate::channels::ChannelChange;
 use crate::commit::Answer;
 use crate::error::Failure;
+use crate::reseal::ResealRow;
 use crate::row::{DecisionRow, JournalRow, KeyChange, StorageRow, WorkerNote};
 use crate::sqlite::locks::Held;
 use crate::sqlite::retention::Sweep;
@@ -31,6 +32,8 @@ pub(crate) struct Job {
     pub(crate) step: Option<Box<Step>>,
     /// What a running tool was answered.
     pub(crate) journal: Vec<JournalRow>,
+    /// Values that change their seal.
+    pub(crate) resealed: Vec<ResealRow>,
     /// A key that is made or ended.
     pub(crate) key: Option<Box<KeyChange>>,
     /// What becomes of a channel or a dead letter.
@@ -59,6 +62,7 @@ pub(crate) struct Batch {
     pub(crate) writes: Vec<StorageRow>,
     pub(crate) steps: Vec<Step>,
     pub(crate) journal: Vec<JournalRow>,
+    pub(crate) resealed: Vec<ResealRow>,
     pub(crate) keys: Vec<KeyChange>,
     pub(crate) channels: Vec<ChannelChange>,
     pub(crate) notes: Vec<WorkerNote>,
@@ -83,6 +87,7 @@ impl Job {
 
     fn decides_at_most(&self) -> bool {
         let stores = !self.writes.is_empty() || !self.journal.is_empty();
+        let stores = stores || !self.resealed.is_empty();
         let changes = self.step.is_some() || self.key.is_some();
         let notes = self.channel.is_some() || self.note.is_some() || self.sweep.is_some();
         !stores && !changes && !notes && !self.is_probe
@@ -128,6 +133,7 @@ impl Batch {
         self.writes.extend(job.writes);
         self.steps.extend(job.step.map(|step| *step));
         self.journal.extend(job.journal);
+        self.resealed.extend(job.resealed);
         self.keys.extend(job.key.map(|key| *key));
         self.channels.extend(job.channel.map(|change| *change));
         self.notes.extend(job.note.map(|note| *note));
@@ -175,8 +181,8 @@ mod tests {
         let requester = "app".parse().unwrap();
         let execution =
             Execution::received(id.into(), Tenant::default(), requester, request, 1_000, 1);
-        let (facts, retries) = (Vec::new(), None);
-        let created = Created { execution, facts, at_ms: 1, idempotency: None, retries };
+        let (facts, idempotency) = (Vec::new(), Vec::new());
+        let created = Created { execution, facts, at_ms: 1, idempotency, retries: None };
         Job { step: Some(Box::new(Step::created(created))), ..Job::default() }
     }
 

@@ -11,6 +11,7 @@ use crate::claim::Claim;
 use crate::commit::{Accepted, Answer};
 use crate::error::{CommitError, Failure};
 use crate::row::{DecisionRow, JournalRow};
+use crate::sealing::Sealing;
 use crate::sqlite::backend::{Inner, Sqlite};
 use crate::sqlite::batch::{Job, Message, Waiter};
 use crate::sqlite::locks::Held;
@@ -53,10 +54,19 @@ impl Draft {
         let claims = Claim::of_each(ledgers);
         Self { decision: Some(Box::new(decision.into())), claims, ..Self::default() }
     }
+
+    /// As it is to be kept.
+    fn seal(&mut self, sealing: &Sealing) {
+        let Self { decision, step, journal, .. } = self;
+        decision.iter_mut().for_each(|row| row.seal(sealing));
+        step.iter_mut().for_each(|step| step.execution.seal(sealing));
+        journal.iter_mut().for_each(|row| row.seal(sealing));
+    }
 }
 
 impl Inner {
     pub(crate) async fn queue(&self, mut draft: Draft) -> Result<Answer, CommitError> {
+        draft.seal(&self.shared.sealing);
         let mut loaded = Loaded::default();
         for _ in 0..LOADS_MAX {
             // Room in the queue comes first: sending must not wait while the table is locked.

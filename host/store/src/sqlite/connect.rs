@@ -35,6 +35,8 @@ pub(crate) async fn writer(config: &StoreConfig) -> Result<SqliteConnection, sql
         .pragma("max_page_count", (config.file_bytes_max / PAGE_BYTES).max(1).to_string())
         .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
         .pragma("journal_size_limit", LOG_BYTES_KEPT.to_string())
+        // What was plain once must not lie in the file where its row was.
+        .pragma("secure_delete", if config.sealing.active().is_some() { "ON" } else { "OFF" })
         .statement_cache_capacity(STATEMENTS_KEPT)
         .connect()
         .await

@@ -2,10 +2,10 @@
 
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqlitePool};
 use sqlx::{FromRow, Row as _};
-use writ_core::Tenant;
 
 use crate::error::{Failure, StoreError};
 use crate::row::{DecisionRow, StoredDecision, UnreadDecision};
+use crate::sealing::Opener;
 use crate::sqlite::rows::{RowsStatement, bind, digest, integer};
 
 /// Appends decisions.
@@ -55,27 +55,27 @@ impl Insert {
 /// One decision of a tenant.
 pub(crate) async fn one(
     readers: &SqlitePool,
-    tenant: &Tenant,
+    opener: Opener<'_>,
     id: &str,
 ) -> Result<Option<StoredDecision>, StoreError> {
     let sql = "SELECT * FROM decisions WHERE tenant = ? AND id = ?";
-    let query = sqlx::query_as(sql).bind(tenant.as_str()).bind(id);
+    let query = sqlx::query_as(sql).bind(opener.tenant.as_str()).bind(id);
     let row: Option<UnreadDecision> = query.fetch_optional(readers).await.map_err(Failure::from)?;
-    row.map(StoredDecision::try_from).transpose()
+    row.map(|row| row.read(opener)).transpose()
 }
 
 /// A tenant's decisions, newest first, those before an id.
 pub(crate) async fn page(
     readers: &SqlitePool,
-    tenant: &Tenant,
+    opener: Opener<'_>,
     before: Option<&str>,
     limit: u32,
 ) -> Result<Vec<StoredDecision>, StoreError> {
     let sql = "SELECT * FROM decisions WHERE tenant = ?1 AND (?2 IS NULL OR id < ?2)
                ORDER BY id DESC LIMIT ?3";
-    let query = sqlx::query_as(sql).bind(tenant.as_str()).bind(before).bind(limit);
+    let query = sqlx::query_as(sql).bind(opener.tenant.as_str()).bind(before).bind(limit);
     let rows: Vec<UnreadDecision> = query.fetch_all(readers).await.map_err(Failure::from)?;
-    rows.into_iter().map(StoredDecision::try_from).collect()
+    rows.into_iter().map(|row| row.read(opener)).collect()
 }
 
 impl FromRow<'_, sqlx::sqlite::SqliteRow> for UnreadDecision {

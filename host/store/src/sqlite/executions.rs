@@ -7,6 +7,7 @@ use writ_core::{Execution, Tenant};
 use crate::error::{Failure, StoreError};
 use crate::execution::ExecutionFilter;
 use crate::row::{END, ExecutionRow};
+use crate::sealing::Opener;
 use crate::sqlite::rows::{RowsStatement, bind, integer, name, number};
 use crate::step::Versions;
 
@@ -101,18 +102,18 @@ pub(crate) async fn count_of_status(
 /// One execution of a tenant.
 pub(crate) async fn one(
     readers: &SqlitePool,
-    tenant: &Tenant,
+    opener: Opener<'_>,
     id: &str,
 ) -> Result<Option<Execution>, StoreError> {
-    let query = sqlx::query(ONE).bind(tenant.as_str()).bind(id);
+    let query = sqlx::query(ONE).bind(opener.tenant.as_str()).bind(id);
     let row = query.fetch_optional(readers).await.map_err(Failure::from)?;
-    row.as_ref().map(execution).transpose()
+    row.as_ref().map(|row| execution(opener, row)).transpose()
 }
 
 /// A tenant's executions, newest first, those before an id.
 pub(crate) async fn page(
     readers: &SqlitePool,
-    tenant: &Tenant,
+    opener: Opener<'_>,
     filter: &ExecutionFilter,
     before: Option<&str>,
     limit: u32,
@@ -124,10 +125,11 @@ pub(crate) async fn page(
         (Some(requester), None) => (PAGE_OF_REQUESTER, vec![requester]),
         (Some(requester), Some(status)) => (PAGE_OF_REQUESTER_AND_STATUS, vec![requester, status]),
     };
-    let query = sqlx::query(sql).bind(tenant.as_str()).bind(before.unwrap_or(END)).bind(limit);
+    let query = sqlx::query(sql).bind(opener.tenant.as_str());
+    let query = query.bind(before.unwrap_or(END)).bind(limit);
     let query = values.into_iter().fold(query, |query, value| query.bind(value));
     let rows = query.fetch_all(readers).await.map_err(Failure::from)?;
-    rows.iter().map(execution).collect()
+    rows.iter().map(|row| execution(opener, row)).collect()
 }
 
 /// Executions that time has changed, longest ago first.
@@ -147,11 +149,7 @@ pub(crate) async fn next_due_ms(readers: &SqlitePool) -> Result<Option<u64>, sql
 }
 
 /// The execution that a row's `body` holds.
-pub(crate) fn execution(row: &SqliteRow) -> Result<Execution, StoreError> {
-    let body: &str = row.try_get("body").map_err(Failure::from)?;
-    serde_json::from_str(body).map_err(|reason| StoreError::Damaged {
-        what: "execution",
-        id: row.try_get("id").unwrap_or_default(),
-        reason: reason.to_string(),
-    })
+pub(crate) fn execution(opener: Opener<'_>, row: &SqliteRow) -> Result<Execution, StoreError> {
+    let id: &str = row.try_get("id").map_err(Failure::from)?;
+    ExecutionRow::read(opener, id, row.try_get("body").map_err(Failure::from)?)
 }

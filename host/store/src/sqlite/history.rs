@@ -1,12 +1,16 @@
 //! What approvals were about: only what finds them; an approval itself is in its execution's row.
 
+use std::collections::{BTreeSet, HashMap};
+
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqlitePool, SqliteRow};
 use writ_core::Approval;
 use writ_core::ports::{About, Window};
 
 use crate::error::Failure;
-use crate::row::HistoryRow;
+use crate::row::{HistoryRow, approvals_in};
+use crate::sealing::Opener;
+use crate::sqlite::executions;
 use crate::sqlite::rows::{RowsStatement, bind, integer};
 
 /// Writes what approvals are about.
@@ -47,13 +51,7 @@ impl Insert {
     }
 }
 
-/// Takes each approval out of its execution's body where it is: a body holds a whole request, and
-/// there may be as many of them as approvals.
-pub(super) const RECENT: &str = "SELECT approval, (
-        SELECT asked.value FROM executions, json_each(executions.body, '$.approvals') AS asked
-        WHERE executions.tenant = ?1 AND executions.id = approval_history.execution
-            AND asked.value ->> '$.id' = approval_history.approval
-    ) AS body FROM approval_history
+pub(super) const RECENT: &str = "SELECT approval, execution FROM approval_history
     WHERE tenant = ?1 AND subject_type = ?2 AND subject_id = ?3 AND action = ?4
         AND resource_type = ?5 AND resource_id = ?6 AND opened_at_ms >= ?7
     ORDER BY opened_at_ms DESC, approval DESC LIMIT ?8";
@@ -61,9 +59,12 @@ pub(super) const RECENT: &str = "SELECT approval, (
 /// Approvals about the same, newest first.
 pub(crate) async fn recent(
     readers: &SqlitePool,
+    opener: Opener<'_>,
     about: &About,
     window: Window,
 ) -> Result<Vec<Approval>, Failure> {
+    // One view of it all: what is listed is also what is loaded.
+    let mut view = readers.begin().await?;
     let rows = sqlx::query(RECENT)
         .bind(about.tenant.as_str())
         .bind(&about.subject.0)
@@ -73,16 +74,22 @@ pub(crate) async fn recent(
         .bind(&about.resource.1)
         .bind(integer(window.since_ms))
         .bind(integer(window.limit as u64))
-        .fetch_all(readers)
+        .fetch_all(&mut *view)
         .await?;
+    let executions: Result<BTreeSet<&str>, _> =
+        rows.iter().map(|row| row.try_get("execution")).collect();
+    let mut found = HashMap::new();
+    // One after the other: each holds a whole request.
+    for id in executions? {
+        let query = sqlx::query(executions::ONE).bind(about.tenant.as_str()).bind(id);
+        let Some(row) = query.fetch_optional(&mut *view).await? else { continue };
+        let approvals = approvals_in(opener, id, row.try_get("body")?)?;
+        found.extend(approvals.into_iter().map(|approval| (approval.id.clone(), approval)));
+    }
+    let approval = |row: &SqliteRow| {
+        let id: &str = row.try_get("approval")?;
+        let missing = || Failure::damaged(format!("approval `{id}` is not with its execution"));
+        found.remove(id).ok_or_else(missing)
+    };
     rows.iter().map(approval).collect()
-}
-
-fn approval(row: &SqliteRow) -> Result<Approval, Failure> {
-    let id: &str = row.try_get("approval")?;
-    let damaged =
-        |reason: String| Failure::damaged(format!("approval `{id}` does not read back: {reason}"));
-    let body: Option<&str> = row.try_get("body")?;
-    let body = body.ok_or_else(|| damaged("its execution does not have it".into()))?;
-    serde_json::from_str(body).map_err(|reason| damaged(reason.to_string()))
 }

@@ -1,11 +1,12 @@
 //! Keys for requests that are sent again: one row each, and which execution it stands for.
 
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqlitePool};
-use writ_core::{Digest, Execution, Tenant};
+use writ_core::{Digest, Execution};
 
 use crate::error::{Failure, StoreError};
 use crate::execution::IdempotencyKey;
 use crate::row::IdempotencyRow;
+use crate::sealing::Opener;
 use crate::sqlite::executions::execution;
 use crate::sqlite::rows::{RowsStatement, bind, digest};
 
@@ -44,13 +45,14 @@ pub(super) const ONE: &str = "SELECT idempotency.body AS sent, executions.id, ex
 /// What was sent with a key before, as a digest, and the execution that came of it.
 pub(crate) async fn one(
     readers: &SqlitePool,
-    tenant: &Tenant,
+    opener: Opener<'_>,
     key: &IdempotencyKey,
 ) -> Result<Option<(Digest, Execution)>, StoreError> {
-    let query = sqlx::query(ONE).bind(tenant.as_str()).bind(key.requester.folded()).bind(&key.key);
+    let query = sqlx::query(ONE).bind(opener.tenant.as_str());
+    let query = query.bind(key.requester.folded()).bind(&key.key);
     let Some(row) = query.fetch_optional(readers).await.map_err(Failure::from)? else {
         return Ok(None);
     };
     let sent = digest(&row, "sent").map_err(Failure::from)?;
-    Ok(Some((sent, execution(&row)?)))
+    Ok(Some((sent, execution(opener, &row)?)))
 }

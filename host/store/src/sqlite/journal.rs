@@ -2,11 +2,11 @@
 
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqlitePool, SqliteRow};
-use writ_core::Tenant;
 use writ_core::journal::Entry;
 
 use crate::error::{Failure, StoreError};
 use crate::row::JournalRow;
+use crate::sealing::Opener;
 use crate::sqlite::rows::{RowsStatement, bind, integer, number};
 
 /// Appends entries.
@@ -38,15 +38,15 @@ pub(super) const ALL: &str =
 /// All entries of an execution, in order.
 pub(crate) async fn all(
     readers: &SqlitePool,
-    tenant: &Tenant,
+    opener: Opener<'_>,
     execution: &str,
 ) -> Result<Vec<Entry>, StoreError> {
-    let query = sqlx::query(ALL).bind(tenant.as_str()).bind(execution);
+    let query = sqlx::query(ALL).bind(opener.tenant.as_str()).bind(execution);
     let rows = query.fetch_all(readers).await.map_err(Failure::from)?;
     let entry = |row: &SqliteRow| {
         let at = number(row, "number").map_err(Failure::from)?;
         let body: &str = row.try_get("body").map_err(Failure::from)?;
-        JournalRow::entry(execution, at, body)
+        JournalRow::entry(opener, execution, at, body)
     };
     rows.iter().map(entry).collect()
 }

@@ -9,6 +9,14 @@ use writ_core::{Digest, Key, KeyId, Person, Principal, Role, Tenant};
 
 use crate::row::KeyChange;
 use crate::sqlite::rows::integer;
+use crate::sqlite::signing;
+
+const CREATE: &str = "INSERT INTO api_keys (id, tenant, person, roles, person_groups, secret,
+        created_at_ms, expires_at_ms, revoked_at_ms) VALUES (?,?,?,?,?,?,?,?,?)";
+const CREATE_FIRST: &str = "INSERT INTO api_keys (id, tenant, person, roles, person_groups, secret,
+        created_at_ms, expires_at_ms, revoked_at_ms)
+    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9
+    WHERE NOT EXISTS (SELECT 1 FROM api_keys WHERE tenant = ?2)";
 
 /// Makes changes in their order.
 pub(crate) async fn apply(
@@ -17,18 +25,25 @@ pub(crate) async fn apply(
 ) -> Result<(), sqlx::Error> {
     for change in changes {
         match change {
-            KeyChange::Create(key) => create(connection, key).await?,
+            KeyChange::Create(key) => create(connection, CREATE, key).await?,
+            KeyChange::CreateFirst(key) => create(connection, CREATE_FIRST, key).await?,
             KeyChange::Revoke { tenant, id, at_ms } => {
                 revoke(connection, &tenant, id, at_ms).await?;
+            }
+            KeyChange::KeepSigning(key) => signing::keep(connection, &key).await?,
+            KeyChange::RotateSigning { key, forget_before_ms } => {
+                signing::rotate(connection, &key, forget_before_ms).await?;
             }
         }
     }
     Ok(())
 }
 
-async fn create(connection: &mut SqliteConnection, key: Key) -> Result<(), sqlx::Error> {
-    let sql = "INSERT INTO api_keys (id, tenant, person, roles, person_groups, secret,
-                   created_at_ms, expires_at_ms, revoked_at_ms) VALUES (?,?,?,?,?,?,?,?,?)";
+async fn create(
+    connection: &mut SqliteConnection,
+    sql: &'static str,
+    key: Key,
+) -> Result<(), sqlx::Error> {
     let Principal { tenant, person, roles, groups } = &*key.principal;
     sqlx::query(sql)
         .bind(key.id.as_str())

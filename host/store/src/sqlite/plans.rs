@@ -72,14 +72,9 @@ async fn each_query_uses_its_index() {
         ),
         (
             history::RECENT,
-            &[
-                "SEARCH approval_history USING PRIMARY KEY (tenant=? AND subject_type=? \
+            &["SEARCH approval_history USING PRIMARY KEY (tenant=? AND subject_type=? \
                  AND subject_id=? AND action=? AND resource_type=? AND resource_id=? \
-                 AND opened_at_ms>?)",
-                "CORRELATED SCALAR SUBQUERY 1",
-                "SEARCH {by_id} (tenant=? AND id=?)",
-                "SCAN asked VIRTUAL TABLE INDEX 3:",
-            ],
+                 AND opened_at_ms>?)"],
         ),
         (channels::ONE, &["SEARCH channels USING PRIMARY KEY (tenant=? AND name=?)"]),
         (letters::PAGE, &["SEARCH dead_letters USING PRIMARY KEY (tenant=? AND id<?)"]),

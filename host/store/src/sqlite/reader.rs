@@ -11,6 +11,7 @@ use writ_core::ports::{
 use crate::account::Account;
 use crate::error::Failure;
 use crate::sqlite::backend::Inner;
+use crate::sqlite::shared::Shared;
 use crate::sqlite::{history, storage};
 
 /// Answers about storage from memory where it can: then the returned future is ready at once.
@@ -34,7 +35,9 @@ impl StorageReader for Reader {
 impl ApprovalReader for Reader {
     fn recent<'a>(&'a self, about: &'a About, window: Window) -> PortFuture<'a, Vec<Approval>> {
         Box::pin(async move {
-            history::recent(&self.0.shared.readers, about, window).await.map_err(told)
+            let Shared { readers, sealing, .. } = &*self.0.shared;
+            let opener = sealing.of(&about.tenant);
+            history::recent(readers, opener, about, window).await.map_err(told)
         })
     }
 }

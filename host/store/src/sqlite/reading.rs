@@ -5,11 +5,12 @@ use writ_core::{Approval, ChainedEvent, Execution, Key, KeyId, Tenant};
 
 use crate::error::{Failure, StoreError};
 use crate::execution::{ApprovalFilter, ExecutionFilter};
-use crate::row::KeyChange;
+use crate::reseal::{ResealFrom, ResealRow, Stale};
+use crate::row::{KeyChange, SigningRow};
 use crate::sqlite::audit::View;
 use crate::sqlite::backend::Sqlite;
 use crate::sqlite::batch::Job;
-use crate::sqlite::{approvals, events, executions, keys};
+use crate::sqlite::{approvals, events, executions, keys, reseal, signing};
 
 impl Sqlite {
     pub(crate) async fn execution(
@@ -17,7 +18,7 @@ impl Sqlite {
         tenant: &Tenant,
         id: &str,
     ) -> Result<Option<Execution>, StoreError> {
-        executions::one(&self.inner.shared.readers, tenant, id).await
+        executions::one(&self.inner.shared.readers, self.opener(tenant), id).await
     }
 
     pub(crate) async fn execution_of_approval(
@@ -26,7 +27,7 @@ impl Sqlite {
         approval: &str,
     ) -> Result<Option<Execution>, StoreError> {
         let mut reader = self.inner.shared.readers.acquire().await.map_err(Failure::from)?;
-        approvals::execution_of(&mut reader, tenant, approval).await
+        approvals::execution_of(&mut reader, self.opener(tenant), approval).await
     }
 
     pub(crate) async fn count_of_status(
@@ -45,7 +46,8 @@ impl Sqlite {
         before: Option<&str>,
         limit: u32,
     ) -> Result<Vec<Execution>, StoreError> {
-        executions::page(&self.inner.shared.readers, tenant, filter, before, limit).await
+        let opener = self.opener(tenant);
+        executions::page(&self.inner.shared.readers, opener, filter, before, limit).await
     }
 
     pub(crate) async fn approvals_page(
@@ -55,7 +57,8 @@ impl Sqlite {
         before: Option<&str>,
         limit: u32,
     ) -> Result<Vec<(Execution, Approval)>, StoreError> {
-        approvals::page(&self.inner.shared.readers, tenant, filter, before, limit).await
+        let opener = self.opener(tenant);
+        approvals::page(&self.inner.shared.readers, opener, filter, before, limit).await
     }
 
     pub(crate) async fn due(
@@ -104,11 +107,38 @@ impl Sqlite {
         Ok(keys::one(&self.inner.shared.readers, tenant, id).await.map_err(Failure::from)?)
     }
 
+    pub(crate) async fn signing_keys(
+        &self,
+        tenant: &Tenant,
+    ) -> Result<Vec<SigningRow>, StoreError> {
+        Ok(signing::all(&self.inner.shared.readers, tenant).await.map_err(Failure::from)?)
+    }
+
+    pub(crate) async fn stale(
+        &self,
+        tenant: &Tenant,
+        from: &ResealFrom,
+        mark: &str,
+        limit: u32,
+    ) -> Result<Vec<Stale>, StoreError> {
+        let stale = reseal::stale(&self.inner.shared.readers, tenant, from, mark, limit).await;
+        Ok(stale.map_err(Failure::from)?)
+    }
+
+    pub(crate) async fn keep_resealed(
+        &self,
+        _tenant: &Tenant,
+        rows: Vec<ResealRow>,
+    ) -> Result<(), StoreError> {
+        Ok(self.inner.write(Job { resealed: rows, ..Job::default() }).await?)
+    }
+
     pub(crate) fn key_changes(&self) -> watch::Receiver<u64> {
         self.inner.shared.key_changes.subscribe()
     }
 
-    pub(crate) async fn change_key(&self, change: KeyChange) -> Result<(), StoreError> {
+    pub(crate) async fn change_key(&self, mut change: KeyChange) -> Result<(), StoreError> {
+        change.seal(self.sealing());
         let job = Job { key: Some(Box::new(change)), ..Job::default() };
         Ok(self.inner.write(job).await?)
     }

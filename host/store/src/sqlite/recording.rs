@@ -24,7 +24,7 @@ impl Sqlite {
         tenant: &Tenant,
         execution: &str,
     ) -> Result<Vec<Entry>, StoreError> {
-        journal::all(&self.inner.shared.readers, tenant, execution).await
+        journal::all(&self.inner.shared.readers, self.opener(tenant), execution).await
     }
 
     pub(crate) async fn record(
@@ -36,7 +36,7 @@ impl Sqlite {
         // Held until the writer has answered, so that no other run begins in between.
         let held = self.inner.hold(&run.tenant, &run.execution).await;
         let readers = &self.inner.shared.readers;
-        let found = executions::one(readers, &run.tenant, &run.execution).await?;
+        let found = executions::one(readers, self.opener(&run.tenant), &run.execution).await?;
         run.check(found.as_ref())?;
         let draft = Draft {
             claims: Claim::of_each(ledgers),
@@ -56,7 +56,7 @@ impl Sqlite {
         change: impl FnOnce(&Execution) -> Result<Transition, R>,
     ) -> Result<Execution, ChangeError<R>> {
         let held = self.inner.hold(tenant, id).await;
-        let found = executions::one(&self.inner.shared.readers, tenant, id).await?;
+        let found = executions::one(&self.inner.shared.readers, self.opener(tenant), id).await?;
         let before = found.ok_or(ChangeError::NotFound)?;
         let transition = change(&before).map_err(ChangeError::Refused)?;
         let draft = Draft {

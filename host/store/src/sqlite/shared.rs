@@ -9,6 +9,7 @@ use writ_core::ports::Namespace;
 use sqlx::sqlite::SqlitePool;
 
 use crate::error::Failure;
+use crate::sealing::Sealing;
 use crate::sqlite::storage;
 use crate::sqlite::table::Table;
 use crate::stats::Counters;
@@ -20,6 +21,7 @@ pub(crate) struct Shared {
     /// copies only, never across an await.
     table: Mutex<Table>,
     pub(crate) readers: SqlitePool,
+    pub(crate) sealing: Sealing,
     pub(crate) counters: Counters,
     /// How many events have become durable.
     pub(crate) events: watch::Sender<u64>,
@@ -28,10 +30,11 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(table: Table, readers: SqlitePool) -> Self {
+    pub(crate) fn new(table: Table, readers: SqlitePool, sealing: Sealing) -> Self {
         Self {
             table: Mutex::new(table),
             readers,
+            sealing,
             counters: Counters::default(),
             events: watch::Sender::new(0),
             key_changes: watch::Sender::new(0),

@@ -19,8 +19,9 @@ impl Sqlite {
         grounds: Option<Grounds>,
     ) -> Result<(), CreateError> {
         let tenant = created.execution.tenant.clone();
-        let mut held = Vec::with_capacity(2);
-        if let Some(key) = &created.idempotency {
+        let mut held = Vec::with_capacity(1 + created.idempotency.len());
+        // Everybody takes them in this order, so that nobody waits in a circle.
+        for key in &created.idempotency {
             held.push(self.inner.hold_key(&tenant, key).await);
             if let Some(execution) = self.repeated(&tenant, key).await? {
                 return Err(CreateError::Repeated(Box::new(execution)));
@@ -35,7 +36,8 @@ impl Sqlite {
         tenant: &Tenant,
         key: &IdempotencyKey,
     ) -> Result<Option<Execution>, CreateError> {
-        key.stands_for(idempotency::one(&self.inner.shared.readers, tenant, key).await?)
+        let opener = self.opener(tenant);
+        key.stands_for(idempotency::one(&self.inner.shared.readers, opener, key).await?)
     }
 
     pub(crate) async fn change<R>(
@@ -47,7 +49,7 @@ impl Sqlite {
         change: impl FnOnce(&Execution) -> Result<Transition, R>,
     ) -> Result<Execution, ChangeError<R>> {
         let held = self.inner.hold(tenant, id).await;
-        let found = executions::one(&self.inner.shared.readers, tenant, id).await?;
+        let found = executions::one(&self.inner.shared.readers, self.opener(tenant), id).await?;
         let before = found.ok_or(ChangeError::NotFound)?;
         let transition = change(&before).map_err(ChangeError::Refused)?;
         let step = Step::changed(&before, &transition, at_ms);

@@ -6,7 +6,7 @@ use writ_core::ChainedEvent;
 use crate::sqlite::batch::{Batch, Job, newest};
 use crate::sqlite::{
     approvals, channels, decisions, errands, events, executions, health, history, idempotency,
-    journal, keys, letters, storage, work,
+    journal, keys, letters, reseal, storage, work,
 };
 use crate::step::{Step, Versions};
 
@@ -81,6 +81,8 @@ impl Statements {
         batch: Batch,
         events: Vec<ChainedEvent>,
     ) -> Result<(), sqlx::Error> {
+        // First: what a step writes after it is to stay.
+        reseal::keep(connection, batch.resealed).await?;
         self.decisions.execute(connection, batch.decisions).await?;
         self.storage.execute(connection, newest(batch.writes)).await?;
         if !batch.steps.is_empty() {

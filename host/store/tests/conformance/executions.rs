@@ -103,7 +103,7 @@ pub async fn grounds_that_changed_keep_nothing(store: &Store) {
     let (tenant, decided) = (late.decision.tenant.clone(), late.decision.id.clone());
     set(store, "n", "10").await;
     let created = permitted().with_key("k", "body").created();
-    let (execution, key) = (created.execution.clone(), created.idempotency.clone().unwrap());
+    let (execution, key) = (created.execution.clone(), created.idempotency[0].clone());
     let conflict = store.create(created.clone(), Some(late)).await;
     let Err(CreateError::Commit(CommitError::Conflict(_))) = conflict else {
         panic!("{conflict:?}")
@@ -159,7 +159,7 @@ pub async fn a_key_is_for_one_request_of_one_requester(store: &Store) {
     assert!(matches!(reused, Err(CreateError::KeyReused)), "{reused:?}");
     // Another spelling of the same requester.
     let repeated = permitted().of("default", "ａｐｐ").with_key("k", "first").created();
-    let key = repeated.idempotency.clone().unwrap();
+    let key = repeated.idempotency[0].clone();
     let Err(CreateError::Repeated(found)) = store.create(repeated, None).await else { panic!() };
     assert_eq!(*found, first);
     let cancelled = happen(store, &first, cancel()).await.unwrap();
@@ -167,6 +167,32 @@ pub async fn a_key_is_for_one_request_of_one_requester(store: &Store) {
     permitted().of("default", "somebody").with_key("k", "other").create(store).await;
     permitted().of("other", "app").with_key("k", "other").create(store).await;
     permitted().with_key("another", "other").create(store).await;
+}
+
+pub async fn of_64_with_a_key_each_and_one_in_common_one_is_created(store: &Store) {
+    let mut tasks = JoinSet::new();
+    for turn in 0..64 {
+        let store = store.clone();
+        tasks.spawn(async move {
+            let created = permitted().with_key(&turn.to_string(), "a").with_key("once", "b");
+            let created = created.created();
+            let id = created.execution.id.clone();
+            match store.create(created, None).await {
+                Ok(()) => (id, true),
+                Err(CreateError::Repeated(execution)) => (execution.id, false),
+                Err(error) => panic!("{error:?}"),
+            }
+        });
+    }
+    let answers = tasks.join_all().await;
+    assert_eq!(answers.iter().filter(|(_, created)| *created).count(), 1);
+    assert!(answers.iter().all(|(id, _)| *id == answers[0].0));
+    let other = permitted().with_key("new", "a").with_key("once", "c").created();
+    let key = other.idempotency[0].clone();
+    let reused = store.create(other, None).await;
+    assert!(matches!(reused, Err(CreateError::KeyReused)), "{reused:?}");
+    // What was refused has taken none of its keys.
+    assert_eq!(store.repeated(&Tenant::default(), &key).await.unwrap(), None);
 }
 
 pub async fn a_key_has_its_bounds(store: &Store) {

@@ -41,7 +41,7 @@ pub struct Flow {
     pub request: Request,
     pub at_ms: u64,
     pub ruling: Ruling,
-    pub key: Option<IdempotencyKey>,
+    pub keys: Vec<IdempotencyKey>,
 }
 
 /// Allowed at once.
@@ -52,7 +52,7 @@ pub fn permitted() -> Flow {
         request: request(),
         at_ms: NOW_MS,
         ruling: Ruling::Permitted,
-        key: None,
+        keys: Vec::new(),
     }
 }
 
@@ -96,17 +96,18 @@ impl Flow {
     pub fn with_key(self, key: &str, body: &str) -> Self {
         let requester = self.requester.clone();
         let key = IdempotencyKey { requester, key: key.into(), body: Digest::of(body) };
-        Self { key: Some(key), ..self }
+        let keys = self.keys.into_iter().chain([key]).collect();
+        Self { keys, ..self }
     }
 
     pub fn created(self) -> Created {
-        let Self { tenant, requester, request, at_ms, ruling, key } = self;
+        let Self { tenant, requester, request, at_ms, ruling, keys } = self;
         let received =
             Execution::received(next_id(), tenant, requester, request.clone(), 300_000, at_ms);
         let decided = Event::Decided { decision: next_id(), ruling, request, at_ms };
         let transition = received.apply(decided).unwrap();
         let (execution, facts) = (transition.next, transition.facts);
-        Created { execution, facts, at_ms, idempotency: key, retries: None }
+        Created { execution, facts, at_ms, idempotency: keys, retries: None }
     }
 
     /// Creates it, without grounds, and returns it as it was kept.

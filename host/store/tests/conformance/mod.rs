@@ -61,6 +61,7 @@ macro_rules! conformance_tests {
             executions: grounds_that_changed_keep_nothing,
             executions: the_same_execution_is_not_created_twice,
             executions: of_64_with_one_key_one_is_created,
+            executions: of_64_with_a_key_each_and_one_in_common_one_is_created,
             executions: a_key_is_for_one_request_of_one_requester,
             executions: a_key_has_its_bounds,
             executions: executions_are_listed_newest_first,

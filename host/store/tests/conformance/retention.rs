@@ -52,7 +52,7 @@ async fn anchor(store: &Store) -> Anchor {
 
 pub async fn what_ended_long_ago_goes_with_all_that_belongs_to_it(store: &Store) {
     let created = permitted().with_key("k", "body").created();
-    let (first, key) = (created.execution.clone(), created.idempotency.clone().unwrap());
+    let (first, key) = (created.execution.clone(), created.idempotency[0].clone());
     let grounds = grounds(store, "n").await;
     let decided = grounds.decision.id.clone();
     store.create(created, Some(grounds)).await.unwrap();

@@ -3,7 +3,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file that includes this uses a part")]
 
 use tempfile::TempDir;
-use writ_store::{Database, PostgresConfig, Store, StoreConfig};
+use writ_store::{Database, PostgresConfig, Sealing, Store, StoreConfig};
 use writ_testkit::postgres::TestDatabase;
 
 pub struct Opened {
@@ -37,6 +37,22 @@ impl Opened {
         [Self::new(|_| {}).await, Self::shared().await]
     }
 
+    /// One of each, whose values are sealed.
+    pub async fn each_sealed(sealing: &Sealing) -> [Self; 2] {
+        let mut sealed = Vec::with_capacity(2);
+        for opened in Self::each().await {
+            sealed.push(opened.again_with(sealing).await);
+        }
+        sealed.try_into().unwrap_or_else(|_| panic!("there were two"))
+    }
+
+    /// Closes the store and opens it again, with keys.
+    pub async fn again_with(self, sealing: &Sealing) -> Self {
+        let Self { store, place } = self;
+        store.close().await.unwrap();
+        Self { store: Store::open(place.sealed(sealing)).await.unwrap(), place }
+    }
+
     /// The configuration of files.
     pub fn config(&self) -> StoreConfig {
         self.place.files()
@@ -55,6 +71,19 @@ impl Place {
         match self {
             Self::Files(_) => self.files().into(),
             Self::Database(_) => self.database().into(),
+        }
+    }
+
+    /// The configuration, with keys.
+    pub fn sealed(&self, sealing: &Sealing) -> Database {
+        let sealing = sealing.clone();
+        match self {
+            Self::Files(_) => StoreConfig { sealing, ..self.files() }.into(),
+            Self::Database(_) => {
+                let mut config = self.database();
+                config.sealing = sealing;
+                config.into()
+            }
         }
     }
 

@@ -1,8 +1,9 @@
 //! Where the keys are: in a data directory that no server has open, or on a running server.
 
 use writ_core::{KeyId, Tenant};
-use writ_store::Store;
+use writ_store::{ResealFrom, Store, StoreError};
 
+use crate::access_request::Signers;
 use crate::auth::{KeyError, Keyring};
 use crate::cli::exit::Failure;
 use crate::cli::place::PlaceArgs;
@@ -10,6 +11,8 @@ use crate::cli::remote::Remote;
 use crate::clock::now_ms;
 use crate::config::Environment;
 use crate::http::keys::{IssuedReply, KEYS, KeyBody, KeysReply};
+use crate::http::rotation::{self, RotationBody, RotationReply};
+use crate::http::signing::{self, SigningKeyReply};
 use crate::service::Records;
 
 /// Who keeps the keys.
@@ -62,6 +65,33 @@ impl Host {
         }
     }
 
+    pub(super) async fn rotate_signing(&self) -> Result<SigningKeyReply, Failure> {
+        match self {
+            Self::There(remote) => remote.post(&[signing::PATH], &serde_json::json!({})).await,
+            Self::Here(here) => {
+                let records = Records::Durable(here.store.clone());
+                let signers = Signers::open(records, Tenant::default(), None).await;
+                let kid = signers.map_err(Failure::internal)?.rotate().await;
+                Ok(SigningKeyReply { kid: kid.map_err(Failure::internal)? })
+            }
+        }
+    }
+
+    pub(super) async fn rotate_data(&self, body: &RotationBody) -> Result<RotationReply, Failure> {
+        match self {
+            Self::There(remote) => remote.post(&[rotation::PATH], body).await,
+            Self::Here(here) => {
+                let from =
+                    body.from.as_deref().map_or(Some(ResealFrom::start()), ResealFrom::parse);
+                let from = from.expect("it is what the batch before has given");
+                let resealed = here.store.reseal(&Tenant::default(), &from, body.batch).await;
+                let resealed = resealed.map_err(not_sealed)?;
+                let key = here.store.sealing_key().unwrap_or_default();
+                Ok(RotationReply::new(key, &from, &resealed))
+            }
+        }
+    }
+
     /// Lets others have the data directory.
     pub(super) async fn close(self) -> Result<(), Failure> {
         match self {
@@ -84,5 +114,13 @@ fn told(error: KeyError) -> Failure {
     match error {
         KeyError::Unknown(_) | KeyError::Full => Failure::refused(error),
         KeyError::Random(_) | KeyError::Store(_) => Failure::internal(error),
+    }
+}
+
+/// What an operator mends in the configuration is told apart from what the store does.
+fn not_sealed(error: StoreError) -> Failure {
+    match error {
+        StoreError::NotSealing | StoreError::Sealed(_) => Failure::configuration(error),
+        error => Failure::internal(error),
     }
 }

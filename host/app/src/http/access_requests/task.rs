@@ -67,6 +67,7 @@ struct ApprovalGiven<'a> {
     id: &'a str,
     #[schema(format = "date-time")]
     approved_at: String,
+    /// When it may not be used any more. Once it was used, the time when it was given.
     #[schema(format = "date-time")]
     approved_until: String,
 }
@@ -87,8 +88,9 @@ pub enum TaskStatus {
 }
 
 impl TaskStatus {
-    /// How an execution stands as a task. What was approved stays so: whether it may still be used
-    /// is told when it is.
+    /// How an execution stands as a task. What was approved stays so, since the profile lets a task
+    /// end once ("State Transitions"): that it was used is told by `approved_until`, which is then
+    /// no later than when it was given, and by `approval_used` to whoever uses it again.
     pub fn of(execution: &Execution) -> Self {
         match &execution.status {
             Status::Received | Status::AwaitingApproval => Self::Pending,
@@ -156,6 +158,7 @@ impl<'a> TaskResult<'a> {
         let approved_at_ms = last.unwrap_or(execution.created_at_ms);
         let until_ms = match execution.status {
             Status::Allowed { start_by_ms, .. } => start_by_ms,
+            _ if execution.fence > 0 => approved_at_ms,
             _ => approved_at_ms.saturating_add(execution.start_within_ms),
         };
         let approval = ApprovalGiven {

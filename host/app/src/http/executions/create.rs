@@ -43,7 +43,7 @@ pub async fn create(
     Sent { headers, text, body }: Sent<CreateBody>,
 ) -> Result<Response, Problem> {
     let by = caller.principal();
-    let idempotency = idempotency(by, &headers, &text)?;
+    let idempotency = idempotency(by, &headers, &text)?.into_iter().collect();
     let active = app.service.active();
     let (request, tool) = body.into_parts();
     let new = NewExecution { request, idempotency, tool };

@@ -107,7 +107,9 @@ impl Executions {
                 self.told(changed);
                 Ok(Passed::Told)
             }
-            Err(ChangeError::Store(error @ StoreError::Damaged { .. })) => {
+            Err(ChangeError::Store(
+                error @ (StoreError::Damaged { .. } | StoreError::Sealed(_)),
+            )) => {
                 tracing::error!(execution = id, %error, "an execution is never told the time");
                 Ok(Passed::Damaged)
             }

@@ -24,8 +24,8 @@ const START_WITHIN_MS: u64 = 300_000;
 pub struct NewExecution {
     /// What is to be done.
     pub request: Request,
-    /// The caller's key, where it may send the same again.
-    pub idempotency: Option<IdempotencyKey>,
+    /// Keys of a request that may be sent again, the caller's first.
+    pub idempotency: Vec<IdempotencyKey>,
     /// The tool of this host that is to do it; none where the caller will.
     pub tool: Option<String>,
 }
@@ -53,10 +53,10 @@ impl Executions {
         new: NewExecution,
         meta: Meta,
     ) -> Result<Execution, ExecutionError> {
-        if let Some(key) = &new.idempotency
-            && let Some(earlier) = self.store.repeated(&by.tenant, key).await?
-        {
-            return Ok(earlier);
+        for key in &new.idempotency {
+            if let Some(earlier) = self.store.repeated(&by.tenant, key).await? {
+                return Ok(earlier);
+            }
         }
         let tool = self.tool_for(&new)?;
         let (tenant, requester) = (by.tenant.clone(), by.person.clone());
@@ -94,7 +94,8 @@ impl Executions {
             return Ok(earlier);
         }
         let tool = ended.tool.as_ref().map(|tool| tool.name.as_str().to_owned());
-        let new = NewExecution { request: ended.request.clone(), idempotency: Some(key), tool };
+        let idempotency = vec![key];
+        let new = NewExecution { request: ended.request.clone(), idempotency, tool };
         let tool = self.tool_for(&new)?;
         let (tenant, requester) = (ended.tenant.clone(), ended.requester.clone());
         let id = Uuid::now_v7().to_string();
@@ -126,27 +127,27 @@ impl Executions {
             Execution::received(id, tenant, requester, request, START_WITHIN_MS, now_ms());
         let received = received.by_tool(tool).called_by(parent);
         let active = self.service.active();
-        self.create_received(&active, received, None, None, Meta::default()).await
+        self.create_received(&active, received, Vec::new(), None, Meta::default()).await
     }
 
     async fn create_received(
         &self,
         active: &Active,
         received: Execution,
-        idempotency: Option<IdempotencyKey>,
+        idempotency: Vec<IdempotencyKey>,
         retries: Option<Execution>,
         meta: Meta,
     ) -> Result<Execution, ExecutionError> {
         let (id, at_ms) = (received.id.clone(), received.created_at_ms);
         let (tenant, request) = (received.tenant.clone(), received.request.clone());
-        let execution = writ_engine::Execution {
+        let service: &Service = &self.service;
+        let execution = Arc::new(writ_engine::Execution {
             id: id.clone(),
             tenant,
             received_at_ms: at_ms,
             has_begun: false,
-        };
-        let execution = Arc::new(execution);
-        let service: &Service = &self.service;
+            sensitive: service.sensitive(&request),
+        });
         let deciding = Deciding::new(service, active, &execution, id, &request, meta);
         let retries = retries.map(Box::new);
         let creation = Creation { store: &self.store, received, idempotency, retries, at_ms };
@@ -199,7 +200,7 @@ fn retry_key(ended: &Execution) -> IdempotencyKey {
 struct Creation<'a> {
     store: &'a Store,
     received: Execution,
-    idempotency: Option<IdempotencyKey>,
+    idempotency: Vec<IdempotencyKey>,
     retries: Option<Box<Execution>>,
     at_ms: u64,
 }

@@ -137,13 +137,14 @@ impl Executions {
         meta: Meta,
     ) -> Result<Option<Execution>, ExecutionError> {
         let Execution { id, tenant, created_at_ms, request, .. } = &start.seen;
+        let service: &Service = &self.service;
         let execution = Arc::new(writ_engine::Execution {
             id: id.clone(),
             tenant: tenant.clone(),
             received_at_ms: *created_at_ms,
             has_begun: start.has_begun(),
+            sensitive: service.sensitive(request),
         });
-        let service: &Service = &self.service;
         let decision = Uuid::now_v7().to_string();
         let deciding = Deciding::new(service, active, &execution, decision, request, meta);
         let (round, kept) = deciding.until_kept(request.clone(), start).await?;

@@ -23,7 +23,8 @@ impl RunHost {
     ) -> Result<Answer, Halt> {
         let refused = |error| Answer::NotAsked { error };
         let requirement = match requirement.checked() {
-            Ok(requirement) => requirement,
+            // Others are told the question who may not see the arguments.
+            Ok(requirement) => self.sensitive.mask_requirement(&requirement),
             Err(error) => {
                 return book.read(call, refused(AskError::Invalid(error.to_string())));
             }

@@ -8,7 +8,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::Instant;
 use writ_core::journal::{Entry, Journal, Next, Outcome};
 use writ_core::tool::{Answer, Halt, HostCall, HostFuture};
-use writ_core::{Digest, ToolHost};
+use writ_core::{Digest, Sensitive, ToolHost};
 use writ_store::{RecordError, Run};
 
 use super::super::Executions;
@@ -21,6 +21,8 @@ pub(super) struct RunHost {
     pub(super) run: Run,
     /// Digest of the permit of the run's claim.
     pub(super) permit: Digest,
+    /// What must not be told of its arguments.
+    pub(super) sensitive: Arc<Sensitive>,
     book: Mutex<Book>,
     replays: AtomicBool,
     began: Instant,
@@ -51,8 +53,13 @@ impl RunHost {
     ) -> Self {
         let replays = AtomicBool::new(book.journal.replays());
         let book = Mutex::new(book);
-        let (began, waited_ms) = (Instant::now(), AtomicU64::new(0));
-        Self { executions, tool, run, permit, book, replays, began, waited_ms }
+        let (began, waited_ms, sensitive) = (Instant::now(), AtomicU64::new(0), Arc::default());
+        Self { executions, tool, run, permit, sensitive, book, replays, began, waited_ms }
+    }
+
+    /// The same, with what must not be told of the arguments.
+    pub(super) fn keeping(self, sensitive: Arc<Sensitive>) -> Self {
+        Self { sensitive, ..self }
     }
 
     /// What it was answered, once its tool has ended.

@@ -108,6 +108,7 @@ impl Executions {
     ) -> Result<(), ExecutionError> {
         let Execution { tenant, id, fence, created_at_ms, .. } = &running;
         let arguments = running.action().properties.clone();
+        let sensitive = tool.signature.sensitive(&arguments);
         let run = Run { tenant: tenant.clone(), execution: id.clone(), fence: *fence };
         if let Some(flaw) = tool.signature.flaws(&arguments).first() {
             let error = format!(
@@ -122,9 +123,10 @@ impl Executions {
             tenant: tenant.clone(),
             received_at_ms: *created_at_ms,
             has_begun: true,
+            sensitive: sensitive.clone(),
         });
         let host = RunHost::new(self.clone(), tool.clone(), run.clone(), permit, book);
-        let host = Arc::new(host);
+        let host = Arc::new(host.keeping(sensitive.clone()));
         let namespace = &tool.namespace;
         let (execution, arguments) = (&execution, &arguments);
         let call = ToolCall { execution, seed, namespace, arguments, host: host.clone() };
@@ -139,7 +141,8 @@ impl Executions {
             // Nothing has begun, and the host is to blame.
             Ended::Faulted(fault) if fault.code == FaultCode::Overloaded => return Ok(()),
             Ended::Faulted(fault) => {
-                let (code, detail) = (fault.code.as_str(), fault.detail());
+                let code = fault.code.as_str();
+                let detail = fault.detail().map(|detail| sensitive.mask(detail).into_owned());
                 let tool = tool.signature.bound.name.as_str();
                 tracing::warn!(
                     execution = id,
@@ -147,13 +150,14 @@ impl Executions {
                     code,
                     detail,
                     "the tool failed: {}",
-                    fault.message
+                    sensitive.mask(&fault.message)
                 );
                 Report::Failed(fault.to_string())
             }
             Ended::Returned(_) | Ended::Failed(_) if departed.is_err() => {
                 let fault = departed.expect_err("it was looked at");
-                tracing::warn!(execution = id, "the tool failed: {}", fault.message);
+                let message = sensitive.mask(&fault.message);
+                tracing::warn!(execution = id, "the tool failed: {message}");
                 Report::Failed(fault.to_string())
             }
             Ended::Returned(result) => Report::Succeeded(result),
