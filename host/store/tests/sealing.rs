@@ -17,7 +17,7 @@ use writ_core::execution::{Event, Report};
 use writ_core::journal::{Entry, Outcome};
 use writ_core::ports::{About, Window};
 use writ_core::tool::{Answer, HostCall};
-use writ_core::{BoundTool, DecisionRecord, Digest, Execution, Json, Request, Tenant};
+use writ_core::{BoundTool, DecisionRecord, Digest, Execution, Json, Request, Tenant, ToolKind};
 use writ_store::{
     Broken, ResealFrom, Run, SealError, Sealing, SigningKey, Store, StoreError, VerifyError,
 };
@@ -71,7 +71,8 @@ struct Filled {
 
 /// Everything that is sealed, once at least.
 async fn fill(store: &Store) -> Filled {
-    let tool = BoundTool { name: "payout".parse().unwrap(), digest: Digest::of("component") };
+    let (name, digest) = ("payout".parse().unwrap(), Digest::of("component"));
+    let tool = BoundTool { name, digest, kind: ToolKind::Component };
     let mut created = permitted().about(about()).created();
     created.execution = created.execution.by_tool(tool);
     let allowed = created.execution.clone();
