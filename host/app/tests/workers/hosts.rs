@@ -45,12 +45,18 @@ source = "payout.wasm"
 grants = { storage = true }
 limits = { timeout-ms = 1_000 }
 
-# Far longer than any test.
+# Asks the host for something a hundred thousand times, which takes far longer than it is let.
 [[tools]]
-name = "loop"
-source = "loop.wasm"
+name = "busy"
+source = "busy.wasm"
 grants = { storage = true }
-limits = { fuel = 100_000_000_000, deadline-ms = 60_000, timeout-ms = 600_000 }
+
+[tools.limits]
+timeout-ms = 600_000
+host-calls-max = 1_000_000
+host-call-bytes-max = 67_108_864
+journal-entries-max = 100_000
+journal-bytes-max = 67_108_864
 
 [[binding]]
 name = "slow"
@@ -82,7 +88,7 @@ fn files() -> [(&'static str, Vec<u8>); 4] {
         ("rules.wasm", guests::dist_bytes("rules")),
         ("four-eyes.wasm", guests::dist_bytes("four-eyes")),
         ("payout.wasm", guests::bytes("tool-payout")),
-        ("loop.wasm", guests::bytes("hostile/tool-loop")),
+        ("busy.wasm", guests::bytes("hostile/tool-call-flood")),
     ]
 }
 

@@ -294,17 +294,17 @@ pub async fn what_is_retried_while_it_is_swept_is_there_or_not_retried(store: &S
             let created = retry_of(&ended);
             async move { one.create(created, None).await.is_ok() }
         });
-        let sweeping = tokio::spawn(async move { retain(&two, LATER_MS).await });
+        let sweeping = tokio::spawn(async move { retain(&two, LATER_MS + 1).await });
         let (is_retried, removed) = (retrying.await.unwrap(), sweeping.await.unwrap());
         let is_there = is_there(store, &ended).await;
         assert!(is_there || !is_retried || removed.executions > 0, "round {round}");
         anchor(store).await;
-        while retain(store, LATER_MS).await.events > 0 {}
+        while retain(store, LATER_MS + 1).await.events > 0 {}
         let filter = ExecutionFilter { status: Some("allowed".into()), ..Default::default() };
         for live in store.executions_page(&Tenant::default(), &filter, None, 9).await.unwrap() {
             happen(store, &live, cancel()).await.unwrap();
         }
-        while retain(store, LATER_MS).await.events > 0 {}
+        while retain(store, LATER_MS + 1).await.events > 0 {}
         assert_eq!(store.verify(&Tenant::default()).await.unwrap().executions, 0);
     }
 }
