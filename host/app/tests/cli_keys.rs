@@ -215,7 +215,7 @@ fn a_signing_key_of_an_earlier_version_is_taken_over_once_and_told() {
     let kid = Signer::new(&key).unwrap().kid().to_owned();
     let start = || {
         let server = Serving::start(directory);
-        assert_eq!(published(&server), [kid.clone()]);
+        assert_eq!(published(&server), std::slice::from_ref(&kid));
         drop(server);
         let log = std::fs::read_to_string(directory.join("log")).unwrap();
         log.matches("the file `signing.key` is no longer used").count()

@@ -111,7 +111,7 @@ impl Working {
         for name in new {
             points::pass("worker.found");
             let (executions, (tenant, id)) = (self.executions.clone(), name.clone());
-            let run = async move { executions.carry_out(&tenant, &id).await };
+            let run = async move { Box::pin(executions.carry_out(&tenant, &id)).await };
             let id = self.runs.spawn(run).id();
             self.names.insert(id, name);
         }
