@@ -139,6 +139,9 @@ async fn what_is_to_be_removed_is_found_by_its_index() {
         (retention::DECISIONS, "decisions_by_id (tenant=? AND id<?)"),
         (retention::OLD_DECISIONS, "decisions_by_id (tenant=? AND id<?)"),
         (retention::TOLD_OF, "events_by_execution (tenant=? AND execution=?)"),
+        (retention::TOLD_OF, "events_1 (tenant=? AND sequence>? AND sequence<?)"),
+        (retention::FITS, "events_1 (tenant=? AND sequence<?)"),
+        (retention::FITS, "events_by_execution (tenant=? AND execution=? AND sequence>?)"),
     ] {
         let plan = plan(&mut connection, sql).await;
         assert!(plan.iter().any(|line| line.ends_with(index)), "{plan:#?}");

@@ -35,7 +35,7 @@ impl Sqlite {
 pub(super) const ANCHOR: &str = "SELECT sequence, hash, until_ms FROM anchors WHERE tenant = ?";
 pub(super) const TOLD_OF: &str = "SELECT told.execution, status, last.sequence, last.at_ms
     FROM (
-        SELECT DISTINCT execution FROM events
+        SELECT DISTINCT execution FROM events INDEXED BY sqlite_autoindex_events_1
         WHERE tenant = ?1 AND sequence > ?2 AND sequence <= ?3 AND execution <> ''
     ) AS told
     CROSS JOIN executions ON executions.tenant = ?1 AND executions.id = told.execution
@@ -132,10 +132,11 @@ pub(crate) async fn apply(
 }
 
 /// The events up to a place, and whether one after it tells of an execution that would go.
-const FITS: &str = "SELECT
+pub(super) const FITS: &str = "SELECT
     (SELECT count(*) FROM events WHERE tenant = ?1 AND sequence <= ?2) AS events,
-    EXISTS (SELECT 1 FROM json_each(?3) AS ended JOIN events
-        ON events.tenant = ?1 AND events.execution = ended.value AND events.sequence > ?2) AS is_told";
+    EXISTS (SELECT 1 FROM json_each(?3) AS ended CROSS JOIN events
+        ON events.tenant = ?1 AND events.execution = ended.value AND events.sequence > ?2
+    ) AS is_told";
 
 async fn fits(connection: &mut SqliteConnection, plan: &Plan) -> Result<bool, sqlx::Error> {
     let Plan { tenant, from, to, .. } = plan;
@@ -148,15 +149,17 @@ async fn fits(connection: &mut SqliteConnection, plan: &Plan) -> Result<bool, sq
     Ok(!is_told && number(&row, "events")? == to.head.sequence - from.head.sequence)
 }
 
-/// What belongs to executions, before they go themselves.
+/// What belongs to executions, before they go themselves. Left to itself, SQLite would look at all
+/// keys of a tenant.
 pub(super) const OF_EXECUTIONS: [&str; 3] = [
-    "DELETE FROM approval_history
+    "DELETE FROM approval_history INDEXED BY approval_history_by_execution
         WHERE tenant = ?1 AND execution IN (SELECT value FROM json_each(?2))",
-    "DELETE FROM idempotency WHERE tenant = ?1 AND execution IN (SELECT value FROM json_each(?2))",
+    "DELETE FROM idempotency INDEXED BY idempotency_by_execution
+        WHERE tenant = ?1 AND execution IN (SELECT value FROM json_each(?2))",
     "DELETE FROM journal WHERE tenant = ?1 AND execution IN (SELECT value FROM json_each(?2))",
 ];
-pub(super) const APPROVALS: &str =
-    "DELETE FROM approvals WHERE tenant = ?1 AND execution IN (SELECT value FROM json_each(?2))";
+pub(super) const APPROVALS: &str = "DELETE FROM approvals INDEXED BY approvals_by_execution
+        WHERE tenant = ?1 AND execution IN (SELECT value FROM json_each(?2))";
 const EXECUTIONS: &str =
     "DELETE FROM executions WHERE tenant = ?1 AND id IN (SELECT value FROM json_each(?2))";
 pub(super) const EVENTS: &str = "DELETE FROM events WHERE tenant = ?1 AND sequence <= ?2";
