@@ -216,7 +216,13 @@ refused! {
 
 #[test]
 fn every_hostile_guest_has_a_test_that_names_it() {
-    let this = concat!(include_str!("hostile.rs"), include_str!("tools/hostile.rs"));
+    let this = concat!(
+        include_str!("hostile.rs"),
+        include_str!("sensitive.rs"),
+        include_str!("tools/directory.rs"),
+        include_str!("tools/hostile.rs"),
+        include_str!("tools/nesting.rs"),
+    );
     let folder = guests::path("hostile").with_extension("");
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

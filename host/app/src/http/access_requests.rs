@@ -58,7 +58,7 @@ pub struct CancelBody {
 /// Puts a denial to people.
 #[utoipa::path(
     post, path = PATH, tag = "access requests", operation_id = "submitAccessRequest", security(("bearer" = [])),
-    params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body give the same task; another body is refused. So does the same denial, whatever the key.")),
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same key and body give the same task, and so does the same denial, whatever the key; another body is refused.")),
     request_body = SubmissionBody,
     responses(
         (status = 201, body = TaskReply<'static>, description = "Nobody had to be asked: `task.status` tells how it ended.", headers(("Location" = String))),
