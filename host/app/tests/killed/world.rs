@@ -172,7 +172,8 @@ impl World {
         })
     }
 
-    /// What the host answers; none where it does not live to.
+    /// What the host answers; none where it does not live to, or where another world's has taken its
+    /// place meanwhile: that one knows none of these keys.
     pub(crate) fn try_send(
         &self,
         send: impl FnOnce(&mut Client) -> std::io::Result<Reply>,
@@ -180,7 +181,7 @@ impl World {
     ) -> Option<Reply> {
         let address = *self.address.lock().unwrap();
         let mut client = Client::connect(address).ok()?.with_key(self.key(who));
-        send(&mut client).ok()
+        send(&mut client).ok().filter(|reply| reply.status != 401)
     }
 
     /// What a host answers, now or once it has been started again.
