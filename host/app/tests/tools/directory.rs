@@ -21,8 +21,9 @@ fn tool(name: &str, access: &str) -> String {
 }
 
 /// A world with a tool, and the directory that it is granted.
-fn world(tables: Tables, name: &str, access: &str) -> (World, PathBuf) {
-    let (file, guest) = (format!("{name}.wasm"), guests::bytes(&format!("hostile/tool-{name}")));
+fn world(tables: Tables, guest: &str, access: &str) -> (World, PathBuf) {
+    let name = guest.strip_prefix("hostile/tool-").unwrap();
+    let (file, guest) = (format!("{name}.wasm"), guests::bytes(guest));
     // The directory is there before the server is.
     let place = [(file.as_str(), guest), ("files/removed", b"r".to_vec())];
     let world = World::on(tables, 0, &tool(name, access), &place);
@@ -31,7 +32,7 @@ fn world(tables: Tables, name: &str, access: &str) -> (World, PathBuf) {
 }
 
 fn what_a_tool_writes_is_written_once_however_often_it_runs(tables: Tables) {
-    let (mut world, files) = world(tables, "notes", "read-write");
+    let (mut world, files) = world(tables, "hostile/tool-notes", "read-write");
     let asked = world.ask("notes", &json!({"cents": 1}));
     world.until_status(&asked, "suspended");
     assert_eq!(std::fs::read_to_string(files.join("notes")).unwrap(), "began\n");
@@ -46,7 +47,7 @@ fn what_a_tool_writes_is_written_once_however_often_it_runs(tables: Tables) {
 
 #[test]
 fn what_is_granted_for_reading_is_not_written() {
-    let (world, files) = world(Tables::Sqlite, "notes", "read");
+    let (world, files) = world(Tables::Sqlite, "hostile/tool-notes", "read");
     let asked = world.ask("notes", &json!({"cents": 1}));
     let failed = world.until_status(&asked, "failed");
     assert!(text(&failed["error"]).contains("ReadOnly"), "{failed}");
@@ -55,7 +56,7 @@ fn what_is_granted_for_reading_is_not_written() {
 
 #[test]
 fn no_way_leads_out_of_the_directory() {
-    let (world, files) = world(Tables::Sqlite, "escape", "read-write");
+    let (world, files) = world(Tables::Sqlite, "hostile/tool-escape", "read-write");
     let secret = world.server.directory().join("secret");
     std::fs::write(&secret, "s").unwrap();
     std::fs::create_dir(files.join("below")).unwrap();
