@@ -6,8 +6,8 @@ use std::fs::Permissions;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use writ::config::document::Document;
@@ -16,6 +16,7 @@ use writ::config::{Config, ConfigError, Overrides};
 use writ_testkit::guests;
 use writ_testkit::postgres::TestDatabase;
 use writ_testkit::server::Writ;
+use writ_testkit::wait;
 
 const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 const OTHER: &str = "HxscGhkYFxYVFBMSERAPDg0MCwoJCAcGBQQDAgEAAAE=";
@@ -154,20 +155,25 @@ fn found_in(world: &World) -> Vec<String> {
     files.filter(holds).map(|path| path.display().to_string()).collect()
 }
 
+/// A program, which ends with this.
+struct Ending(Child);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        // It may have ended already.
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
 /// What a command says that ends by itself and does not do what it was asked.
 fn refused(mut command: Command) -> String {
-    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-    let end = Instant::now() + Duration::from_secs(60);
-    while child.try_wait().unwrap().is_none() {
-        if Instant::now() > end {
-            child.kill().unwrap();
-            panic!("it goes on");
-        }
-        std::thread::yield_now();
-    }
-    let done = child.wait_with_output().unwrap();
-    assert!(!done.status.success());
-    String::from_utf8(done.stderr).unwrap()
+    let mut child = Ending(command.stderr(Stdio::piped()).spawn().unwrap());
+    let ended = wait::until(Duration::from_secs(60), || {
+        child.0.try_wait().unwrap().ok_or_else(|| "it goes on".to_owned())
+    });
+    assert!(!ended.success());
+    std::io::read_to_string(child.0.stderr.take().unwrap()).unwrap()
 }
 
 #[test]

@@ -2,7 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::fs;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use writ::config::{Config, ConfigError, Overrides};
@@ -12,11 +12,10 @@ use writ_core::{Action, Entity, Execution, Json, Request, Tenant};
 use writ_store::{Created, Store, StoreConfig};
 use writ_testkit::guests;
 use writ_testkit::server::Writ;
+use writ_testkit::wait;
 
 /// How long a test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How often it looks.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
 const CONFIG: &str = r#"
 [log]
@@ -84,15 +83,14 @@ fn a_server_removes_what_ended_long_ago_and_says_so() {
         "resource": {"type": "account", "id": "main"},
     });
     let new = server.client().post("/v1/executions", &new.to_string()).unwrap().json();
-    let end = Instant::now() + PATIENCE;
     let gone = |id: &str| {
         let reply = server.client().get(&format!("/v1/executions/{id}")).unwrap();
         reply.status == 404
     };
-    while !gone("old-1") || !gone("old-2") {
-        assert!(Instant::now() < end, "they stay");
-        std::thread::sleep(BETWEEN_LOOKS);
-    }
+    wait::until(PATIENCE, || match gone("old-1") && gone("old-2") {
+        true => Ok(()),
+        false => Err("they stay".to_owned()),
+    });
     let whole = verified(&server);
     assert_eq!((&whole["anchor"]["after"], &whole["executions"]), (&json!(6), &json!(1)));
     // Those of the new execution, and the one that tells of the removal, which is no execution's.

@@ -11,12 +11,13 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use receiver::{Receiver, SECRET as WEBHOOK_SECRET};
 use serde_json::{Value, json};
 use writ_testkit::guests;
 use writ_testkit::http::Client;
+use writ_testkit::wait;
 
 const CARD: &str = "4711-0815-4242";
 const PIN: u64 = 90_210;
@@ -90,15 +91,10 @@ impl Serving {
 
     /// An execution once it is as it is to be.
     fn until(&self, id: &str, is: impl Fn(&Value) -> bool) -> Value {
-        let began = Instant::now();
-        loop {
+        wait::until(PATIENCE, || {
             let seen = serde_json::from_str(&self.get(&format!("/v1/executions/{id}"))).unwrap();
-            if is(&seen) {
-                return seen;
-            }
-            assert!(began.elapsed() < PATIENCE, "it stays so: {seen:#}");
-            std::thread::yield_now();
-        }
+            if is(&seen) { Ok(seen) } else { Err(format!("{seen:#}")) }
+        })
     }
 }
 

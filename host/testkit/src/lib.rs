@@ -1,5 +1,5 @@
 //! Test support for Writ: guests by name, case files against components, hosts as processes,
-//! databases.
+//! databases, and waiting for them.
 //!
 //! For tests alone: a failure is a panic that says what went wrong.
 
@@ -8,3 +8,4 @@ pub mod guests;
 pub mod http;
 pub mod postgres;
 pub mod server;
+pub mod wait;

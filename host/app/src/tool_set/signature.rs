@@ -58,6 +58,15 @@ impl Signature {
         }
     }
 
+    /// Why it is not to be done with arguments that policies have amended; none where it may be.
+    pub fn amended_badly(&self, arguments: &Json) -> Option<String> {
+        let flaws = self.flaws(arguments);
+        let Flaw { pointer, message } = flaws.first()?;
+        Some(format!(
+            "the arguments, as policies amended them, break the schema at `{pointer}`: {message}"
+        ))
+    }
+
     /// What is wrong with some arguments, at most 16 flaws; nothing where they satisfy the schema.
     /// What must not be told of them is masked.
     pub fn flaws(&self, arguments: &Json) -> Vec<Flaw> {

@@ -3,9 +3,10 @@
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
+use writ_testkit::wait;
 
 use crate::receiver::{Answer, Receiver, SECRET};
 use crate::world::{World, problem, text};
@@ -15,15 +16,10 @@ fn letters(world: &World) -> Vec<Value> {
 }
 
 fn wait_for_letters(world: &World, count: usize) -> Vec<Value> {
-    let end = Instant::now() + Duration::from_secs(60);
-    loop {
+    wait::until(Duration::from_secs(60), || {
         let found = letters(world);
-        if found.len() >= count {
-            return found;
-        }
-        assert!(Instant::now() < end, "only these are dead letters: {found:#?}");
-        std::thread::yield_now();
-    }
+        if found.len() >= count { Ok(found) } else { Err(format!("only these: {found:#?}")) }
+    })
 }
 
 fn cli(world: &World, arguments: &[&str]) -> String {

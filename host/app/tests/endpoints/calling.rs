@@ -4,14 +4,14 @@ use serde_json::{Value, json};
 use standardwebhooks::Webhook;
 
 use crate::Paid;
-use crate::receiver::{Answer, SECRET};
-use crate::world::{path, problem, question, text};
+use crate::receiver::{Answer, Receiver, SECRET};
+use crate::world::{World, path, problem, question, text};
 
 #[test]
 fn what_is_allowed_is_sent_once_signed_and_its_answer_is_the_result() {
     let paid = Paid::new("", |_, _| Answer::Body(r#"{"receipt": 7}"#));
     let asked = paid.ask(50);
-    let done = paid.wait_for(&asked, "succeeded");
+    let done = paid.world.until_status(&asked, "succeeded");
     assert_eq!(done["result"], json!({"receipt": 7}));
     let [seen] = &paid.receiver.wait_for(1)[..] else { panic!("one effect, one call") };
     Webhook::new(SECRET).unwrap().verify(&seen.body, &seen.headers).unwrap();
@@ -33,7 +33,7 @@ fn what_people_must_agree_to_is_sent_when_they_have() {
     assert_eq!(asked["status"], "awaiting-approval");
     assert_eq!(paid.receiver.count(), 0);
     paid.world.approve(&asked);
-    assert_eq!(paid.wait_for(&asked, "succeeded")["result"], Value::Null);
+    assert_eq!(paid.world.until_status(&asked, "succeeded")["result"], Value::Null);
     assert_eq!(paid.receiver.count(), 1);
     assert_eq!(paid.receiver.wait_for(1)[0].json()["action"]["properties"]["amount"], 500);
 }
@@ -46,7 +46,7 @@ fn what_an_endpoint_refuses_has_failed_and_is_not_sent_again() {
     ];
     for (answer, told) in refuses {
         let paid = Paid::new("", move |_, _| answer());
-        let failed = paid.wait_for(&paid.ask(50), "failed");
+        let failed = paid.world.until_status(&paid.ask(50), "failed");
         assert!(text(&failed["error"]).contains(told), "{failed}");
         assert_eq!(paid.receiver.count(), 1);
     }
@@ -66,4 +66,28 @@ fn whoever_asks_must_name_what_the_endpoint_takes() {
         &json!({"digest": asked["digest"]}),
     );
     assert_eq!(claim.status, 409, "the host calls it, and nobody else: {}", claim.text());
+}
+
+#[test]
+fn what_a_policy_makes_of_the_arguments_must_fit_the_schema_too() {
+    let receiver = Receiver::start(|_, _| Answer::Status(204));
+    let more = receiver.endpoint("pay")
+        + r#"input-schema = "charge.json"
+
+[[binding]]
+name = "tidy"
+source = "builtin:redact"
+[binding.settings]
+redactions = [{ name = "payees", path = "/payee", find = "email" }]
+"#;
+    let schema = r#"{"required": ["amount"], "properties": {"payee": {"pattern": "@"}}}"#;
+    let world = World::with_files(&more, &[("secret", SECRET), ("charge.json", schema)]);
+    let mut body = question("pay", 50);
+    body["tool"] = "pay".into();
+    body["action"]["properties"]["payee"] = "ann@example.org".into();
+    let reply = world.post(&world.agent, "/v1/executions", &body);
+    assert!(reply.status < 300, "{}", reply.text());
+    let failed = world.until_status(&reply.json(), "failed");
+    assert!(text(&failed["error"]).contains("/payee"), "{failed}");
+    assert_eq!(receiver.count(), 0, "nothing was sent");
 }

@@ -20,7 +20,7 @@ fn what_breaks_off_is_unknown_and_an_operator_sends_it_again() {
         _ => Answer::Body("1"),
     });
     let asked = paid.ask(50);
-    let unknown = paid.wait_for(&asked, "unknown");
+    let unknown = paid.world.until_status(&asked, "unknown");
     assert!(!text(&unknown["error"]).is_empty());
     assert_eq!(paid.receiver.count(), 1, "nobody knows whether it was done");
     let [letter] = &letters(&paid.world)[..] else { panic!("one letter") };
@@ -34,7 +34,7 @@ fn what_breaks_off_is_unknown_and_an_operator_sends_it_again() {
         .output()
         .unwrap();
     assert!(cli.status.success(), "{}", String::from_utf8_lossy(&cli.stderr));
-    let done = paid.wait_for(&asked, "succeeded");
+    let done = paid.world.until_status(&asked, "succeeded");
     assert_eq!(done["result"], json!(1));
     let seen = paid.receiver.wait_for(2);
     assert_eq!(seen[0].header("webhook-id"), seen[1].header("webhook-id"));
@@ -49,7 +49,7 @@ fn what_breaks_off_is_unknown_and_an_operator_sends_it_again() {
 fn what_an_operator_resolves_is_no_letter_any_more() {
     let paid = Paid::new("", |_, _| Answer::Status(500));
     let asked = paid.ask(50);
-    paid.wait_for(&asked, "unknown");
+    paid.world.until_status(&asked, "unknown");
     assert_eq!(letters(&paid.world).len(), 1);
     let key = paid.world.server.key();
     let resolved = paid.world.post(
@@ -71,7 +71,7 @@ fn an_idempotent_endpoint_is_called_again_under_one_id() {
         2 => Answer::Status(429),
         _ => Answer::Body("\"paid\""),
     });
-    let done = paid.wait_for(&paid.ask(50), "succeeded");
+    let done = paid.world.until_status(&paid.ask(50), "succeeded");
     assert_eq!(done["result"], "paid");
     let seen = paid.receiver.wait_for(4);
     assert_eq!(seen.len(), 4);
@@ -84,7 +84,7 @@ fn an_idempotent_endpoint_is_called_again_under_one_id() {
 fn attempts_end() {
     let paid = Paid::new("idempotent = true\nattempts-max = 3\n", |_, _| Answer::Status(500));
     let asked = paid.ask(50);
-    let unknown = paid.wait_for(&asked, "unknown");
+    let unknown = paid.world.until_status(&asked, "unknown");
     assert!(text(&unknown["error"]).contains("500"), "{unknown}");
     assert_eq!(paid.receiver.wait_for(3).len(), 3);
     assert_eq!(letters(&paid.world)[0]["attempts"], 3);
@@ -100,7 +100,7 @@ fn what_was_never_sent_waits_and_can_be_called_off() {
     let world = World::with(&config, SECRET);
     let paid = Paid { world, receiver: Receiver::content() };
     let asked = paid.ask(50);
-    let waiting = paid.wait_for(&asked, "suspended");
+    let waiting = paid.world.until_status(&asked, "suspended");
     assert!(!text(&waiting["error"]).contains(&free.to_string()), "{waiting}");
     let cancelled = paid.world.post(&paid.world.agent, &path(&asked, "/cancel"), &json!({}));
     assert_eq!(cancelled.json()["status"], "cancelled", "it was never sent");
@@ -113,7 +113,7 @@ fn a_call_in_which_a_host_died_is_unknown() {
     paid.receiver.wait_for(1);
     paid.world.server.kill();
     paid.world.server.restart();
-    paid.wait_for(&once, "unknown");
+    paid.world.until_status(&once, "unknown");
     assert_eq!(paid.receiver.count(), 1, "it is not called again");
 }
 
@@ -127,6 +127,6 @@ fn what_can_be_repeated_is_taken_over_from_a_host_that_died() {
     paid.receiver.wait_for(1);
     paid.world.server.kill();
     paid.world.server.restart();
-    assert_eq!(paid.wait_for(&asked, "succeeded")["result"], json!(2));
+    assert_eq!(paid.world.until_status(&asked, "succeeded")["result"], json!(2));
     assert_eq!(paid.receiver.count(), 2);
 }

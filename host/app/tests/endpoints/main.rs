@@ -10,8 +10,6 @@ mod receiver;
 #[path = "../executions/world.rs"]
 mod world;
 
-use std::time::{Duration, Instant};
-
 use serde_json::Value;
 
 use receiver::{Answer, Receiver, SECRET, Seen};
@@ -38,19 +36,6 @@ impl Paid {
         let reply = self.world.post(&self.world.agent, "/v1/executions", &body);
         assert!(reply.status < 300, "{}", reply.text());
         reply.json()
-    }
-
-    /// The execution, as soon as it is what it should be.
-    fn wait_for(&self, execution: &Value, status: &str) -> Value {
-        let end = Instant::now() + Duration::from_secs(60);
-        loop {
-            let found = self.world.get(&self.world.agent, &path(execution, ""));
-            if found["status"] == status {
-                return found;
-            }
-            assert!(Instant::now() < end, "it is not {status}: {found:#}");
-            std::thread::yield_now();
-        }
     }
 
     /// The kinds of events of an execution, in order.

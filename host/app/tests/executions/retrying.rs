@@ -73,21 +73,14 @@ fn of_16_who_retry_at_once_all_get_the_same_execution() {
 fn what_expired_is_retried_and_what_came_to_something_is_not() {
     let world = World::new();
     let slow = world.ask("slow", 500);
-    let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
-    while world.status(&slow) != "expired" {
-        assert!(std::time::Instant::now() < end, "it does not expire");
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
+    world.until_status(&slow, "expired");
     assert_eq!(retry(&world, &world.agent, &slow).json()["status"], "awaiting-approval");
     let small = world.ask("pay", 20);
     let refused = retry(&world, &world.agent, &small);
     assert_eq!(problem(&refused), (409, "not-now".into()));
     let lease = json!({"digest": small["digest"], "lease_seconds": 1});
     assert_eq!(world.post(&world.agent, &path(&small, "/claim"), &lease).status, 200);
-    while world.status(&small) != "unknown" {
-        assert!(std::time::Instant::now() < end, "it does not become unknown");
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
+    world.until_status(&small, "unknown");
     let refused = retry(&world, &world.agent, &small);
     assert_eq!(problem(&refused), (409, "not-now".into()));
     assert!(text(&refused.json()["hint"]).contains("resolve it first"), "{}", refused.text());

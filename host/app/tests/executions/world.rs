@@ -1,9 +1,15 @@
 //! A server, those who call it, and what they say.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use writ_testkit::guests;
 use writ_testkit::http::{Client, Reply};
 use writ_testkit::server::Writ;
+use writ_testkit::wait;
+
+/// How long a test waits for anything.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Below 100 a payment goes on; from 100 on, `ann` or a member of `finance` agrees and says why, but
 /// for `slow`, which nobody has to explain and which ends after a second. 50,000 in all.
@@ -65,11 +71,16 @@ impl World {
 
     /// A server with more configuration, and what its file `secret` holds.
     pub(crate) fn with(more: &str, secret: &str) -> Self {
+        Self::with_files(more, &[("secret", secret)])
+    }
+
+    /// A server with more configuration, and files beside it.
+    pub(crate) fn with_files(more: &str, beside: &[(&str, &str)]) -> Self {
         let policies = ["rules", "four-eyes", "budget"]
             .map(|name| (format!("{name}.wasm"), guests::dist_bytes(name)));
         let mut files: Vec<_> =
             policies.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())).collect();
-        files.push(("secret", secret.into()));
+        files.extend(beside.iter().map(|(name, text)| (*name, text.as_bytes().to_vec())));
         let config = format!("{CONFIG}{more}");
         let server = Writ::start(env!("CARGO_BIN_EXE_writ"), &config, &files);
         let key = |name: &str, role: &str, groups: &[&str]| {
@@ -130,6 +141,14 @@ impl World {
 
     pub(crate) fn status(&self, execution: &Value) -> String {
         text(&self.get(&self.agent, &path(execution, ""))["status"])
+    }
+
+    /// An execution, as soon as it has a status.
+    pub(crate) fn until_status(&self, execution: &Value, status: &str) -> Value {
+        wait::until(PATIENCE, || {
+            let seen = self.get(&self.agent, &path(execution, ""));
+            if seen["status"] == status { Ok(seen) } else { Err(format!("{seen:#}")) }
+        })
     }
 }
 

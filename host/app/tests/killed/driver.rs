@@ -4,6 +4,8 @@ use std::sync::Mutex;
 use std::thread::{self, Scope, ScopedJoinHandle};
 use std::time::Instant;
 
+use writ_testkit::wait;
+
 use crate::checks;
 use crate::effort::Queue;
 use crate::life::Life;
@@ -11,7 +13,7 @@ use crate::plan::Plan;
 use crate::points;
 use crate::random::Random;
 use crate::told::Told;
-use crate::world::{Database, PATIENCE, REST, World};
+use crate::world::{Database, PATIENCE, World};
 
 /// How many lives a random run begins.
 const LIVES: u64 = 3;
@@ -90,7 +92,7 @@ impl<'scope> Driver<'scope, '_> {
             if self.is_over_since(before) {
                 self.begin(points::plan(point), Random::new(self.lives), origin.clone());
             }
-            thread::sleep(REST);
+            wait::rest();
         }
     }
 
@@ -113,7 +115,7 @@ impl<'scope> Driver<'scope, '_> {
         loop {
             let is_over = self.is_over_since(before);
             match self.world.has_died() {
-                false if !is_over => thread::sleep(REST),
+                false if !is_over => wait::rest(),
                 has_died => return has_died,
             }
         }
@@ -129,7 +131,7 @@ impl<'scope> Driver<'scope, '_> {
             if self.open.len() <= open_max {
                 return;
             }
-            thread::sleep(REST);
+            wait::rest();
         }
     }
 

@@ -4,22 +4,20 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Mutex;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use writ_testkit::guests;
 use writ_testkit::http::{Client, Reply};
 use writ_testkit::postgres::TestDatabase;
 use writ_testkit::server::Writ;
+use writ_testkit::wait;
 
 use crate::receiver::{Receiver, SECRET};
 
 /// How long anything may take before the test fails: a tool whose host dies again and again waits for
 /// a lease to run out each time.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
-/// How long somebody who is not answered rests before they ask again.
-pub(crate) const REST: Duration = Duration::from_millis(10);
 
 /// Below 100, or a million cents, an action goes on. `pay` takes `ann` and then somebody of finance;
 /// `slow` ends after a second. What waits is not held in memory. The limits leave room for a machine
@@ -207,14 +205,7 @@ impl World {
 
 /// Looks until there is something.
 pub(crate) fn until<T>(look: impl Fn() -> Option<T>) -> T {
-    let end = Instant::now() + PATIENCE;
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(Instant::now() < end, "it does not come");
-        thread::sleep(REST);
-    }
+    wait::until(PATIENCE, || look().ok_or_else(|| "it does not come".to_owned()))
 }
 
 fn migrated() -> TestDatabase {

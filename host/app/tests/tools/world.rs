@@ -1,18 +1,17 @@
 //! A server with tools, those who call it, and those whom tools ask.
 
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use writ_testkit::guests;
 use writ_testkit::http::{Client, Reply};
 use writ_testkit::postgres::TestDatabase;
 use writ_testkit::server::Writ;
+use writ_testkit::wait;
 
 /// How long a test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How often it looks.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
 /// A payout goes on below 1,000,000 cents. Leases are short, so that a run whose host was killed is
 /// soon taken over: 1 s for the tool, what it waits for people, and 10 s beside.
@@ -191,15 +190,11 @@ impl World {
 
     /// Waits until what the agent reads at a path is as it is to be.
     pub(crate) fn until_at(&self, path: &str, is: impl Fn(&Value) -> bool) -> Value {
-        let (end, mut client) = (Instant::now() + PATIENCE, self.client(&self.agent));
-        loop {
+        let mut client = self.client(&self.agent);
+        wait::until(PATIENCE, || {
             let seen = client.get(path).unwrap().json();
-            if is(&seen) {
-                return seen;
-            }
-            assert!(Instant::now() < end, "it stays so: {seen:#}");
-            std::thread::sleep(BETWEEN_LOOKS);
-        }
+            if is(&seen) { Ok(seen) } else { Err(format!("{seen:#}")) }
+        })
     }
 
     /// Waits until an execution has a status.

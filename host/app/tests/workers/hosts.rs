@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
@@ -13,11 +13,10 @@ use writ_testkit::guests;
 use writ_testkit::http::Client;
 use writ_testkit::postgres::TestDatabase;
 use writ_testkit::server::Writ;
+use writ_testkit::wait;
 
 /// How long a test waits for what must come.
 const PATIENCE: Duration = Duration::from_secs(90);
-/// How often it looks.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
 const CONFIG: &str = r#"
 [log]
@@ -161,15 +160,10 @@ impl Hosts {
 
     /// Waits until an execution is as it is to be.
     pub(crate) fn until(&self, execution: &Value, is: impl Fn(&Value) -> bool) -> Value {
-        let end = Instant::now() + PATIENCE;
-        loop {
+        wait::until(PATIENCE, || {
             let seen = self.see(execution);
-            if is(&seen) {
-                return seen;
-            }
-            assert!(Instant::now() < end, "it stays so: {seen:#}");
-            std::thread::sleep(BETWEEN_LOOKS);
-        }
+            if is(&seen) { Ok(seen) } else { Err(format!("{seen:#}")) }
+        })
     }
 
     /// The treasury agrees to the first question, or a director to the second.

@@ -6,6 +6,7 @@
 //! can go on at any time.
 
 mod approvals;
+mod claim;
 mod endpoint;
 mod errands;
 mod files;

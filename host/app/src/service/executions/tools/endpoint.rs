@@ -4,17 +4,16 @@
 //! which nobody heard. Where it may, only an endpoint that is idempotent is called again; of any
 //! other, nobody knows what became of it, until somebody tells.
 
+use std::ops::ControlFlow::{Break, Continue};
 use std::time::Duration;
 
 use writ_core::execution::{Awaited, Event, Report};
 use writ_core::{BoundTool, Digest, Execution};
-use writ_store::ChangeError;
 
-use super::super::{Claim, ExecutionError, Executions};
-use super::run::Step;
+use super::super::{ExecutionError, Executions};
+use super::claim::Step;
 use crate::clock::now_ms;
 use crate::endpoints::{Called, RegisteredEndpoint, Unanswered};
-use crate::service::Meta;
 
 /// How much longer than its call a claim may take, until it is thought dead, in milliseconds.
 const MARGIN_MS: u64 = 10_000;
@@ -32,16 +31,14 @@ impl Executions {
             endpoint.ok_or_else(|| ExecutionError::NoSuchTool(bound.name.to_string()))?;
         let may_have_arrived = seen.may_have_arrived();
         let lease_ms = millis(endpoint.endpoint.timeout).saturating_add(MARGIN_MS);
-        let claim = Claim { action: seen.digest, lease_ms };
-        let (active, holder) = (self.service.active(), &self.workshop.holder);
-        let begun = self.begin(&active, seen, holder, &claim, &Meta::default()).await;
-        let (running, permit) = match begun {
-            Ok((running, Some(permit))) => (running, Digest::of(permit.expose())),
-            // Policies say something else than before; or somebody else was faster.
-            Ok((_, None)) | Err(ExecutionError::Refused(_)) => return Ok(Step::Done),
-            Err(ExecutionError::NoVerdict(_)) => return Ok(Step::Later),
-            Err(error) => return Err(error),
+        let (running, permit) = match self.claim_here(seen, lease_ms).await? {
+            Continue(claimed) => claimed,
+            Break(step) => return Ok(step),
         };
+        if let Some(error) = endpoint.signature.amended_badly(&running.action().properties) {
+            let event = self.reported(permit, Report::Failed(error));
+            return self.keep_end(&running, event).await.map(|()| Step::Done);
+        }
         let event = match endpoint.call(&running).await {
             Ok(Called::Done(result)) => self.reported(permit, Report::Succeeded(result)),
             Ok(Called::Refused(error)) => self.reported(permit, Report::Failed(error)),
@@ -50,28 +47,8 @@ impl Executions {
                 after(unanswered, arrived, &endpoint, &running, permit)
             }
         };
-        self.keep_call(&running, event).await?;
+        self.keep_end(&running, event).await?;
         Ok(Step::Done)
-    }
-
-    fn reported(&self, permit: Digest, report: Report) -> Event {
-        Event::Reported { by: self.workshop.holder.clone(), permit, report, at_ms: now_ms() }
-    }
-
-    /// Keeps what a call led to. One that is the last no more has nothing to say.
-    async fn keep_call(&self, running: &Execution, event: Event) -> Result<(), ExecutionError> {
-        let change = |current: &Execution| current.apply(event);
-        match self.store.change(&running.tenant, &running.id, now_ms(), None, change).await {
-            Ok(changed) => {
-                self.told(changed);
-                Ok(())
-            }
-            Err(ChangeError::Refused(refused)) => {
-                tracing::info!(execution = running.id, %refused, "a call's end is not kept");
-                Ok(())
-            }
-            Err(error) => Err(ExecutionError::of(error)),
-        }
     }
 }
 

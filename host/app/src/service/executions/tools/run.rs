@@ -1,5 +1,6 @@
-//! One run: an execution is claimed, its tool called, and its end kept.
+//! One run of a tool for an execution that was claimed.
 
+use std::ops::ControlFlow::{Break, Continue};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,11 +10,11 @@ use writ_core::{Digest, Execution, Fault, FaultCode, Journal, Tenant};
 use writ_engine::{Called, Ended, ToolCall};
 use writ_store::{ChangeError, Run};
 
-use super::super::{Claim, ExecutionError, Executions};
+use super::super::{ExecutionError, Executions};
+use super::claim::Step;
 use super::host::{Book, RunHost};
 use crate::clock::now_ms;
 use crate::points;
-use crate::service::Meta;
 use crate::telemetry::RunEnd;
 use crate::tool_set::LoadedTool;
 
@@ -24,15 +25,6 @@ const MARGIN_MS: u64 = 10_000;
 /// may wait beside that, and a margin.
 fn lease_ms(tool: &LoadedTool, grace: Duration) -> u64 {
     tool.tool.limits().timeout_ms + grace.as_millis() as u64 + MARGIN_MS
-}
-
-/// What became of taking an execution a step further.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
-    /// All that could be done.
-    Done,
-    /// Nothing now: it is to be tried again in a while.
-    Later,
 }
 
 /// How a run is counted.
@@ -64,40 +56,17 @@ impl Executions {
         let tool = self.tools.tool(&bound.name).filter(|tool| tool.signature.bound == bound);
         let tool =
             tool.cloned().ok_or_else(|| ExecutionError::NoSuchTool(bound.name.to_string()))?;
-        let claim =
-            Claim { action: seen.digest, lease_ms: lease_ms(&tool, self.workshop.config.grace) };
-        let (active, holder) = (self.service.active(), &self.workshop.holder);
-        let begun = self.begin(&active, seen, holder, &claim, &Meta::default()).await;
-        let (running, permit) = match begun {
-            Ok((running, Some(permit))) => (running, Digest::of(permit.expose())),
-            // Policies say something else than before; or somebody else was faster.
-            Ok((_, None)) | Err(ExecutionError::Refused(_)) => return Ok(Step::Done),
-            Err(ExecutionError::NoVerdict(_)) => return Ok(Step::Later),
-            Err(error) => return Err(error),
+        let lease_ms = lease_ms(&tool, self.workshop.config.grace);
+        let (running, permit) = match self.claim_here(seen, lease_ms).await? {
+            Continue(claimed) => claimed,
+            Break(step) => return Ok(step),
         };
         points::pass("tool.claimed");
-        let name = (tenant.clone(), id.to_owned());
+        let name = (running.tenant.clone(), running.id.clone());
         self.workshop.running().insert(name.clone(), permit);
         let ended = self.run(running, permit, tool).await;
         self.workshop.running().remove(&name);
         ended.map(|()| Step::Done)
-    }
-
-    /// Gives back what was cut off: another host need not wait for the end of its lease.
-    pub(super) async fn give_back(&self) {
-        let cut_off = std::mem::take(&mut *self.workshop.running());
-        for ((tenant, id), permit) in cut_off {
-            let at_ms = now_ms();
-            let release = |current: &Execution| current.apply(Event::Released { permit, at_ms });
-            match self.store.change(&tenant, &id, at_ms, None, release).await {
-                Ok(_) => tracing::info!(execution = id, "a run is given back"),
-                Err(ChangeError::Refused(_) | ChangeError::NotFound) => {}
-                Err(error) => {
-                    let error = ExecutionError::of(error);
-                    tracing::warn!(execution = id, %error, "a run is taken over after its lease");
-                }
-            }
-        }
     }
 
     async fn run(
@@ -110,12 +79,8 @@ impl Executions {
         let arguments = running.action().properties.clone();
         let sensitive = tool.signature.sensitive(&arguments);
         let run = Run { tenant: tenant.clone(), execution: id.clone(), fence: *fence };
-        if let Some(flaw) = tool.signature.flaws(&arguments).first() {
-            let error = format!(
-                "the arguments, as policies amended them, break the tool's schema at `{}`: {}",
-                flaw.pointer, flaw.message
-            );
-            return self.end(&run, permit, Report::Failed(error)).await;
+        if let Some(error) = tool.signature.amended_badly(&arguments) {
+            return self.keep_end(&running, self.reported(permit, Report::Failed(error))).await;
         }
         let (book, seed) = self.open_book(&run, &tool).await?;
         let execution = Arc::new(writ_engine::Execution {
@@ -164,7 +129,7 @@ impl Executions {
             Ended::Failed(error) => Report::Failed(error),
         };
         points::pass("tool.effect.done-unrecorded");
-        self.end(&run, permit, report).await
+        self.keep_end(&running, self.reported(permit, report)).await
     }
 
     /// What earlier runs were answered, and what the tool's random comes from: drawn for the first run
@@ -196,25 +161,6 @@ impl Executions {
             "a run of a tool has ended"
         );
         called
-    }
-
-    /// Keeps how a tool ended. A run that is the last no more has nothing to say.
-    async fn end(&self, run: &Run, permit: Digest, report: Report) -> Result<(), ExecutionError> {
-        let (by, at_ms) = (self.workshop.holder.clone(), now_ms());
-        let event = Event::Reported { by, permit, report, at_ms };
-        let change = |current: &Execution| current.apply(event);
-        match self.store.change(&run.tenant, &run.execution, at_ms, None, change).await {
-            Ok(changed) => {
-                points::pass("tool.ended");
-                self.told(changed);
-                Ok(())
-            }
-            Err(ChangeError::Refused(refused)) => {
-                tracing::info!(execution = run.execution, %refused, "a tool's end is not kept");
-                Ok(())
-            }
-            Err(error) => Err(ExecutionError::of(error)),
-        }
     }
 
     /// Refuses what waits for a tool of this name that nobody has any more.

@@ -10,7 +10,7 @@ use writ_store::PAGE_MAX;
 
 use super::super::{ExecutionError, Executions};
 use super::Name;
-use super::run::Step;
+use super::claim::Step;
 use crate::clock::now_ms;
 use crate::points;
 

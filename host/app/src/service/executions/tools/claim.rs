@@ -1,0 +1,83 @@
+//! What this host has claimed: begun where policies let it go on, and ended, or given back.
+
+use std::ops::ControlFlow::{self, Break, Continue};
+
+use writ_core::execution::{Event, Report};
+use writ_core::{Digest, Execution};
+use writ_store::ChangeError;
+
+use super::super::{Claim, ExecutionError, Executions};
+use crate::clock::now_ms;
+use crate::points;
+use crate::service::Meta;
+
+/// What became of taking an execution a step further.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// All that could be done.
+    Done,
+    /// Nothing now: it is to be tried again in a while.
+    Later,
+}
+
+impl Executions {
+    /// Claims an execution for this host, for as long as a lease; or tells what has become of it.
+    pub(super) async fn claim_here(
+        &self,
+        seen: Execution,
+        lease_ms: u64,
+    ) -> Result<ControlFlow<Step, (Execution, Digest)>, ExecutionError> {
+        let claim = Claim { action: seen.digest, lease_ms };
+        let (active, holder) = (self.service.active(), &self.workshop.holder);
+        match self.begin(&active, seen, holder, &claim, &Meta::default()).await {
+            Ok((running, Some(permit))) => Ok(Continue((running, Digest::of(permit.expose())))),
+            // Policies say something else than before; or somebody else was faster.
+            Ok((_, None)) | Err(ExecutionError::Refused(_)) => Ok(Break(Step::Done)),
+            Err(ExecutionError::NoVerdict(_)) => Ok(Break(Step::Later)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// That this host has carried an action out, or could not.
+    pub(super) fn reported(&self, permit: Digest, report: Report) -> Event {
+        Event::Reported { by: self.workshop.holder.clone(), permit, report, at_ms: now_ms() }
+    }
+
+    /// Keeps what a claim led to. One that is the last no more has nothing to say.
+    pub(super) async fn keep_end(
+        &self,
+        running: &Execution,
+        event: Event,
+    ) -> Result<(), ExecutionError> {
+        let change = |current: &Execution| current.apply(event);
+        match self.store.change(&running.tenant, &running.id, now_ms(), None, change).await {
+            Ok(changed) => {
+                points::pass("tool.ended");
+                self.told(changed);
+                Ok(())
+            }
+            Err(ChangeError::Refused(refused)) => {
+                tracing::info!(execution = running.id, %refused, "the end of a claim is not kept");
+                Ok(())
+            }
+            Err(error) => Err(ExecutionError::of(error)),
+        }
+    }
+
+    /// Gives back what was cut off: another host need not wait for the end of its lease.
+    pub(super) async fn give_back(&self) {
+        let cut_off = std::mem::take(&mut *self.workshop.running());
+        for ((tenant, id), permit) in cut_off {
+            let at_ms = now_ms();
+            let release = |current: &Execution| current.apply(Event::Released { permit, at_ms });
+            match self.store.change(&tenant, &id, at_ms, None, release).await {
+                Ok(_) => tracing::info!(execution = id, "a run is given back"),
+                Err(ChangeError::Refused(_) | ChangeError::NotFound) => {}
+                Err(error) => {
+                    let error = ExecutionError::of(error);
+                    tracing::warn!(execution = id, %error, "a run is taken over after its lease");
+                }
+            }
+        }
+    }
+}
