@@ -16,7 +16,9 @@ use writ_core::{Principal, Role};
 
 use crate::clock::now_ms;
 pub use draft::{Draft, InvalidDraft};
-pub use jwt::{ClaimNames, Jwt, JwtConfig, JwtError, KeySource, SigningAlgorithm, TokenFault};
+pub use jwt::{
+    ClaimNames, Jwt, JwtConfig, JwtError, KeySource, SigningAlgorithm, TokenFault, description_of,
+};
 pub use keyring::{Issued, KeyError, Keyring, Unknown};
 pub use secret::Secret;
 

@@ -216,6 +216,29 @@ fn an_issuer_that_does_not_answer_stops_its_tokens_and_nothing_else() {
 }
 
 #[test]
+fn an_issuer_is_asked_where_its_keys_are_and_believed_of_itself_alone() {
+    let signer = Signer::ed("d");
+    let issuer = Issuer::start(std::slice::from_ref(&signer));
+    let name = issuer.name();
+    issuer.describe(NAME, &issuer.url());
+    let config = config("refresh-min-ms = 1").replace(NAME, &name);
+    let server = Writ::start(env!("CARGO_BIN_EXE_writ"), &config, &[]);
+    let good = signer.sign(&with("iss", json!(name)));
+    check(&server, &good, 401);
+    for (described, keys) in [
+        (name.as_str(), "http://issuer.example/keys"),
+        (name.as_str(), "keys"),
+        (&format!("{name}/"), &issuer.url()),
+    ] {
+        issuer.describe(described, keys);
+        check(&server, &good, 401);
+    }
+    issuer.describe(&name, &issuer.url());
+    check(&server, &good, 200);
+    check(&server, &signer.sign(&claims()), 401);
+}
+
+#[test]
 fn keys_in_a_file_do_as_well_and_only_public_ones_for_signatures_count() {
     let (good, encrypting) = (Signer::ec("e"), Signer::ec("enc"));
     let mut set = issuer::set(&[good.clone(), encrypting.clone()]);

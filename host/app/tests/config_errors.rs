@@ -272,11 +272,20 @@ fn a_list_of_no_algorithms_is_refused() {
 }
 
 #[test]
-fn an_issuer_has_its_keys_somewhere() {
-    let text = refused(&format!("{JWT}\n"));
+fn an_issuer_that_is_no_url_has_its_keys_somewhere_else() {
+    let text = refused("[auth.jwt]\nissuer = \"accounts\"\naudience = \"writ\"\n");
     insta::assert_snapshot!(text, @r#"
-    writ.toml:1:7: it is not said where the issuer's keys are
-    hint: give `jwks-url`, which is `jwks_uri` in the issuer's `/.well-known/openid-configuration`, or `jwks-file`
+    writ.toml:2:10: `accounts` is no URL: relative URL without a base
+    hint: the issuer's keys are looked for where it describes itself, below its `https` URL; where they are elsewhere, give `jwks-url` or `jwks-file`
+    "#);
+}
+
+#[test]
+fn an_issuer_is_not_asked_where_others_can_answer() {
+    let text = refused("[auth.jwt]\nissuer = \"http://i.example\"\naudience = \"writ\"\n");
+    insta::assert_snapshot!(text, @r#"
+    writ.toml:2:10: whoever is between could answer for `http://i.example`
+    hint: the issuer's keys are looked for where it describes itself, below its `https` URL; where they are elsewhere, give `jwks-url` or `jwks-file`
     "#);
 }
 

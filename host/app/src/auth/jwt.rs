@@ -1,11 +1,13 @@
 //! Tokens of an issuer that the operator trusts: JWTs (RFC 7519), signed by keys that the issuer
-//! publishes (OpenID Connect Discovery 1.0, section 3: `jwks_uri`).
+//! publishes (OpenID Connect Discovery 1.0).
 //!
 //! What RFC 8725 asks for: the algorithm is one that the operator listed and never what the token
 //! would like, it fits the key, issuer and audience are checked, and the token must expire. There
 //! is no name here for `none`, nor for an algorithm whose key is a shared secret.
 
 mod claims;
+mod discovery;
+mod fetch;
 mod issuer_keys;
 
 use std::fmt;
@@ -21,6 +23,7 @@ use writ_core::{Principal, Tenant};
 
 use crate::config::root::{ReadError, Root};
 pub use claims::ClaimNames;
+pub use discovery::description_of;
 use issuer_keys::IssuerKeys;
 
 /// How far the issuer's clock may be from this host's, in seconds.
@@ -46,6 +49,8 @@ pub struct JwtConfig {
 /// Where an issuer's keys are: a JWK Set (RFC 7517).
 #[derive(Clone, Debug)]
 pub enum KeySource {
+    /// Where the issuer says, in its description at this URL.
+    Described(Url),
     /// At a URL that nobody on the way can read or change.
     Url(Url),
     /// In a file, inside of the configuration's directory.
@@ -84,14 +89,23 @@ pub enum JwtError {
     #[error("the issuer cannot be asked for its keys: {0}")]
     Http(#[from] reqwest::Error),
     /// It answers something else.
-    #[error("the issuer answers {0} where its keys should be")]
+    #[error("the issuer answers {0} where its keys or its description should be")]
     Status(reqwest::StatusCode),
     /// There are more bytes than keys need.
-    #[error("the issuer's keys have more than {0} bytes")]
+    #[error("what the issuer publishes has more than {0} bytes")]
     TooLarge(u64),
     /// They are no JWK Set.
     #[error("the issuer's keys are no JWK Set (RFC 7517): {0}")]
     Json(#[from] serde_json::Error),
+    /// Its description cannot be read.
+    #[error("the issuer's description is not that of OpenID Connect Discovery: {0}")]
+    Description(serde_json::Error),
+    /// The description is another's.
+    #[error("the description at the issuer's URL is that of `{0}`")]
+    AnotherIssuer(String),
+    /// The keys are nowhere, or where whoever is between could change them.
+    #[error("the issuer says that its keys are at `{0}`, which is no `https` URL")]
+    KeysUrl(String),
 }
 
 /// Why a token names nobody, for the log. It holds nothing of the token.

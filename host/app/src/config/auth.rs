@@ -9,7 +9,7 @@ use super::document::{Document, Step, at};
 use super::error::ConfigError;
 use super::raw;
 use super::root::Root;
-use crate::auth::{ClaimNames, JwtConfig, KeySource};
+use crate::auth::{ClaimNames, JwtConfig, KeySource, description_of};
 use crate::outbound::is_private;
 
 pub(super) fn checked(
@@ -37,7 +37,7 @@ pub(super) fn checked(
     let key = at!["auth", "jwt", "refresh-min-ms"];
     raw::in_range(key, jwt.refresh_min_ms, 1, 3_600_000)
         .map_err(|(path, text)| document.error(&path, text))?;
-    let keys = source(jwt.jwks_url, jwt.jwks_file, root)
+    let keys = source(&jwt.issuer, jwt.jwks_url, jwt.jwks_file, root)
         .map_err(|(path, text)| document.error(&path, text))?;
     Ok(Some(JwtConfig {
         issuer: jwt.issuer,
@@ -55,6 +55,7 @@ pub(super) fn checked(
 }
 
 fn source(
+    issuer: &str,
     url: Option<String>,
     file: Option<String>,
     root: &Arc<Root>,
@@ -72,12 +73,10 @@ fn source(
             )),
             Err(error) => Err((at("jwks-url"), format!("`{text}` is no URL: {error}"))),
         },
-        (None, None) => Err((
-            at!["auth", "jwt"],
-            "it is not said where the issuer's keys are\n\
-             hint: give `jwks-url`, which is `jwks_uri` in the issuer's `/.well-known/openid-configuration`, or `jwks-file`"
-                .into(),
-        )),
+        (None, None) => description_of(issuer).map(KeySource::Described).map_err(|why| {
+            let hint = "hint: the issuer's keys are looked for where it describes itself, below its `https` URL; where they are elsewhere, give `jwks-url` or `jwks-file`";
+            (at("issuer"), format!("{why}\n{hint}"))
+        }),
         (Some(_), Some(_)) => Err((
             at("jwks-file"),
             "the issuer's keys are named twice, by a URL and by a file\n\

@@ -103,6 +103,7 @@ pub(crate) struct Issuer {
 #[derive(Default)]
 struct Published {
     text: Mutex<String>,
+    description: Mutex<String>,
     asked: AtomicUsize,
 }
 
@@ -111,7 +112,10 @@ impl Issuer {
         let builder = &mut tokio::runtime::Builder::new_multi_thread();
         let runtime = builder.worker_threads(1).enable_all().build().unwrap();
         let published = Arc::new(Published::default());
-        let router = Router::new().route("/keys", get(answer)).with_state(published.clone());
+        let router = Router::new()
+            .route("/keys", get(answer))
+            .route("/.well-known/openid-configuration", get(describe))
+            .with_state(published.clone());
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
         runtime.spawn(async { axum::serve(listener, router).await });
@@ -121,7 +125,18 @@ impl Issuer {
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://{}/keys", self.address)
+        format!("{}/keys", self.name())
+    }
+
+    /// Its name, where it describes itself.
+    pub(crate) fn name(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Describes itself so from now on.
+    pub(crate) fn describe(&self, issuer: &str, keys: &str) {
+        *self.published.description.lock().unwrap() =
+            json!({"issuer": issuer, "jwks_uri": keys, "authorization_endpoint": "x"}).to_string();
     }
 
     pub(crate) fn publish(&self, signers: &[Signer]) {
@@ -142,4 +157,8 @@ impl Issuer {
 async fn answer(State(published): State<Arc<Published>>) -> String {
     published.asked.fetch_add(1, Ordering::SeqCst);
     published.text.lock().unwrap().clone()
+}
+
+async fn describe(State(published): State<Arc<Published>>) -> String {
+    published.description.lock().unwrap().clone()
 }

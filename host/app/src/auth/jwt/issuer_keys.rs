@@ -16,6 +16,8 @@ use serde_json::Value;
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
+use super::discovery::keys_of;
+use super::fetch::{BYTES_MAX, fetch};
 use super::{JwtConfig, JwtError, KeySource};
 use crate::config::root::Root;
 use crate::outbound;
@@ -26,9 +28,6 @@ const FRESH: Duration = Duration::from_secs(600);
 const USED_MAX: Duration = Duration::from_secs(86_400);
 /// How long the issuer may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// How large a set of keys may be, in bytes. A key has less than a kilobyte, but may bring the
-/// certificates that it comes with.
-const BYTES_MAX: u64 = 1 << 20;
 /// How many keys of a set are used: issuers have two or three.
 const KEYS_MAX: usize = 100;
 
@@ -43,6 +42,8 @@ pub(super) struct IssuerKeys {
 }
 
 enum Source {
+    /// Where an issuer of this name describes itself.
+    Described(String, Url),
     Url(Client, Url),
     File(Arc<Root>, String),
 }
@@ -71,13 +72,14 @@ struct Set {
 impl IssuerKeys {
     pub(super) async fn open(config: &JwtConfig) -> Result<Self, JwtError> {
         let source = match &config.keys {
+            KeySource::Described(url) => Source::Described(config.issuer.clone(), url.clone()),
             KeySource::Url(url) => Source::Url(outbound::client(url, TIMEOUT)?, url.clone()),
             KeySource::File(root, name) => Source::File(root.clone(), name.clone()),
         };
         let known = match (source.read().await, &source) {
             (Ok(known), _) => known,
             (Err(error), Source::File(..)) => return Err(error),
-            (Err(error), Source::Url(..)) => {
+            (Err(error), Source::Url(..) | Source::Described(..)) => {
                 told(&error);
                 Known::default()
             }
@@ -130,6 +132,11 @@ fn told(error: &JwtError) {
 impl Source {
     async fn read(&self) -> Result<Known, JwtError> {
         let bytes = match self {
+            // Asked each time: an issuer may move its keys.
+            Self::Described(issuer, url) => {
+                let keys = keys_of(issuer, url, TIMEOUT).await?;
+                fetch(&outbound::client(&keys, TIMEOUT)?, &keys).await?
+            }
             Self::Url(client, url) => fetch(client, url).await?,
             Self::File(root, name) => root.read(name, BYTES_MAX)?,
         };
@@ -137,21 +144,6 @@ impl Source {
         let keys = set.keys.into_iter().filter_map(IssuerKey::read).take(KEYS_MAX).collect();
         Ok(Known { keys, since: Some(Instant::now()) })
     }
-}
-
-async fn fetch(client: &Client, url: &Url) -> Result<Vec<u8>, JwtError> {
-    let mut response = client.get(url.clone()).send().await?;
-    if !response.status().is_success() {
-        return Err(JwtError::Status(response.status()));
-    }
-    let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await? {
-        bytes.extend_from_slice(&chunk);
-        if bytes.len() as u64 > BYTES_MAX {
-            return Err(JwtError::TooLarge(BYTES_MAX));
-        }
-    }
-    Ok(bytes)
 }
 
 impl Known {
