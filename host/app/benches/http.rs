@@ -24,7 +24,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use effort::{Effort, median, print};
-use load::{Load, Seen};
+use load::{EVALUATION as ROUTE, Load, Seen};
 use question::Question;
 use writ_testkit::server::Writ;
 
@@ -104,7 +104,8 @@ impl<'a> Case<'a> {
     /// A turn, with the processor time that each request took of the server.
     fn run(&self, connections: usize, effort: Effort) -> Seen {
         let Self { address, question, key, .. } = *self;
-        let load = Load { address, connections, question, action: "read_file", key };
+        let action = "read_file";
+        let load = Load { address, connections, route: ROUTE, question, action, key };
         let before = process::cpu_us(self.process);
         let mut seen = load.run(effort.turn());
         seen.cpu_us = (process::cpu_us(self.process) - before) / seen.asked as f64;
@@ -130,7 +131,8 @@ fn loops(effort: Effort) {
     let server = sets::one_beside_a_loop().start();
     let address = server.address();
     let (question, key) = (Question::Varying, server.key());
-    let load = |action, connections| Load { address, connections, question, action, key };
+    let load =
+        |action, connections| Load { address, connections, route: ROUTE, question, action, key };
     let (mut shares, mut p99) = (Vec::new(), Vec::new());
     for _ in 0..effort.rounds() {
         let alone = load("read_file", MANY).run(effort.turn());
@@ -174,7 +176,8 @@ fn starts(effort: Effort) {
 fn peak(server: &Writ, effort: Effort) {
     let (address, question) = (server.address(), Question::Varying);
     let key = server.key();
-    let load = Load { address, connections: MANY, question, action: "read_file", key };
+    let (connections, route, action) = (MANY, ROUTE, "read_file");
+    let load = Load { address, connections, route, question, action, key };
     load.run(effort.turn() * 4);
     print("memory/4-policies-peak-mib", process::peak(server.id()));
 }

@@ -22,7 +22,8 @@ const ADMIN: &str = "postgres";
 /// Starts the cluster, says so, and waits for the end of its input: that is when this process has
 /// ended. What is not on disk may be lost: nobody needs it any more.
 const KEEPER: &str = r#"
-"$1/pg_ctl" start -s -w -t 60 -D "$2/data" -l "$2/log" -o "-k $2 -p 5432 -c listen_addresses= -c fsync=off -c max_connections=300" || { cat "$2/log" >&2; exit 1; }
+echo "fsync = off" >> "$2/data/postgresql.conf"
+"$1/pg_ctl" start -s -w -t 60 -D "$2/data" -l "$2/log" -o "-k $2 -p 5432 -c listen_addresses= -c max_connections=300" || { cat "$2/log" >&2; exit 1; }
 echo started
 read -r _
 "$1/pg_ctl" stop -s -m immediate -D "$2/data"
@@ -57,6 +58,27 @@ impl TestDatabase {
         let server = server();
         run(server.program("createdb", OWNER).arg(&name), "a database cannot be created");
         Self { name, server }
+    }
+
+    /// From now on the whole cluster answers only what is on disk, where it is ours.
+    ///
+    /// # Panics
+    /// If it does not.
+    pub fn durable(&self) {
+        if let Server::Private { .. } = self.server {
+            let mut psql = self.server.program("psql", ADMIN);
+            psql.args(["-q", "-c", "ALTER SYSTEM SET fsync = on", "-c", "SELECT pg_reload_conf()"]);
+            run(psql.arg(ADMIN), "the cluster cannot be set");
+        }
+    }
+
+    /// A program of PostgreSQL that works on it; what it prints is given.
+    ///
+    /// # Panics
+    /// If it fails.
+    pub fn run(&self, program: &str, arguments: &[&str]) -> String {
+        let mut command = Command::new(binaries().join(program));
+        run(command.args(arguments).arg(self.url()), program)
     }
 
     /// Its URL, for a role that owns it.
@@ -179,10 +201,11 @@ fn with_name(url: &str, name: &str) -> String {
     format!("{scheme}://{host}/{name}{query}")
 }
 
-fn run(command: &mut Command, failed: &str) {
+fn run(command: &mut Command, failed: &str) -> String {
     let output = command.output().unwrap_or_else(|error| panic!("{failed}: {error}"));
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{failed}: {told}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
 use crate::guests;
+use crate::postgres;
 use crate::repo::Repo;
 use crate::run::{read, step};
 use programs::Programs;
@@ -46,6 +47,7 @@ pub(crate) fn run(repo: &Repo, options: &Options) -> Result<()> {
     let guests =
         guests::Options { all: false, update_dist: false, toolchain: guests::Source::Auto };
     guests::run(repo, &guests)?;
+    step("PostgreSQL", postgres::prepare)?;
     let programs = step("release build", || Programs::build(repo))?;
     let scratch = repo.path("target/bench");
     std::fs::create_dir_all(&scratch)
@@ -53,6 +55,8 @@ pub(crate) fn run(repo: &Repo, options: &Options) -> Result<()> {
     let mut figures = Figures::new();
     step("engine", || measure(&programs.evaluate, options, &scratch, &mut figures))?;
     step("server", || measure(&programs.http, options, &scratch, &mut figures))?;
+    let executions = &programs.executions;
+    step("executions", || measure(executions, options, &scratch, &mut figures))?;
     let counted =
         step("instructions", || instructions::count(repo, &programs.instructions, &scratch))?;
     if options.accept_instructions {

@@ -1,5 +1,6 @@
 //! The client: connections that each ask, wait for the whole answer, and ask again, in a process of
 //! its own and as cheaply as it can, because it shares the machine with what it measures.
+#![allow(dead_code)]
 
 use std::io::Read;
 use std::net::SocketAddr;
@@ -14,6 +15,8 @@ use super::question::{Question, Template};
 
 /// The argument that makes the bench a client.
 pub(crate) const ARGUMENT: &str = "__load";
+/// Where a plain question is asked.
+pub(crate) const EVALUATION: &str = "/access/v1/evaluation";
 /// The variable that holds the server's key.
 const KEY: &str = "WRIT_KEY";
 /// What is asked before anything counts.
@@ -24,6 +27,8 @@ const WARM_UP: Duration = Duration::from_millis(200);
 pub(crate) struct Load<'a> {
     pub(crate) address: SocketAddr,
     pub(crate) connections: usize,
+    /// The path of the route that is asked.
+    pub(crate) route: &'static str,
     pub(crate) question: Question,
     pub(crate) action: &'static str,
     /// The server's key; empty where it wants none.
@@ -64,7 +69,7 @@ impl Load<'_> {
         let question = serde_json::to_string(&self.question).expect("it is a word");
         let mut command = Command::new(program);
         command.arg(ARGUMENT).arg(self.address.to_string()).arg(self.connections.to_string());
-        command.args([duration.as_millis().to_string(), question, self.action.to_owned()]);
+        command.args([duration.as_millis().to_string(), question]).args([self.action, self.route]);
         // Not as an argument, where every process could read it.
         command.env(KEY, self.key);
         Running(command.stdout(Stdio::piped()).spawn().expect("a client can be started"))
@@ -87,8 +92,8 @@ impl Seen {
 
 /// The whole life of a client: its arguments are those of [`Load::start`].
 pub(crate) fn run(arguments: &[String]) {
-    let [address, connections, millis, question, action] = arguments else {
-        panic!("a client takes five arguments");
+    let [address, connections, millis, question, action, route] = arguments else {
+        panic!("a client takes six arguments");
     };
     let address: SocketAddr = address.parse().expect("an address");
     let connections: u64 = connections.parse().expect("a number of connections");
@@ -101,7 +106,7 @@ pub(crate) fn run(arguments: &[String]) {
         let until = begin + duration;
         let tasks: Vec<_> = (0..connections)
             .map(|number| {
-                let asker = Asker::new(address, number, question, action);
+                let asker = Asker::new(address, number, question, action, route);
                 tokio::task::spawn(asker.ask(begin, until))
             })
             .collect();
@@ -130,11 +135,17 @@ struct Asker {
 }
 
 impl Asker {
-    fn new(address: SocketAddr, number: u64, question: Question, action: &str) -> Self {
+    fn new(
+        address: SocketAddr,
+        number: u64,
+        question: Question,
+        action: &str,
+        route: &str,
+    ) -> Self {
         let template = Template::new(number, action);
         let key = std::env::var(KEY).unwrap_or_default();
         let head = format!(
-            "POST /access/v1/evaluation HTTP/1.1\r\nHost: {address}\r\n\
+            "POST {route} HTTP/1.1\r\nHost: {address}\r\n\
              Authorization: Bearer {key}\r\n\
              Content-Type: application/json\r\nContent-Length: {}\r\n\r\n",
             template.as_bytes().len()
@@ -172,7 +183,7 @@ impl Asker {
     }
 }
 
-/// Reads one answer to its end; it must be of status 200.
+/// Reads one answer to its end; it must be of a status from 200 to 299.
 async fn answer(stream: &mut TcpStream, buffer: &mut [u8]) {
     let mut filled = 0;
     loop {
@@ -181,7 +192,7 @@ async fn answer(stream: &mut TcpStream, buffer: &mut [u8]) {
         filled += count;
         let seen = &buffer[..filled];
         let Some(head) = seen.windows(4).position(|bytes| bytes == b"\r\n\r\n") else { continue };
-        assert!(seen.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(seen));
+        assert!(seen.starts_with(b"HTTP/1.1 2"), "{}", String::from_utf8_lossy(seen));
         if filled >= head + 4 + length(&seen[..head]) {
             return;
         }

@@ -1,5 +1,6 @@
 //! What a process takes of memory and processors, as Linux counts it (elsewhere there is no figure:
 //! NaN), and what it waits for the disk.
+#![allow(dead_code)]
 
 use std::io::Write;
 use std::time::Instant;

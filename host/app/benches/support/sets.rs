@@ -53,6 +53,28 @@ pub(crate) fn many(count: usize) -> Set {
     Set::of(&bindings)
 }
 
+/// One policy that asks people about each payment.
+pub(crate) fn asking() -> Set {
+    Set::of(&[Bound { settings: ASKED, action: "pay", ..Bound::new("review", "four-eyes") }])
+}
+
+/// A tool that asks people twice, and how long it is held in memory while they think, in
+/// milliseconds.
+pub(crate) fn payout(grace_ms: u64) -> Set {
+    let rule = "[[binding.settings.rules]]\nname = \"all\"\neffect = \"allow\"\n";
+    let mut set = Set::of(&[Bound { settings: rule, ..Bound::new("rules", "rules") }]);
+    set.config += &format!(
+        "[worker]\ngrace-ms = {grace_ms}\n\n[[tools]]\nname = \"payout\"\n\
+         source = \"payout.wasm\"\ngrants = {{ storage = true }}\n"
+    );
+    set.policies.push(("payout.wasm".to_owned(), guests::bytes("tool-payout")));
+    set
+}
+
+const ASKED: &str = r#"
+[binding.settings.requirement]
+stages = [{ approvers = ["user:ann"], expires-after-seconds = 86400 }]
+"#;
 const NAMES: &str = r#"
 allow = ["read_*", "search"]
 deny = ["*_password"]
@@ -93,6 +115,12 @@ impl<'a> Bound<'a> {
 }
 
 impl Set {
+    /// The same, kept in a database.
+    pub(crate) fn with_store(mut self, url: &str) -> Self {
+        self.config += &format!("[store]\nurl = \"{url}\"\n");
+        self
+    }
+
     /// A server with it.
     pub(crate) fn start(&self) -> Writ {
         let place: Vec<_> =

@@ -12,6 +12,7 @@ use crate::run::{cargo, read};
 pub(super) struct Programs {
     pub(super) evaluate: PathBuf,
     pub(super) http: PathBuf,
+    pub(super) executions: PathBuf,
     pub(super) instructions: PathBuf,
 }
 
@@ -21,7 +22,8 @@ impl Programs {
         let mut command = cargo();
         command.current_dir(repo.path("")).args(["build", "--release", "--message-format=json"]);
         command.args(["-p", "writ-engine", "-p", "writ", "--bin", "writ"]);
-        command.args(["--bench", "evaluate", "--bench", "http", "--bench", "instructions"]);
+        command.args(["--bench", "evaluate", "--bench", "http", "--bench", "executions"]);
+        command.args(["--bench", "instructions"]);
         let messages = read(&mut command)?;
         let find = |name: &str| {
             let found = messages.lines().find_map(|line| executable(line, name));
@@ -30,6 +32,7 @@ impl Programs {
         Ok(Self {
             evaluate: find("evaluate")?,
             http: find("http")?,
+            executions: find("executions")?,
             instructions: find("instructions")?,
         })
     }

@@ -17,6 +17,8 @@ pub(super) struct Target {
 pub(super) enum Bound {
     AtMost(f64),
     AtLeast(f64),
+    /// No number was aimed at.
+    Reported,
 }
 
 /// How a figure is written.
@@ -28,10 +30,11 @@ pub(super) enum Unit {
     Micros,
     Millis,
     Mebibytes,
+    Kibibytes,
 }
 
-use Bound::{AtLeast, AtMost};
-use Unit::{Mebibytes, Micros, Millis, PerSecond, Percent, Times};
+use Bound::{AtLeast, AtMost, Reported};
+use Unit::{Kibibytes, Mebibytes, Micros, Millis, PerSecond, Percent, Times};
 
 /// Every row, in order.
 pub(super) const TARGETS: &[Target] = &[
@@ -135,6 +138,48 @@ pub(super) const TARGETS: &[Target] = &[
         AtMost(80.0),
         Mebibytes,
     ),
+    Target::new(
+        "an execution created and allowed, stored: requests per second, of plain decisions'",
+        "executions/created/of-decisions",
+        AtLeast(0.4),
+        Percent,
+    ),
+    Target::new(
+        "the same on PostgreSQL, of what `pgbench` updates there (simple update)",
+        "executions/postgres/created/of-simple-update",
+        Reported,
+        Percent,
+    ),
+    Target::new(
+        "100,000 executions that wait for people: memory grows by",
+        "waiting/grown-mib",
+        AtMost(50.0),
+        Mebibytes,
+    ),
+    Target::new(
+        "100,000 executions that wait: a page of what an approver is asked (p50)",
+        "waiting/page-ms",
+        AtMost(20.0),
+        Millis,
+    ),
+    Target::new(
+        "100,000 executions that wait: to answer and claim one, of what it takes with 10 (p50)",
+        "waiting/resume-of-few",
+        AtMost(1.2),
+        Times,
+    ),
+    Target::new(
+        "a tool that waits and was dropped takes of memory",
+        "suspended/kib-each",
+        AtMost(4.0),
+        Kibibytes,
+    ),
+    Target::new(
+        "a tool that was dropped goes on, longer than one that was held (p50)",
+        "suspended/resume-costs-ms",
+        AtMost(5.0),
+        Millis,
+    ),
 ];
 
 impl Target {
@@ -161,6 +206,7 @@ impl Bound {
         match self {
             AtMost(bound) => value <= bound,
             AtLeast(bound) => value >= bound,
+            Reported => true,
         }
     }
 
@@ -168,6 +214,7 @@ impl Bound {
         match self {
             AtMost(bound) => format!("≤ {}", unit.text(bound)),
             AtLeast(bound) => format!("≥ {}", unit.text(bound)),
+            Reported => "none".to_owned(),
         }
     }
 }
@@ -182,6 +229,7 @@ impl Unit {
             Micros => format!("{value:.1} µs"),
             Millis => format!("{value:.1} ms"),
             Mebibytes => format!("{value:.1} MiB"),
+            Kibibytes => format!("{value:.1} KiB"),
         }
     }
 }

@@ -1,0 +1,65 @@
+//! A server, and those who ask it and answer its questions.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+use writ_testkit::http::Client;
+use writ_testkit::postgres::TestDatabase;
+use writ_testkit::server::Writ;
+
+/// Where executions are asked for.
+pub(crate) const EXECUTIONS: &str = "/v1/executions";
+
+/// Somebody who calls a server, on a connection of their own.
+pub(crate) struct Caller(Client);
+
+impl Caller {
+    /// Somebody with a new key.
+    pub(crate) fn new(server: &Writ, name: &str, role: &str, groups: &[&str]) -> Self {
+        let body = json!({"name": name, "roles": [role], "groups": groups});
+        let key = Self(server.client()).post("/v1/keys", &body);
+        Self(server.client().without_key().with_key(text(&key["key"])))
+    }
+
+    pub(crate) fn get(&mut self, path: &str) -> Value {
+        let reply = self.0.get(path).expect("the server answers");
+        assert!(reply.status < 300, "{}", reply.text());
+        reply.json()
+    }
+
+    pub(crate) fn post(&mut self, path: &str, body: &Value) -> Value {
+        let reply = self.0.post(path, &body.to_string()).expect("the server answers");
+        assert!(reply.status < 300, "{}", reply.text());
+        reply.json()
+    }
+
+    /// Looks until an execution is as it is to be.
+    pub(crate) fn until(&mut self, execution: &Value, is: impl Fn(&Value) -> bool) -> Value {
+        let path = format!("{EXECUTIONS}/{}", text(&execution["id"]));
+        loop {
+            let seen = self.get(&path);
+            if is(&seen) {
+                return seen;
+            }
+        }
+    }
+
+    /// Agrees to one of an execution's questions.
+    pub(crate) fn approve(&mut self, execution: &Value, question: usize) {
+        let approval = text(&execution["approvals"][question]["id"]);
+        let path = format!("/v1/approvals/{approval}/decision");
+        self.post(&path, &json!({"decision": "approve"}));
+    }
+}
+
+/// Makes the tables of a database.
+pub(crate) fn migrate(database: &TestDatabase) {
+    let mut migrate = Command::new(env!("CARGO_BIN_EXE_writ"));
+    migrate.arg("migrate").env("WRIT_DATABASE_URL", database.url());
+    let migrated = migrate.output().expect("the program can be run");
+    assert!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
+}
+
+pub(crate) fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_else(|| panic!("{value} is a text"))
+}
