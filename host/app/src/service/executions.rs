@@ -17,11 +17,12 @@ mod tools;
 mod wait;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Mutex;
-use writ_core::execution::Event;
+use writ_core::execution::{Event, Fact, Transition};
 use writ_core::{Execution, Principal, Role, Tenant};
-use writ_store::{ChangeError, Store, Verified, VerifyError};
+use writ_store::{ChangeError, Grounds, Store, Verified, VerifyError};
 
 use super::Service;
 use crate::tool_set::Toolbox;
@@ -106,10 +107,41 @@ impl Executions {
         event: Event,
     ) -> Result<Execution, ExecutionError> {
         let change = |current: &Execution| current.apply(event);
-        match self.store.change(&by.tenant, id, at_ms, None, change).await {
-            Ok(changed) => Ok(self.told(changed)),
+        match self.change(&by.tenant, id, at_ms, None, change).await {
+            Ok(changed) => Ok(changed),
             Err(ChangeError::Refused(refused)) => Err(refused.into()),
             Err(error) => Err(ExecutionError::of(error)),
+        }
+    }
+
+    /// Steps an execution, keeps that, counts it, and tells who waits for it.
+    async fn change<R>(
+        &self,
+        tenant: &Tenant,
+        id: &str,
+        at_ms: u64,
+        grounds: Option<Grounds>,
+        change: impl FnOnce(&Execution) -> Result<Transition, R>,
+    ) -> Result<Execution, ChangeError<R>> {
+        let mut facts = Vec::new();
+        let step = |current: &Execution| {
+            let transition = change(current)?;
+            facts.clone_from(&transition.facts);
+            Ok(transition)
+        };
+        let changed = self.store.change(tenant, id, at_ms, grounds, step).await?;
+        for fact in &facts {
+            self.count(fact, &changed, at_ms);
+        }
+        Ok(self.told(changed))
+    }
+
+    fn count(&self, fact: &Fact, changed: &Execution, at_ms: u64) {
+        if let Fact::Ended { approval, .. } = fact
+            && let Some(ended) = changed.approval(approval)
+        {
+            let took = Duration::from_millis(at_ms.saturating_sub(ended.opened_at_ms));
+            self.service.metrics().approval_ended(&changed.request.action.name, took);
         }
     }
 }

@@ -10,7 +10,7 @@ mod tool;
 
 use std::time::Duration;
 
-use prometheus::{Histogram, IntCounter, IntCounterVec, Registry};
+use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, Registry};
 use writ_core::{BindingName, Fault, FaultCode, Outcome};
 
 use super::functions::{Functions, outcome_index};
@@ -28,6 +28,10 @@ const SECONDS: &[f64] = &[
     0.05, 0.1, 0.25, 1.0,
 ];
 
+/// Buckets of what people take, in seconds: 1 s to 30 days.
+const PATIENCE_SECONDS: &[f64] =
+    &[1.0, 10.0, 60.0, 300.0, 900.0, 3_600.0, 14_400.0, 86_400.0, 604_800.0, 2_592_000.0];
+
 /// Every metric that the service counts itself.
 #[derive(Debug)]
 pub struct Metrics {
@@ -38,6 +42,7 @@ pub struct Metrics {
     decision_duration: Histogram,
     faults: Vec<IntCounter>,
     violations: IntCounterVec,
+    approval_duration: HistogramVec,
     bindings: Bindings,
     tools: Tools,
     /// Decisions that were evaluated again because a policy's storage had changed meanwhile.
@@ -63,6 +68,12 @@ impl Metrics {
                 "Denials by policies that count, by the policy's name and action name.",
                 &["policy_type", "function_name"],
             ),
+            approval_duration: register.histograms(
+                "approval_duration_seconds",
+                "Time from the question to its end, however it ended, by action name.",
+                &["function_name"],
+                PATIENCE_SECONDS,
+            ),
             bindings: Bindings::new(&register),
             tools: Tools::new(&register),
             storage_conflicts: register.counter(
@@ -85,6 +96,13 @@ impl Metrics {
     pub fn violated(&self, policy: &str, action: &str) {
         let function = self.functions.of(action);
         self.violations.with_label_values(&[policy, &function.name]).inc();
+    }
+
+    /// Counts an approval that has come to its end `after` it was opened.
+    pub fn approval_ended(&self, action: &str, after: Duration) {
+        let function = self.functions.of(action);
+        let durations = self.approval_duration.with_label_values(&[&function.name]);
+        durations.observe(after.as_secs_f64());
     }
 
     /// Counts a fault.

@@ -131,3 +131,21 @@ fn nobody_decides_about_their_own_action() {
     let asked = world.post(&key, "/v1/executions", &question).json();
     assert_eq!(problem(&world.answer(&world.ann, &asked, yes)), (403, "self-approval".into()));
 }
+
+#[test]
+fn how_long_people_took_is_counted_once_however_they_ended() {
+    let world = World::new();
+    world.approve(&world.ask("pay", 500));
+    let slow = world.ask("slow", 500);
+    world.until_status(&slow, "expired");
+    let called_off = world.ask("pay", 600);
+    world.post(&world.agent, &path(&called_off, "/cancel"), &json!({}));
+    let waiting = world.ask("pay", 700);
+    assert_eq!(waiting["status"], "awaiting-approval");
+    let page = world.server.client().get("/metrics").unwrap();
+    for (action, count) in [("pay", 2), ("slow", 1)] {
+        let line =
+            format!("approval_duration_seconds_count{{function_name=\"{action}\"}} {count}\n");
+        assert!(page.text().contains(&line), "{line}{}", page.text());
+    }
+}

@@ -100,11 +100,10 @@ impl Executions {
         at_ms: u64,
     ) -> Result<Passed, ExecutionError> {
         let pass = |current: &Execution| current.apply(Event::Passed { at_ms });
-        match self.store.change(tenant, id, at_ms, None, pass).await {
+        match self.change(tenant, id, at_ms, None, pass).await {
             Ok(changed) => {
                 tracing::info!(execution = id, status = changed.status.name(), "time has passed");
                 points::pass("clock.told");
-                self.told(changed);
                 Ok(Passed::Told)
             }
             Err(ChangeError::Store(

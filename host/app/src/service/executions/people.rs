@@ -71,8 +71,8 @@ impl Executions {
             let event = Event::Voted { approval: approval.to_owned(), ballot };
             current.apply(event).map_err(Unvoted::Refused)
         };
-        match self.store.change(&by.tenant, &seen.id, at_ms, None, vote).await {
-            Ok(changed) => Ok(self.told(changed)),
+        match self.change(&by.tenant, &seen.id, at_ms, None, vote).await {
+            Ok(changed) => Ok(changed),
             Err(ChangeError::Refused(Unvoted::Refused(Refused::Nothing))) => Ok(seen),
             Err(ChangeError::Refused(Unvoted::Refused(refused))) => Err(refused.into()),
             Err(ChangeError::Refused(Unvoted::Changed(current))) => {

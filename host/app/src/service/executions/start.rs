@@ -12,7 +12,7 @@ use uuid::Uuid;
 use writ_core::combine::{Denial, Outcome};
 use writ_core::execution::{Event, Permission, Report, Status, Transition};
 use writ_core::{DecisionRecord, Digest, Execution, Person, Principal};
-use writ_store::{ChangeError, CommitError, Grounds, Store};
+use writ_store::{ChangeError, CommitError, Grounds};
 
 use super::super::decide::Deciding;
 use super::super::keep::{Attempt, Keep};
@@ -92,7 +92,8 @@ impl Executions {
         let (tenant, id) = (seen.tenant.clone(), seen.id.clone());
         for _ in 0..TRIES_MAX {
             let permit_digest = Permit::digest(permit.expose());
-            let start = Start { store: &self.store, seen, holder, permit: permit_digest, claim };
+            let executions = self;
+            let start = Start { executions, seen, holder, permit: permit_digest, claim };
             let started = match start.seen.status {
                 Status::Allowed { settled: true, .. } => start.unasked().await?,
                 // A tool may have waited for days, and policies may have changed meanwhile.
@@ -105,7 +106,7 @@ impl Executions {
             };
             if let Some(execution) = started {
                 let runs = matches!(execution.status, Status::Running { .. });
-                return Ok((self.told(execution), runs.then_some(permit)));
+                return Ok((execution, runs.then_some(permit)));
             }
             let found = self.store.execution(&tenant, &id).await?;
             seen = found.ok_or(ExecutionError::NotFound)?;
@@ -157,7 +158,7 @@ impl Executions {
 
 /// A claim of an execution as it was seen.
 struct Start<'a> {
-    store: &'a Store,
+    executions: &'a Executions,
     seen: Execution,
     holder: &'a Person,
     permit: Digest,
@@ -178,7 +179,7 @@ impl Start<'_> {
             true => round.take_reads(),
             false => round.take_ledgers(false),
         };
-        let kept = self.store.commit(record, ledgers).await;
+        let kept = self.executions.store.commit(record, ledgers).await;
         match Attempt::of(&id, kept)? {
             Attempt::Kept(()) => Err(error),
             Attempt::Conflict(namespaces) => Ok(Attempt::Conflict(namespaces)),
@@ -226,7 +227,7 @@ impl Start<'_> {
             true => Ok(transition),
             false => Err(Changed),
         };
-        match self.store.change(tenant, id, now_ms(), grounds, change).await {
+        match self.executions.change(tenant, id, now_ms(), grounds, change).await {
             Ok(execution) => Ok(Ok(Some(execution))),
             Err(ChangeError::Refused(Changed)) => Ok(Ok(None)),
             Err(ChangeError::Commit(error)) => Ok(Err(error)),

@@ -86,12 +86,11 @@ impl RunHost {
     pub(super) async fn suspend(&self, awaits: Awaited) -> Halt {
         let (at_ms, permit) = (now_ms(), self.permit);
         let event = Event::Suspended { permit, awaits, at_ms };
-        let (store, run) = (&self.executions.store, &self.run);
+        let run = &self.run;
         let change = |current: &Execution| current.apply(event);
-        match store.change(&run.tenant, &run.execution, at_ms, None, change).await {
-            Ok(changed) => {
+        match self.executions.change(&run.tenant, &run.execution, at_ms, None, change).await {
+            Ok(_) => {
                 points::pass("tool.suspended");
-                self.executions.told(changed);
                 Halt::Dropped
             }
             Err(error) => self.dropped(&error),

@@ -50,10 +50,9 @@ impl Executions {
         event: Event,
     ) -> Result<(), ExecutionError> {
         let change = |current: &Execution| current.apply(event);
-        match self.store.change(&running.tenant, &running.id, now_ms(), None, change).await {
-            Ok(changed) => {
+        match self.change(&running.tenant, &running.id, now_ms(), None, change).await {
+            Ok(_) => {
                 points::pass("tool.ended");
-                self.told(changed);
                 Ok(())
             }
             Err(ChangeError::Refused(refused)) => {
@@ -70,7 +69,7 @@ impl Executions {
         for ((tenant, id), permit) in cut_off {
             let at_ms = now_ms();
             let release = |current: &Execution| current.apply(Event::Released { permit, at_ms });
-            match self.store.change(&tenant, &id, at_ms, None, release).await {
+            match self.change(&tenant, &id, at_ms, None, release).await {
                 Ok(_) => tracing::info!(execution = id, "a run is given back"),
                 Err(ChangeError::Refused(_) | ChangeError::NotFound) => {}
                 Err(error) => {

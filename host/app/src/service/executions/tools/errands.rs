@@ -78,10 +78,9 @@ impl Executions {
         }
         let (at_ms, execution) = (now_ms(), call.to_owned());
         let change = |current: &Execution| current.apply(Event::CallEnded { execution, at_ms });
-        match self.store.change(tenant, caller, at_ms, None, change).await {
-            Ok(changed) => {
+        match self.change(tenant, caller, at_ms, None, change).await {
+            Ok(_) => {
                 points::pass("tool.caller.told");
-                self.told(changed);
                 Ok(Done::All)
             }
             Err(ChangeError::Refused(_) | ChangeError::NotFound) => Ok(Done::All),
@@ -115,12 +114,8 @@ impl Executions {
             true => Err(Goes::Ended),
             false => current.apply(Event::Cancelled { by, reason, at_ms }).map_err(|_| Goes::On),
         };
-        match self.store.change(tenant, call, at_ms, None, change).await {
-            Ok(changed) => {
-                self.told(changed);
-                Ok(Done::All)
-            }
-            Err(ChangeError::Refused(Goes::Ended) | ChangeError::NotFound) => Ok(Done::All),
+        match self.change(tenant, call, at_ms, None, change).await {
+            Ok(_) | Err(ChangeError::Refused(Goes::Ended) | ChangeError::NotFound) => Ok(Done::All),
             Err(ChangeError::Refused(Goes::On)) => Ok(Done::Later),
             Err(error) => Err(ExecutionError::of(error)),
         }

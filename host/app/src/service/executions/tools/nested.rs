@@ -154,12 +154,9 @@ impl RunHost {
         let error = "nobody knows what became of what its tool called".to_owned();
         let event = Event::Lost { permit, error, at_ms };
         let change = |current: &Execution| current.apply(event);
-        let (store, run) = (&self.executions.store, &self.run);
-        match store.change(&run.tenant, &run.execution, at_ms, None, change).await {
-            Ok(changed) => {
-                self.executions.told(changed);
-                Halt::Dropped
-            }
+        let run = &self.run;
+        match self.executions.change(&run.tenant, &run.execution, at_ms, None, change).await {
+            Ok(_) => Halt::Dropped,
             Err(error) => self.dropped(&error),
         }
     }

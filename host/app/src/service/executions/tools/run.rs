@@ -176,11 +176,10 @@ impl Executions {
             let tool = signature.bound.clone();
             current.apply(Event::ToolChanged { tool, at_ms })
         };
-        match self.store.change(tenant, id, at_ms, None, change).await {
+        match self.change(tenant, id, at_ms, None, change).await {
             Ok(changed) => {
                 let tool = changed.tool.as_ref().map(|bound| bound.name.as_str());
                 tracing::warn!(execution = id, tool, "its tool is another now; it does not go on");
-                self.told(changed);
                 Ok(())
             }
             // It has changed meanwhile, or somebody else was faster.
