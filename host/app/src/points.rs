@@ -30,6 +30,9 @@ pub const NAMES: &[&str] = &[
     // A tool has done all that it does, and nobody knows; it is kept.
     "tool.effect.done-unrecorded",
     "tool.ended",
+    // An endpoint is this host's to call; it has answered, and nobody else knows.
+    "endpoint.claimed",
+    "endpoint.answered-unrecorded",
     // Whoever called a tool is to be told, and is.
     "tool.caller.untold",
     "tool.caller.told",

@@ -129,7 +129,7 @@ impl Executions {
             facts.clone_from(&transition.facts);
             Ok(transition)
         };
-        let changed = self.store.change(tenant, id, at_ms, grounds, step).await?;
+        let changed = Box::pin(self.store.change(tenant, id, at_ms, grounds, step)).await?;
         for fact in &facts {
             self.count(fact, &changed, at_ms);
         }

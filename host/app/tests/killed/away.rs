@@ -83,7 +83,10 @@ pub(crate) fn approved_while_the_host_is_down(database: Database) {
 
 pub(crate) fn approved_twice_at_the_same_instant(database: Database) {
     let world = World::new(database);
-    let other = world.database.as_ref().map(|database| start(Some(database), &world.receiver));
+    let other = world
+        .database
+        .as_ref()
+        .map(|database| start(Some(database), &world.receiver, &world.called));
     for point in VOTING {
         let asked = Asked::new(&world);
         for who in [Who::Ann, Who::Bob] {

@@ -31,7 +31,11 @@ fn one(world: &World, told: &Told) -> Value {
         let is_lost = !answered.holds_in(&later);
         assert!(!is_lost, "{origin}: it was answered {answered:?}, and is now {kept:#}");
     }
-    let is_lost = matches!(plan, Plan::Carried(_)) && *permits == 0;
+    let is_lost = match plan {
+        Plan::Carried(_) => *permits == 0,
+        Plan::Called { repeatable } => was_lost(world, id, *repeatable),
+        _ => false,
+    };
     assert_eq!(later.status, plan.end(is_lost), "{origin}: {kept:#}");
     let events = world.get(Who::Agent, &format!("/v1/executions/{id}/events?limit=100"));
     let count = |kind: &str| {
@@ -47,6 +51,22 @@ fn one(world: &World, told: &Told) -> Value {
     assert_eq!(count("approval.voted"), later.votes.len(), "{origin}: {events:#}");
     asked_again(world, told);
     kept
+}
+
+/// Whether nobody can know what became of a call: its host died, and an endpoint that may not be called
+/// again was called at most once.
+fn was_lost(world: &World, id: &str, repeatable: bool) -> bool {
+    let seen = world.called.wait(|_| true);
+    let calls = seen.iter().filter(|seen| seen.header("webhook-id") == id).count();
+    let events = world.get(Who::Agent, &format!("/v1/executions/{id}/events?limit=100"));
+    let mut kinds = events["items"].as_array().unwrap().iter().map(|event| &event["kind"]);
+    let is_lost = kinds.any(|kind| kind == "execution.unknown");
+    match repeatable {
+        true => assert!(calls >= 1 && !is_lost, "{id}: {calls} calls: {events:#}"),
+        false if is_lost => assert!(calls <= 1, "{id}: {calls} calls: {events:#}"),
+        false => assert_eq!(calls, 1, "{id}: {events:#}"),
+    }
+    is_lost
 }
 
 /// The same key still stands for it, also where nobody was told that it was made.

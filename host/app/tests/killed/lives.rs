@@ -33,6 +33,11 @@ impl Life<'_> {
                 let ended = self.until(|seen| seen["status"] == "succeeded");
                 assert_eq!(ended["result"], 8, "each call was made once");
             }
+            Plan::Called { repeatable } => {
+                let endpoint = if repeatable { "transfer" } else { "charge" };
+                self.ask(endpoint, json!({"amount": 50}), Some(endpoint));
+                self.until(|seen| seen["status"] == "succeeded" || seen["status"] == "unknown");
+            }
         }
         self.told
     }

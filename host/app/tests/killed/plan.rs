@@ -20,6 +20,8 @@ pub(crate) enum Plan {
     Payout { rejected: bool },
     /// A tool of the host calls itself, as deep as it may.
     Nested,
+    /// The host calls an endpoint; one that may be called again, or not.
+    Called { repeatable: bool },
 }
 
 /// What its requester tells.
@@ -50,6 +52,9 @@ const PLANS: &[Plan] = &[
     Plan::Payout { rejected: false },
     Plan::Payout { rejected: true },
     Plan::Nested,
+    Plan::Called { repeatable: true },
+    Plan::Called { repeatable: false },
+    Plan::Called { repeatable: false },
 ];
 
 impl Plan {
@@ -57,8 +62,8 @@ impl Plan {
         random.one_of(PLANS)
     }
 
-    /// How the execution must end. `is_lost` says that its claim was made, and whoever made it never
-    /// learnt so.
+    /// How the execution must end. `is_lost` says that it was begun, and whoever began it never
+    /// learnt what became of it.
     pub(crate) fn end(self, is_lost: bool) -> &'static str {
         match self {
             Self::Question => "no execution",
@@ -71,8 +76,9 @@ impl Plan {
             Self::Carried(Carried::Succeeded) => "succeeded",
             Self::Carried(Carried::Failed) => "failed",
             Self::Carried(Carried::Forgotten) => "unknown",
+            Self::Called { repeatable: false } if is_lost => "unknown",
             Self::Payout { rejected: true } => "failed",
-            Self::Payout { rejected: false } | Self::Nested => "succeeded",
+            Self::Payout { rejected: false } | Self::Nested | Self::Called { .. } => "succeeded",
         }
     }
 }

@@ -18,6 +18,7 @@ pub(crate) fn of(database: Database) -> Vec<&'static str> {
 /// A life that passes a point.
 pub(crate) fn plan(point: &str) -> Plan {
     const PARTS: &[(&str, Plan)] = &[
+        ("endpoint", Plan::Called { repeatable: true }),
         ("decisions", Plan::Question),
         ("denied", Plan::Denied),
         ("rejected", Plan::Rejected),

@@ -115,13 +115,15 @@ pub(crate) struct World {
     pub(crate) database: Option<TestDatabase>,
     /// Is told everything that happens.
     pub(crate) receiver: Receiver,
+    /// Carries out what hosts call it for.
+    pub(crate) called: Receiver,
 }
 
 impl World {
     pub(crate) fn new(database: Database) -> Self {
         let database = (database == Database::Postgres).then(migrated);
-        let receiver = Receiver::content();
-        let server = start(database.as_ref(), &receiver);
+        let (receiver, called) = (Receiver::content(), Receiver::content());
+        let server = start(database.as_ref(), &receiver, &called);
         let key = |name: &str, role: &str, groups: &[&str]| {
             let body = json!({"name": name, "roles": [role], "groups": groups});
             let reply = server.client().post("/v1/keys", &body.to_string()).unwrap();
@@ -137,7 +139,7 @@ impl World {
             key("dora", "approver", &["directors"]),
         ];
         let address = Mutex::new(server.address());
-        Self { server: Mutex::new(server), address, keys, database, receiver }
+        Self { server: Mutex::new(server), address, keys, database, receiver, called }
     }
 
     pub(crate) fn key(&self, who: Who) -> &str {
@@ -218,10 +220,16 @@ fn migrated() -> TestDatabase {
 }
 
 /// A host on a database that has its tables, or on files of its own.
-pub(crate) fn start(database: Option<&TestDatabase>, receiver: &Receiver) -> Writ {
+pub(crate) fn start(
+    database: Option<&TestDatabase>,
+    receiver: &Receiver,
+    called: &Receiver,
+) -> Writ {
     let store = database.map(|database| format!("url = \"{}\"", database.url()));
     let config = CONFIG.replace("{store}", &store.unwrap_or_default());
-    let config = config + &receiver.channel("all", r#"["*"]"#);
+    let endpoints =
+        called.endpoint("charge") + &called.endpoint("transfer") + "idempotent = true\n";
+    let config = config + &receiver.channel("all", r#"["*"]"#) + &endpoints;
     let components = [
         ("rules.wasm", guests::dist_bytes("rules")),
         ("four-eyes.wasm", guests::dist_bytes("four-eyes")),

@@ -14,6 +14,7 @@ use super::super::{ExecutionError, Executions};
 use super::claim::Step;
 use crate::clock::now_ms;
 use crate::endpoints::{Called, RegisteredEndpoint, Unanswered};
+use crate::points;
 
 /// How much longer than its call a claim may take, until it is thought dead, in milliseconds.
 const MARGIN_MS: u64 = 10_000;
@@ -39,6 +40,7 @@ impl Executions {
             let event = self.reported(permit, Report::Failed(error));
             return self.keep_end(&running, event).await.map(|()| Step::Done);
         }
+        points::pass("endpoint.claimed");
         let event = match endpoint.call(&running).await {
             Ok(Called::Done(result)) => self.reported(permit, Report::Succeeded(result)),
             Ok(Called::Refused(error)) => self.reported(permit, Report::Failed(error)),
@@ -47,6 +49,7 @@ impl Executions {
                 after(unanswered, arrived, &endpoint, &running, permit)
             }
         };
+        points::pass("endpoint.answered-unrecorded");
         self.keep_end(&running, event).await?;
         Ok(Step::Done)
     }
