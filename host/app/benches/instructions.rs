@@ -26,8 +26,9 @@ use sets::Set;
 use writ::access_request::Signers;
 use writ::auth::{Authenticator, Draft, Keyring, Secret};
 use writ::channels::Channels;
-use writ::config::{Config, Overrides};
+use writ::config::{Config, Fixed, Origin, Overrides};
 use writ::http::{self, App, Guard, Parts, Serves};
+use writ::reload::{self, Candidate, Reload};
 use writ::service::ephemeral::Ephemeral;
 use writ::service::{Executions, Records, Retention, Service};
 use writ::telemetry::Metrics;
@@ -85,12 +86,21 @@ impl Host {
         let keys = Keyring::open(records.clone(), Tenant::default()).await.expect("no key yet");
         let key = keys.create(Draft::of_first_key(), 0).await.expect("a key can be made").text;
         let auth = Authenticator::new(keys, None);
+        let first = Candidate::new(snapshot.clone());
         let service = Service::new(snapshot, config.breaker, records, Arc::new(Metrics::new()));
         let service = Arc::new(service);
         let store = Store::open(StoreConfig::new(directory.path())).await.expect("a store");
         let channels = Channels::open(store.clone(), Tenant::default(), &[])
             .await
             .expect("no channel to open");
+        let parts = reload::Parts {
+            origin: Origin::default(),
+            engine: engine.clone(),
+            service: service.clone(),
+            store: store.clone(),
+            tenant: Tenant::default(),
+        };
+        let reload = Reload::new(parts, Fixed::of(&config), first);
         let executions = Executions::new(service.clone(), store);
         let guard = Guard::new(config.server.listen, &[], &[]);
         let body_bytes_max = config.server.body_bytes_max;
@@ -100,6 +110,7 @@ impl Host {
             service,
             executions,
             channels,
+            reload,
             engine,
             guard,
             auth,

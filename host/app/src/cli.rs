@@ -14,8 +14,10 @@ mod inspect;
 mod keys;
 mod migrate;
 mod place;
+mod policy;
 mod remote;
 mod serve;
+mod test;
 mod text;
 mod worker;
 
@@ -43,6 +45,8 @@ enum Command {
     Eval(eval::Args),
     Check(check::Args),
     Inspect(inspect::Args),
+    Test(test::Args),
+    Policy(policy::Args),
     Keys(keys::Args),
     Executions(executions::Args),
     Approvals(approvals::Args),
@@ -80,6 +84,8 @@ fn run(command: Command) -> Result<Exit, Failure> {
             Command::Eval(args) => eval::run(args, environment).await,
             Command::Check(args) => check::run(args).await,
             Command::Inspect(args) => inspect::run(args, environment).await,
+            Command::Test(args) => test::run(args, environment).await,
+            Command::Policy(args) => policy::run(args, environment).await,
             Command::Keys(args) => keys::run(args, environment).await,
             Command::Executions(args) => executions::run(args, environment).await,
             Command::Approvals(args) => approvals::run(args, environment).await,

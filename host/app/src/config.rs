@@ -11,6 +11,7 @@ mod encryption;
 mod endpoints;
 pub mod environment;
 pub mod error;
+pub mod origin;
 mod outward;
 mod raw;
 pub mod root;
@@ -37,6 +38,7 @@ use crate::tool_set::{self, ToolSetConfig};
 use document::{Document, at};
 pub use environment::Environment;
 pub use error::ConfigError;
+pub use origin::{Fixed, Origin};
 use root::{ReadError, Root};
 pub use server::ServerConfig;
 
@@ -181,7 +183,7 @@ impl Config {
         let root = Arc::new(root);
         let document = Arc::new(document);
         let at = |error: &dyn std::fmt::Display, key: &[_]| document.error(key, error);
-        let policies = policy_set::parse(raw.bindings, document.clone(), root.clone())?;
+        let policies = policy_set::parse(raw.bindings, raw.tests, document.clone(), root.clone())?;
         let bound = policies.bindings.iter().map(|binding| binding.binding.name.to_string());
         let taken = raw.tools.iter().map(|tool| tool.name.clone()).chain(bound).collect();
         let endpoints = endpoints::checked(raw.endpoints, taken, &document, &root)?;

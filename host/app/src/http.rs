@@ -19,6 +19,7 @@ pub mod keys;
 pub mod metrics;
 pub mod openapi;
 pub mod page;
+pub mod policies;
 pub mod problem;
 mod reevaluation;
 pub mod reply;
@@ -45,6 +46,7 @@ use crate::access_request::Signers;
 use crate::auth::Authenticator;
 use crate::channels::Channels;
 use crate::lifecycle::Lifecycle;
+use crate::reload::Reload;
 use crate::service::{Executions, Retention, Service};
 use crate::telemetry::metrics::Route as Counted;
 use access::Access;
@@ -66,6 +68,8 @@ pub struct App {
     pub executions: Executions,
     /// What tells others.
     pub channels: Channels,
+    /// What reads the policy set again.
+    pub reload: Reload,
     /// What evaluates; here for its counters.
     pub engine: Engine,
     /// Whether the server takes requests.
@@ -91,6 +95,7 @@ pub struct Parts {
     pub service: Arc<Service>,
     pub executions: Executions,
     pub channels: Channels,
+    pub reload: Reload,
     pub engine: Engine,
     pub guard: Guard,
     pub auth: Authenticator,
@@ -108,6 +113,7 @@ impl App {
             service,
             executions,
             channels,
+            reload,
             engine,
             guard,
             auth,
@@ -120,6 +126,7 @@ impl App {
             service,
             executions,
             channels,
+            reload,
             engine,
             lifecycle: Lifecycle::default(),
             guard,
@@ -220,6 +227,8 @@ pub fn routes() -> Vec<Route> {
         Route::new(GET, verification::PATH, WATCH, verification::verification),
         Route::new(GET, dead_letters::PATH, OPERATE, dead_letters::list),
         Route::new(POST, dead_letters::REDELIVER, OPERATE, dead_letters::redeliver),
+        Route::new(GET, policies::STATUS, WATCH, policies::status),
+        Route::new(POST, policies::RELOAD, OPERATE, policies::reload),
         Route::new(GET, keys::KEYS, OPERATE, keys::list),
         Route::new(POST, keys::KEYS, OPERATE, keys::create),
         Route::new(DELETE, keys::KEY, OPERATE, keys::revoke),

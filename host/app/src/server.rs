@@ -66,6 +66,10 @@ pub async fn run(
     let others = follow_others(&app);
     let couriers = app.channels.start();
     let sweeping = sweep(&app);
+    let reloading = [
+        Background::start(app.reload.clone().answer()),
+        Background::start(app.reload.clone().watch()),
+    ];
     app.lifecycle.advance(Stage::Serving);
     let mut shutdown = pin!(shutdown);
     loop {
@@ -80,7 +84,7 @@ pub async fn run(
     let ended = server.drain(drain_timeout).await;
     worker.stop().await;
     clock.stop().await;
-    drop((others, sweeping));
+    drop((others, sweeping, reloading));
     couriers.stop().await;
     if let Records::Durable(store) = app.service.records() {
         store.clone().close().await?;

@@ -36,6 +36,7 @@ pub use retention::Retention;
 /// What decides: a policy set, behind a pointer that a reload swaps, and where decisions go.
 pub struct Service {
     active: ArcSwap<Active>,
+    breaker: BreakerConfig,
     records: Records,
     reader: Arc<dyn StorageReader>,
     approvals: Arc<dyn ApprovalReader>,
@@ -56,6 +57,7 @@ impl Service {
         let active = Active::new(snapshot, &Tenant::default(), breaker, &metrics);
         Self {
             active: ArcSwap::from_pointee(active),
+            breaker,
             reader: records.reader(),
             approvals: records.approval_reader(),
             records,
@@ -82,6 +84,13 @@ impl Service {
     /// The policy set as it is now. A request takes it once and keeps it to its end.
     pub fn active(&self) -> Arc<Active> {
         self.active.load_full()
+    }
+
+    /// Decides by another set from now on. Requests under way keep the one that they took; bindings
+    /// that are the same keep what is known of them. Called by one reload at a time.
+    pub fn activate(&self, snapshot: Snapshot) {
+        let next = Active::after(&self.active(), snapshot, self.breaker, &self.metrics);
+        self.active.store(Arc::new(next));
     }
 
     /// Where decisions are kept.

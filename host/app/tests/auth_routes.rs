@@ -46,6 +46,8 @@ const WHO_MAY: &[(&str, &str, Access)] = &[
     ("GET", "/v1/events/verification", Access::Roles(&[Operator, Auditor])),
     ("GET", "/v1/dead-letters", Access::Roles(&[Operator])),
     ("POST", "/v1/dead-letters/{id}/redeliver", Access::Roles(&[Operator])),
+    ("GET", "/v1/policies/status", Access::Roles(&[Operator, Auditor])),
+    ("POST", "/v1/policies/reload", Access::Roles(&[Operator])),
     ("GET", "/v1/keys", Access::Roles(&[Operator])),
     ("POST", "/v1/keys", Access::Roles(&[Operator])),
     ("DELETE", "/v1/keys/{id}", Access::Roles(&[Operator])),

@@ -328,6 +328,8 @@ fn help_says_how_commands_end() {
       eval          Decide one request by a policy set, or by a single component
       check         Tell what a component is, and everything for which it would be refused
       inspect       Load a policy set, and tell what it holds in the order in which it is evaluated
+      test          Run the cases of a policy set, and tell what differs
+      policy        See by which policy set a running server decides, and have its files read again
       keys          Make, list and end the keys with which callers say who they are
       executions    See, call off, retry and resolve the executions of a running server
       approvals     See and decide what people are asked by a running server
@@ -345,7 +347,7 @@ fn help_says_how_commands_end() {
       2   the action needs people's approval
       3   the action is denied, because a policy gave no verdict
       64  the command line is wrong
-      65  the request, the component or its settings are refused
+      65  the request, the component or its settings are refused; or a case does not hold
       70  the host failed
       78  the configuration, or a policy set that it names, is refused
 

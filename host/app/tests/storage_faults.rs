@@ -15,10 +15,11 @@ use writ::auth::{Authenticator, Draft, Keyring, Secret};
 use writ::channels::Channels;
 use writ::config::document::Document;
 use writ::config::root::Root;
-use writ::config::{Config, Overrides};
+use writ::config::{Config, Fixed, Origin, Overrides};
 use writ::http::{self, App, Guard, Parts, Serves};
 use writ::lifecycle::Stage;
 use writ::policy_set;
+use writ::reload::{self, Candidate, Reload};
 use writ::service::ephemeral::Ephemeral;
 use writ::service::{Executions, Records, Retention, Service};
 use writ::telemetry::Metrics;
@@ -109,9 +110,18 @@ async fn app(config: &Config, store: Store) -> (App, Secret) {
     let keys = Keyring::open(elsewhere, Tenant::default()).await.unwrap();
     let key = keys.create(Draft::of_first_key(), 0).await.unwrap().text;
     let auth = Authenticator::new(keys, None);
+    let first = Candidate::new(snapshot.clone());
     let service = Service::new(snapshot, config.breaker, records, Arc::new(Metrics::new()));
     let service = Arc::new(service);
     let channels = Channels::open(store.clone(), Tenant::default(), &[]).await.unwrap();
+    let parts = reload::Parts {
+        origin: Origin::default(),
+        engine: engine.clone(),
+        service: service.clone(),
+        store: store.clone(),
+        tenant: Tenant::default(),
+    };
+    let reload = Reload::new(parts, Fixed::of(config), first);
     let executions = Executions::new(service.clone(), store);
     let guard = Guard::new(config.server.listen, &[], &[]);
     let elsewhere = Records::Ephemeral(Ephemeral::default());
@@ -121,6 +131,7 @@ async fn app(config: &Config, store: Store) -> (App, Secret) {
         service,
         executions,
         channels,
+        reload,
         engine,
         guard,
         auth,

@@ -17,7 +17,7 @@ use crate::execution::Fact;
 pub struct Evidence {
     /// When, in milliseconds since the Unix epoch.
     pub at_ms: u64,
-    /// To which execution, by id; empty where it happened to the chain itself ([`Fact::Swept`]).
+    /// To which execution, by id; empty where it happened to the tenant or to the chain itself.
     pub execution: String,
     /// The execution's version afterwards.
     pub version: u64,
@@ -29,6 +29,13 @@ pub struct Evidence {
     pub goes_on: bool,
 }
 
+impl Evidence {
+    /// What happened to a tenant and to none of its executions. `about` names what it leaves.
+    pub fn of_tenant(at_ms: u64, about: Digest, fact: Fact) -> Self {
+        Self { at_ms, execution: String::new(), version: 0, state: about, fact, goes_on: false }
+    }
+}
+
 /// One event of a tenant, in its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChainedEvent {
@@ -38,7 +45,7 @@ pub struct ChainedEvent {
     pub sequence: u64,
     /// When it happened, in milliseconds since the Unix epoch. Not always in the order of places.
     pub at_ms: u64,
-    /// To which execution, by id; empty where it happened to the chain itself ([`Fact::Swept`]).
+    /// To which execution, by id; empty where it happened to the tenant or to the chain itself.
     pub execution: String,
     /// The execution's version afterwards. Several events of one transition have the same.
     pub version: u64,

@@ -131,8 +131,8 @@
 //! - No two steps of one execution, and no two of one key, are ever in one batch.
 //! - The last event of an execution tells the digest of its row's body, and its version. Every event
 //!   tells of an execution that is there. [`Store::verify`] looks whether that is so, and whether
-//!   each chain is whole. Events of [`writ_core::execution::Fact::Swept`] tell of none, and the last of
-//!   them of the tenant's anchor.
+//!   each chain is whole. Events that happened to the tenant tell of none ([`Store::tell`]); the last of
+//!   [`writ_core::execution::Fact::Swept`] tells of the tenant's anchor.
 //! - A channel's place moves on only under the last lease's fence, never back, and past an event only
 //!   when that was told or, in the same transaction, has become a dead letter.
 //! - `approval_history` has one row for each row of `approvals`.
@@ -212,6 +212,7 @@ mod sqlite;
 mod stats;
 mod step;
 mod store;
+mod telling;
 mod verify;
 
 pub use crate::channels::{ChannelId, ChannelLease, ChannelState, Told, Untold};

@@ -174,6 +174,8 @@ fn kind(fact: &Fact) -> Option<Kind> {
         | Fact::Released { .. }
         | Fact::SentAgain { .. }
         | Fact::Retried { .. }
-        | Fact::Swept { .. } => return None,
+        | Fact::Swept { .. }
+        | Fact::SetActivated { .. }
+        | Fact::SetRefused { .. } => return None,
     })
 }

@@ -54,6 +54,7 @@ mod signing;
 mod steps;
 mod storage;
 mod sweep;
+mod telling;
 mod text;
 mod turns;
 mod work;

@@ -34,6 +34,7 @@ mod steps;
 mod storage;
 mod sweep;
 mod table;
+mod telling;
 mod work;
 mod write;
 mod writer;

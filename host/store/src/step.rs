@@ -17,6 +17,13 @@ use crate::row::{
 /// At which version executions are; one that is not there has none.
 pub(crate) type Versions = HashMap<(Tenant, String), u64>;
 
+/// What happened to a tenant and to none of its executions.
+#[derive(Debug)]
+pub(crate) struct TenantEvent {
+    pub(crate) tenant: Tenant,
+    pub(crate) evidence: Evidence,
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Step {

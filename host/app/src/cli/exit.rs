@@ -21,7 +21,7 @@ pub enum Exit {
     Fault = 3,
     /// The command line is wrong.
     Usage = 64,
-    /// A request, a component or its settings are refused.
+    /// A request, a component or its settings are refused; or a case of a policy set does not hold.
     Refused = 65,
     /// The host failed.
     Internal = 70,
@@ -37,7 +37,7 @@ Exit codes:
   2   the action needs people's approval
   3   the action is denied, because a policy gave no verdict
   64  the command line is wrong
-  65  the request, the component or its settings are refused
+  65  the request, the component or its settings are refused; or a case does not hold
   70  the host failed
   78  the configuration, or a policy set that it names, is refused
 

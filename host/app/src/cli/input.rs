@@ -9,9 +9,8 @@ use std::path::{Path, PathBuf};
 use writ_core::LoadLimits;
 
 use super::exit::Failure;
-use crate::config::root::Root;
 use crate::config::server::address;
-use crate::config::{Config, Environment, Overrides};
+use crate::config::{Config, Environment, Origin, Overrides};
 use crate::policy_set::Source;
 
 /// Options that say which configuration is used, and what goes before it.
@@ -32,21 +31,23 @@ impl ConfigArgs {
         environment: &Environment,
         listen: Option<&str>,
     ) -> Result<Config, Failure> {
+        Ok(self.origin(environment, listen)?.load()?)
+    }
+
+    /// Where the configuration comes from.
+    pub(super) fn origin(
+        &self,
+        environment: &Environment,
+        listen: Option<&str>,
+    ) -> Result<Origin, Failure> {
         let listen = listen.or(environment.listen.as_deref());
         let overrides = Overrides {
             listen: listen.map(address).transpose().map_err(Failure::usage)?,
             data_directory: self.data_directory(environment),
             database_url: environment.database_url.clone(),
         };
-        match self.config.as_ref().or(environment.config.as_ref()) {
-            Some(file) => Ok(Config::load(file, &overrides)?),
-            None => {
-                let root = Root::open(Path::new(".")).map_err(|error| {
-                    Failure::internal(format!("the current directory cannot be opened: {error}"))
-                })?;
-                Ok(Config::defaults(root, &overrides)?)
-            }
-        }
+        let file = self.config.as_ref().or(environment.config.as_ref());
+        Ok(Origin::new(file.cloned(), overrides))
     }
 
     pub(super) fn data_directory(&self, environment: &Environment) -> Option<PathBuf> {

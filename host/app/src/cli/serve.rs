@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use writ_core::Tenant;
 use writ_store::{Store, StoreError};
 
@@ -17,15 +17,16 @@ use super::input::ConfigArgs;
 use super::text;
 use crate::access_request::{Signer, Signers};
 use crate::auth::{Authenticator, Draft, Issued, Jwt, Keyring};
+use crate::background::Background;
 use crate::channels::Channels;
 use crate::clock::now_ms;
 use crate::config::server::is_local;
-use crate::config::{Config, Environment};
+use crate::config::{Config, Environment, Fixed, Origin};
 use crate::data_directory::DataDirectory;
 use crate::endpoints::RegisteredEndpoint;
 use crate::http::{App, Guard, Parts, Serves};
 use crate::memory;
-use crate::policy_set;
+use crate::reload::{self, Reload, Trigger};
 use crate::server::{self, Ended};
 use crate::service::{Executions, Records, Service};
 use crate::telemetry::{Metrics, log};
@@ -51,7 +52,8 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Failure> {
-    let mut config = args.config.load(&environment, args.listen.as_deref())?;
+    let origin = args.config.origin(&environment, args.listen.as_deref())?;
+    let mut config = origin.load()?;
     if args.print_config {
         text::to_stdout(config.text())?;
         return Ok(Exit::Permitted);
@@ -62,11 +64,12 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
         config.worker.runs.running_max = 0;
     }
     let mut stop = pin!(stop_signal()?);
+    let hangup = hangup()?;
     // Before anything is opened or compiled, so that a port that is taken shows at once. Who
     // connects meanwhile waits to be accepted.
     let listener = listen(config.server.listen).await?;
     let app = tokio::select! {
-        app = open(&config, Serves::Everything) => Arc::new(app?),
+        app = open(&config, origin, Serves::Everything) => Arc::new(app?),
         () = &mut stop => return Ok(Exit::Permitted),
     };
     let address = listener.local_addr().map_err(Failure::internal)?;
@@ -77,6 +80,7 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
     memory::give_back();
     #[cfg(feature = "failpoints")]
     arm()?;
+    let _reloading = Background::start(reload_at(hangup, app.reload.clone()));
     let ended = server::run(Some(listener), app, config.server.drain_timeout, stop).await;
     exit(ended)
 }
@@ -101,17 +105,19 @@ fn arm() -> Result<(), Failure> {
 }
 
 /// Everything that answers requests and works, opened.
-pub(super) async fn open(config: &Config, serves: Serves) -> Result<App, Failure> {
+pub(super) async fn open(config: &Config, origin: Origin, serves: Serves) -> Result<App, Failure> {
     let data = engine::data_directory(config)?;
     let cache = config.engine.disk_cache.then(|| data.cache()).transpose();
     let engine = engine::set_up(&config.engine, cache.map_err(Failure::internal)?)?;
     let component_bytes_max = config.engine.load.component_bytes_max;
     let store = Store::open(config.database(data.path())).await.map_err(not_opened)?;
     let start = Instant::now();
-    let snapshot = policy_set::load(&engine, &config.policies, component_bytes_max).await?;
-    let (set, bindings) = (snapshot.digest, snapshot.bindings.len());
+    let first = reload::prepare(&engine, &origin, config).await;
+    let first = first.map_err(Failure::configuration)?;
+    let snapshot = first.snapshot.clone();
+    let (set, bindings, cases) = (snapshot.digest, snapshot.bindings.len(), first.cases);
     let duration_ms = start.elapsed().as_millis();
-    tracing::info!(%set, bindings, duration_ms, "the policy set is loaded");
+    tracing::info!(%set, bindings, cases, duration_ms, "the policy set is loaded");
     if snapshot.bindings.is_empty() {
         tracing::warn!("no policy is bound: every request is denied, and `/ready` says so");
     }
@@ -132,6 +138,13 @@ pub(super) async fn open(config: &Config, serves: Serves) -> Result<App, Failure
     let channels = Channels::open(store.clone(), Tenant::default(), &config.channels).await;
     let channels = channels.map_err(Failure::internal)?;
     let executions = Executions::new(service.clone(), store).with_tools(tools, config.worker.runs);
+    let parts = reload::Parts {
+        origin,
+        engine: engine.clone(),
+        service: service.clone(),
+        store: executions.store().clone(),
+        tenant: Tenant::default(),
+    };
     let server = &config.server;
     let guard = Guard::new(server.listen, &server.allowed_hosts, &server.allowed_origins);
     let body_bytes_max = server.body_bytes_max;
@@ -139,6 +152,7 @@ pub(super) async fn open(config: &Config, serves: Serves) -> Result<App, Failure
         service,
         executions,
         channels,
+        reload: Reload::new(parts, Fixed::of(config), first),
         engine,
         guard,
         auth,
@@ -217,13 +231,28 @@ pub(super) async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> 
     })
 }
 
+/// Hears `SIGHUP`, which ended the process otherwise.
+pub(super) fn hangup() -> Result<Signal, Failure> {
+    installed(SignalKind::hangup())
+}
+
+/// Reads the policy set again at each signal, for as long as it is polled.
+pub(super) async fn reload_at(mut hangup: Signal, reload: Reload) {
+    while hangup.recv().await.is_some() {
+        if reload.ask(Trigger::Signal).await.is_none() {
+            return;
+        }
+    }
+}
+
+fn installed(kind: SignalKind) -> Result<Signal, Failure> {
+    signal(kind).map_err(|error| Failure::internal(format!("signals cannot be read: {error}")))
+}
+
 /// Done when the process is told to stop: by Ctrl-C, or by whatever supervises it.
 pub(super) fn stop_signal() -> Result<impl Future<Output = ()>, Failure> {
-    let install = |kind| {
-        signal(kind).map_err(|error| Failure::internal(format!("signals cannot be read: {error}")))
-    };
-    let mut interrupt = install(SignalKind::interrupt())?;
-    let mut terminate = install(SignalKind::terminate())?;
+    let mut interrupt = installed(SignalKind::interrupt())?;
+    let mut terminate = installed(SignalKind::terminate())?;
     Ok(async move {
         tokio::select! {
             _ = interrupt.recv() => {}

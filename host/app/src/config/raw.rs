@@ -14,7 +14,7 @@ use super::server::address;
 use super::{EngineBounds, WorkerSection};
 use crate::auth::SigningAlgorithm;
 use crate::breaker::BreakerConfig;
-use crate::policy_set::raw::RawBinding;
+use crate::policy_set::raw::{RawBinding, RawTests};
 use crate::service::Retention as RetentionConfig;
 use crate::service::executions::WorkerConfig;
 use crate::telemetry::LogConfig;
@@ -42,6 +42,7 @@ pub(super) struct Config {
     pub(super) retention: Retention,
     #[serde(rename = "binding")]
     pub(super) bindings: Vec<RawBinding>,
+    pub(super) tests: RawTests,
     pub(super) tools: Vec<RawTool>,
     #[serde(rename = "endpoint")]
     pub(super) endpoints: Vec<Endpoint>,

@@ -137,8 +137,10 @@ mod tests {
     use crate::auth::{Authenticator, Keyring};
     use crate::breaker::BreakerConfig;
     use crate::channels::Channels;
+    use crate::config::{Config, Fixed, Origin};
     use crate::http::{Guard, Parts, Serves, router};
     use crate::policy_set::Snapshot;
+    use crate::reload::{self, Candidate, Reload};
     use crate::service::{Executions, Retention, Service};
     use axum::body::Body;
     use axum::http::Request;
@@ -163,6 +165,16 @@ mod tests {
         let service = Arc::new(service);
         let store = Store::open(StoreConfig::new(directory.path())).await.unwrap();
         let channels = Channels::open(store.clone(), Default::default(), &[]).await.unwrap();
+        let parts = reload::Parts {
+            origin: Origin::default(),
+            engine: engine.clone(),
+            service: service.clone(),
+            store: store.clone(),
+            tenant: Default::default(),
+        };
+        let config = Config::bare(None).unwrap();
+        let first = Candidate::new(Snapshot::new(vec![]));
+        let reload = Reload::new(parts, Fixed::of(&config), first);
         let executions = Executions::new(service.clone(), store);
         let guard = Guard::new("127.0.0.1:1".parse().unwrap(), &[], &[]);
         let auth = Authenticator::new(keys, None);
@@ -173,6 +185,7 @@ mod tests {
             service,
             executions,
             channels,
+            reload,
             engine,
             guard,
             auth,

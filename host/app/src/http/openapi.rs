@@ -16,7 +16,7 @@ use super::problem::{ProblemBody, ProblemCode};
 use super::reply::{DecisionReply, DecisionsReply};
 use super::{
     access_requests, approvals, authzen, dead_letters, discovery, events, executions, health, keys,
-    metrics, rotation, signing, verification, wire,
+    metrics, policies, rotation, signing, verification, wire,
 };
 
 #[derive(OpenApi)]
@@ -50,6 +50,8 @@ use super::{
         verification::verification,
         dead_letters::list,
         dead_letters::redeliver,
+        policies::status,
+        policies::reload,
         health::live,
         health::ready,
         health::ready_below_health,
@@ -70,6 +72,7 @@ use super::{
         (name = "approvals", description = "What people are asked"),
         (name = "events", description = "What happens, as evidence"),
         (name = "channels", description = "For operators: what others could not be told"),
+        (name = "policies", description = "The policy set that decides"),
         (name = "health", description = "For orchestrators"),
         (name = "keys", description = "For operators: who may call"),
         (name = "telemetry", description = "For operators"),
@@ -133,6 +136,9 @@ pub struct KeyErrors;
 /// Problems of having other keys used.
 pub struct RotationErrors;
 
+/// Problems of reading the policy set again.
+pub struct ReloadErrors;
+
 /// Problems of a question.
 pub struct DecisionErrors;
 
@@ -184,6 +190,13 @@ impl IntoResponses for KeyErrors {
 impl IntoResponses for RotationErrors {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         problems(&[&CALLER[..], &[ProblemCode::StorageUnavailable]].concat())
+    }
+}
+
+impl IntoResponses for ReloadErrors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let own = [ProblemCode::PolicySetRefused, ProblemCode::Internal];
+        problems(&[&CALLER[..], &own].concat())
     }
 }
 

@@ -106,6 +106,8 @@ problem_codes! {
     NoSuchChannel = "no-such-channel", CONFLICT, "the channel is not configured";
     /// The receiver did not confirm.
     NotDelivered = "not-delivered", BAD_GATEWAY, "the receiver did not confirm";
+    /// It did not get through everything: the set before it decides.
+    PolicySetRefused = "policy-set-refused", UNPROCESSABLE_ENTITY, "the policy set is refused, and the one before it decides";
     /// No such resource.
     NotFound = "not-found", NOT_FOUND, "there is nothing at this path";
     /// Another method is wanted.

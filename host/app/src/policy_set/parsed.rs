@@ -7,7 +7,7 @@ use std::sync::Arc;
 use writ_core::binding::{InvalidGlob, Part};
 use writ_core::{Binding, Digest, Limits, Matcher};
 
-use super::raw::{Globs, RawBinding, RawMatch};
+use super::raw::{Globs, RawBinding, RawMatch, RawTests};
 use super::settings::Settings;
 use super::source::Source;
 use crate::config::ConfigError;
@@ -19,6 +19,8 @@ use crate::config::root::Root;
 pub struct PolicySetConfig {
     /// The bindings.
     pub bindings: Vec<PolicyBinding>,
+    /// The directory of its cases, inside the configuration's; none where it has none.
+    pub tests: Option<String>,
     pub(super) document: Arc<Document>,
     pub(super) root: Arc<Root>,
 }
@@ -60,6 +62,7 @@ pub struct PolicyBinding {
 /// What is wrong first, in the file's order.
 pub(crate) fn parse(
     raw: Vec<RawBinding>,
+    tests: RawTests,
     document: Arc<Document>,
     root: Arc<Root>,
 ) -> Result<PolicySetConfig, ConfigError> {
@@ -73,7 +76,7 @@ pub(crate) fn parse(
         bindings.push(parsed);
     }
     bindings.sort_by_key(|binding| binding.order);
-    Ok(PolicySetConfig { bindings, document, root })
+    Ok(PolicySetConfig { bindings, tests: tests.directory, document, root })
 }
 
 struct File<'a> {

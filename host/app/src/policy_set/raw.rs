@@ -29,6 +29,13 @@ pub(crate) struct RawBinding {
     pub(super) commit: Commit,
 }
 
+/// `[tests]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(crate) struct RawTests {
+    pub(super) directory: Option<String>,
+}
+
 /// `match`: a part that is absent matches everything.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]

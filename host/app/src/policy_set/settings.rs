@@ -70,6 +70,15 @@ impl Settings {
         &self.json
     }
 
+    /// The file that gives them, from the configuration's directory on; none where that is the
+    /// configuration itself.
+    pub(crate) fn file(&self) -> Option<&str> {
+        match &self.origin {
+            Origin::Inline(..) => None,
+            Origin::Whole(name) => Some(name),
+        }
+    }
+
     /// The key of a binding that gives them.
     pub(super) fn key(&self) -> &'static str {
         match self.origin {

@@ -11,6 +11,7 @@ use super::parsed::PolicyBinding;
 use super::source::Source;
 
 /// A loaded policy set. What decides a request is one of these from beginning to end.
+#[derive(Clone)]
 pub struct Snapshot {
     /// Digest of everything that can change a decision: see [`Snapshot::new`].
     pub digest: Digest,
@@ -19,6 +20,7 @@ pub struct Snapshot {
 }
 
 /// A binding and the policy that it binds.
+#[derive(Clone)]
 pub struct Bound {
     /// Name, matcher, mode and commit.
     pub binding: Binding,
@@ -53,6 +55,11 @@ impl Bound {
             source: binding.source.clone(),
             order: binding.order,
         }
+    }
+
+    /// Whether another binding is the same in everything that can change a decision.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.facts() == other.facts()
     }
 
     fn facts(&self) -> serde_json::Value {

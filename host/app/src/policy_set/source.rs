@@ -77,6 +77,9 @@ pub enum SourceError {
 }
 
 impl Source {
+    /// The directory, beside the configuration, in which a component is looked up by its digest.
+    pub(crate) const DIRECTORY: &str = DIRECTORY;
+
     /// The component's bytes, at most so many.
     ///
     /// # Errors

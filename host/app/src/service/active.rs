@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 use writ_core::ports::Namespace;
-use writ_core::{Digest, FaultCode, Tenant};
+use writ_core::{BindingName, Digest, FaultCode, Tenant};
 
 use crate::breaker::{Admission, Breaker, BreakerConfig, End, Position};
 use crate::policy_set::{Bound, Snapshot};
@@ -16,7 +16,7 @@ pub struct Active {
     /// Digest of the set.
     pub digest: Digest,
     pub(super) tenant: Tenant,
-    pub(super) bindings: Vec<ActiveBinding>,
+    pub(super) bindings: Vec<Arc<ActiveBinding>>,
 }
 
 /// How many evaluations of one binding may run at once, so that a policy that waits cannot take all
@@ -51,25 +51,45 @@ impl Active {
         breaker: BreakerConfig,
         metrics: &Metrics,
     ) -> Self {
+        let nothing =
+            Self { digest: snapshot.digest, tenant: tenant.clone(), bindings: Vec::new() };
+        Self::after(&nothing, snapshot, breaker, metrics)
+    }
+
+    /// Puts a snapshot to use in place of another one. A binding that is the same in both keeps its
+    /// breaker and its turns: what was learned of a policy is not forgotten with each reload.
+    pub(super) fn after(
+        before: &Self,
+        snapshot: Snapshot,
+        breaker: BreakerConfig,
+        metrics: &Metrics,
+    ) -> Self {
         let active = |bound: Bound| {
-            let name = bound.binding.name.clone();
-            let metrics = metrics.binding(&name);
-            metrics.breaker(Position::Closed);
-            ActiveBinding {
-                namespace: Arc::new(Namespace { tenant: tenant.clone(), binding: name }),
-                metrics,
-                turns: Semaphore::new(RUNNING_MAX),
-                breaker: Mutex::new(Breaker::new(breaker)),
-                bound,
+            let same = before.bindings.iter().find(|binding| binding.bound.is_same(&bound));
+            match same {
+                Some(binding) => binding.clone(),
+                None => Arc::new(ActiveBinding::new(bound, &before.tenant, breaker, metrics)),
             }
         };
         let bindings = snapshot.bindings.into_iter().map(active).collect();
-        Self { digest: snapshot.digest, tenant: tenant.clone(), bindings }
+        let after = Self { digest: snapshot.digest, tenant: before.tenant.clone(), bindings };
+        for binding in &before.bindings {
+            let name = &binding.bound.binding.name;
+            if !after.binds(name) {
+                metrics.forget_binding(name);
+            }
+        }
+        after
     }
 
     /// How many policies are bound.
     pub fn len(&self) -> usize {
         self.bindings.len()
+    }
+
+    /// Whether a policy is bound under a name.
+    pub fn binds(&self, name: &BindingName) -> bool {
+        self.bindings.iter().any(|binding| binding.bound.binding.name == *name)
     }
 
     /// Whether no policy is bound, so that everything is denied.
@@ -79,6 +99,19 @@ impl Active {
 }
 
 impl ActiveBinding {
+    fn new(bound: Bound, tenant: &Tenant, breaker: BreakerConfig, metrics: &Metrics) -> Self {
+        let name = bound.binding.name.clone();
+        let metrics = metrics.binding(&name);
+        metrics.breaker(Position::Closed);
+        Self {
+            namespace: Arc::new(Namespace { tenant: tenant.clone(), binding: name }),
+            metrics,
+            turns: Semaphore::new(RUNNING_MAX),
+            breaker: Mutex::new(Breaker::new(breaker)),
+            bound,
+        }
+    }
+
     /// The right to evaluate the policy once; none where the breaker is open.
     pub(super) fn admit(&self, clock_ms: u64) -> Option<Permit<'_>> {
         let mut breaker = self.breaker();

@@ -61,11 +61,26 @@ impl Service {
         request: Request,
         meta: Meta,
     ) -> Result<Answer, Undecided> {
+        self.decide_at(active, request, meta, now_ms()).await
+    }
+
+    /// The same for a request that was received at another time, in milliseconds since the Unix
+    /// epoch: the time that policies see.
+    ///
+    /// # Errors
+    /// As [`Service::decide`].
+    pub async fn decide_at(
+        &self,
+        active: &Active,
+        request: Request,
+        meta: Meta,
+        received_at_ms: u64,
+    ) -> Result<Answer, Undecided> {
         let id = Uuid::now_v7().to_string();
         let execution = Arc::new(Execution {
             id: id.clone(),
             tenant: active.tenant.clone(),
-            received_at_ms: now_ms(),
+            received_at_ms,
             has_begun: false,
             sensitive: self.sensitive(&request),
         });

@@ -14,6 +14,8 @@ use writ_core::{Approval, Ledger};
 pub struct Ephemeral {
     // Guards everything that is stored; held for one read or one commit, never across an await.
     spaces: Arc<Mutex<HashMap<Namespace, Space>>>,
+    // Guards what people were asked; held for one read or one addition, never across an await.
+    approvals: Arc<Mutex<Vec<(About, Approval)>>>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -41,6 +43,21 @@ impl Ephemeral {
             spaces.entry((**namespace).clone()).or_default().apply(ledger);
         }
         Ok(())
+    }
+
+    /// Puts a value where there may be another one already; it does not expire.
+    pub fn put(&self, namespace: &Namespace, key: &str, value: Vec<u8>) {
+        let mut spaces = self.lock();
+        let space = spaces.entry(namespace.clone()).or_default();
+        let version = space.keys.get(key).map_or(0, |stored| stored.version) + 1;
+        let stored = Stored { version, value: Some(value), expires_at_ms: None };
+        space.keys.insert(key.to_owned(), stored);
+        space.generation += 1;
+    }
+
+    /// Tells policies from now on that people were asked.
+    pub fn remember(&self, about: About, approval: Approval) {
+        self.approvals.lock().unwrap_or_else(PoisonError::into_inner).push((about, approval));
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Namespace, Space>> {
@@ -113,10 +130,18 @@ impl StorageReader for Ephemeral {
     }
 }
 
-/// Nobody is asked where nothing lasts until they answer.
+/// Nobody is asked where nothing lasts until they answer: there is what was put there.
 impl ApprovalReader for Ephemeral {
-    fn recent<'a>(&'a self, _: &'a About, _: Window) -> PortFuture<'a, Vec<Approval>> {
-        Box::pin(async { Ok(Vec::new()) })
+    fn recent<'a>(&'a self, about: &'a About, window: Window) -> PortFuture<'a, Vec<Approval>> {
+        let approvals = self.approvals.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_meant = |(of, approval): &&(About, Approval)| {
+            of == about && approval.opened_at_ms >= window.since_ms
+        };
+        let meant = approvals.iter().filter(is_meant);
+        let mut recent: Vec<_> = meant.map(|(_, approval)| approval.clone()).collect();
+        recent.sort_by_key(|approval| std::cmp::Reverse(approval.opened_at_ms));
+        recent.truncate(window.limit);
+        Box::pin(async move { Ok(recent) })
     }
 }
 
@@ -147,6 +172,34 @@ mod tests {
         assert_eq!(increment(&memory, &after), Ok(()));
         assert_eq!(memory.with(&namespace(), |s| s.keys["n"].value.clone()), Some(b"2".to_vec()));
         assert_eq!(memory.with(&namespace(), Space::usage), Usage { keys: 1, bytes: 2 });
+    }
+
+    #[tokio::test]
+    async fn what_people_were_asked_is_told_newest_first_within_the_window() {
+        let about = |action: &str| About {
+            tenant: Default::default(),
+            subject: ("user".into(), "1".into()),
+            action: action.into(),
+            resource: ("account".into(), "1".into()),
+        };
+        let memory = Ephemeral::default();
+        for (at_ms, action) in [(1, "pay"), (3, "pay"), (2, "pay"), (4, "read")] {
+            let requirement = writ_core::Requirement {
+                title: "t".into(),
+                reason: String::new(),
+                stages: Vec::new(),
+                allow_self_approval: false,
+                reason_required: false,
+            };
+            let binding = "b".parse().unwrap();
+            let approval = Approval::open(at_ms.to_string(), binding, requirement, at_ms);
+            memory.remember(about(action), approval);
+        }
+        let window = Window { since_ms: 2, limit: 10 };
+        let recent = memory.recent(&about("pay"), window).await.unwrap();
+        assert_eq!(recent.iter().map(|one| one.opened_at_ms).collect::<Vec<_>>(), [3, 2]);
+        let window = Window { since_ms: 0, limit: 1 };
+        assert_eq!(memory.recent(&about("pay"), window).await.unwrap().len(), 1);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, Registry};
 use writ_core::{BindingName, Fault, FaultCode, Outcome};
 
 use super::functions::{Functions, outcome_index};
+use crate::reload;
 pub use binding::BindingMetrics;
 use binding::Bindings;
 use http::Answers;
@@ -48,6 +49,7 @@ pub struct Metrics {
     /// Decisions that were evaluated again because a policy's storage had changed meanwhile.
     pub storage_conflicts: IntCounter,
     http: Answers,
+    reloads: Vec<IntCounter>,
 }
 
 impl Metrics {
@@ -81,6 +83,7 @@ impl Metrics {
                 "Decisions that were evaluated again because what they had read had changed.",
             ),
             http: Answers::new(&register),
+            reloads: reloads(&register),
             register,
         }
     }
@@ -121,6 +124,17 @@ impl Metrics {
         self.bindings.of(name)
     }
 
+    /// Tells nothing more of a binding that is gone, so that names do not gather.
+    pub fn forget_binding(&self, name: &BindingName) {
+        self.bindings.forget(name);
+    }
+
+    /// Counts what came of reading the policy set again.
+    pub fn reloaded(&self, outcome: &reload::Outcome) {
+        let index = reload::Outcome::NAMES.iter().position(|name| *name == outcome.name());
+        self.reloads[index.expect("NAMES holds every name")].inc();
+    }
+
     /// The series of a tool. Looked up for each run, which costs far more.
     pub fn tool(&self, name: &BindingName) -> ToolMetrics {
         self.tools.of(name)
@@ -149,6 +163,13 @@ fn decisions(register: &Register) -> Vec<IntCounter> {
     let decisions =
         register.counters("writ_decisions_total", "Decisions, by outcome.", &["outcome"]);
     Outcome::CODES.iter().map(|code| decisions.with_label_values(&[*code])).collect()
+}
+
+fn reloads(register: &Register) -> Vec<IntCounter> {
+    let help = "Readings of the policy set, by what came of them; where one is refused, the set before it decides.";
+    let reloads = register.counters("writ_policy_reloads_total", help, &["outcome"]);
+    let names = reload::Outcome::NAMES.iter();
+    names.map(|name| reloads.with_label_values(&[*name])).collect()
 }
 
 fn faults(register: &Register) -> Vec<IntCounter> {

@@ -178,6 +178,38 @@ pub enum Fact {
         /// How many dead letters.
         dead_letters: u64,
     },
+    /// Another policy set decides from now on. It happened to no execution, but to the tenant.
+    #[serde(rename = "policy-set.activated")]
+    SetActivated {
+        /// Digest of the set.
+        policy_set: Digest,
+        /// Digest of the set before it.
+        was: Digest,
+        /// What led to it: `file`, `signal` or `request`.
+        trigger: String,
+        /// Who asked for it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Person>,
+    },
+    /// A policy set was not activated: the one before it decides. It happened to no execution, but to
+    /// the tenant.
+    #[serde(rename = "policy-set.refused")]
+    SetRefused {
+        /// Digest of the set that goes on deciding.
+        active: Digest,
+        /// Digest of the one that was refused; none where there is no set yet to have one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        policy_set: Option<Digest>,
+        /// What led to it: `file`, `signal` or `request`.
+        trigger: String,
+        /// Who asked for it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Person>,
+        /// What it did not get through: `configuration`, `loading` or `cases`.
+        phase: String,
+        /// Where: a file, with line and column where that is known. What is wrong there is in the log.
+        place: String,
+    },
 }
 
 impl Fact {
@@ -205,6 +237,8 @@ impl Fact {
         "approval.voted",
         "approval.ended",
         "retention.swept",
+        "policy-set.activated",
+        "policy-set.refused",
     ];
 
     /// Its kind, as records and answers name it.
@@ -232,6 +266,8 @@ impl Fact {
             Self::Voted { .. } => "approval.voted",
             Self::Ended { .. } => "approval.ended",
             Self::Swept { .. } => "retention.swept",
+            Self::SetActivated { .. } => "policy-set.activated",
+            Self::SetRefused { .. } => "policy-set.refused",
         }
     }
 }
@@ -249,6 +285,8 @@ mod tests {
                 "expires_at_ms": 1, "choice": "approve", "state": "approved", "call": "e",
                 "awaits": { "kind": "approval", "id": "a" },
                 "until_ms": 1, "after": 1, "to": 1, "hash": crate::Digest::of(""),
+                "policy_set": crate::Digest::of(""), "was": crate::Digest::of(""),
+                "active": crate::Digest::of(""), "trigger": "file", "phase": "cases", "place": "f",
                 "retry": "e2", "executions": 1, "approvals": 1, "events": 1, "decisions": 1, "dead_letters": 1,
             });
             let fact: Fact = serde_json::from_value(text).unwrap();

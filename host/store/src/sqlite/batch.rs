@@ -12,7 +12,7 @@ use crate::row::{DecisionRow, JournalRow, KeyChange, StorageRow, WorkerNote};
 use crate::sqlite::locks::Held;
 use crate::sqlite::retention::Sweep;
 use crate::sqlite::rows::ROWS_MAX;
-use crate::step::{Step, Versions};
+use crate::step::{Step, TenantEvent, Versions};
 
 /// What the writer is asked.
 #[derive(Debug)]
@@ -42,6 +42,8 @@ pub(crate) struct Job {
     pub(crate) note: Option<Box<WorkerNote>>,
     /// What is old enough to be removed.
     pub(crate) sweep: Option<Box<Sweep>>,
+    /// What happened to a tenant and to none of its executions.
+    pub(crate) told: Option<Box<TenantEvent>>,
     /// The table's sequence; 0 where the table was not asked.
     pub(crate) sequence: u64,
     /// Whether to write something that only tells whether writing works.
@@ -67,6 +69,7 @@ pub(crate) struct Batch {
     pub(crate) channels: Vec<ChannelChange>,
     pub(crate) notes: Vec<WorkerNote>,
     pub(crate) sweeps: Vec<Sweep>,
+    pub(crate) told: Vec<TenantEvent>,
     pub(crate) sequence: u64,
     pub(crate) is_probe: bool,
 }
@@ -90,7 +93,7 @@ impl Job {
         let stores = stores || !self.resealed.is_empty();
         let changes = self.step.is_some() || self.key.is_some();
         let notes = self.channel.is_some() || self.note.is_some() || self.sweep.is_some();
-        !stores && !changes && !notes && !self.is_probe
+        !stores && !changes && !notes && self.told.is_none() && !self.is_probe
     }
 }
 
@@ -138,6 +141,7 @@ impl Batch {
         self.channels.extend(job.channel.map(|change| *change));
         self.notes.extend(job.note.map(|note| *note));
         self.sweeps.extend(job.sweep.map(|sweep| *sweep));
+        self.told.extend(job.told.map(|told| *told));
         self.sequence = self.sequence.max(job.sequence);
         self.is_probe |= job.is_probe;
     }

@@ -8,7 +8,7 @@ use writ_core::chain::Head;
 use writ_core::{ChainedEvent, Tenant};
 
 use crate::sqlite::events;
-use crate::step::Step;
+use crate::step::{Step, TenantEvent};
 
 /// How many tenants' heads are kept in memory, before all are read again.
 const HEADS_MAX: usize = 10_000;
@@ -32,6 +32,19 @@ impl Chains {
         for step in steps {
             let head = self.head(connection, &step.execution.tenant).await?;
             events.extend(step.evidence.drain(..).map(|evidence| head.append(evidence)));
+        }
+        Ok(events)
+    }
+
+    /// Gives what happened to tenants its place. Forget it all where the transaction then fails.
+    pub(crate) async fn tell(
+        &mut self,
+        connection: &mut SqliteConnection,
+        told: Vec<TenantEvent>,
+    ) -> Result<Vec<ChainedEvent>, sqlx::Error> {
+        let mut events = Vec::with_capacity(told.len());
+        for TenantEvent { tenant, evidence } in told {
+            events.push(self.head(connection, &tenant).await?.append(evidence));
         }
         Ok(events)
     }

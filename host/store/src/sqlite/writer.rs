@@ -186,7 +186,9 @@ impl Writer {
         points::pass("sqlite.transaction.begun");
         let versions = statements.versions(&mut transaction, &jobs).await?;
         let (mut batch, refusals) = Batch::admit(jobs, &versions);
-        let events = chains.append(&mut transaction, &mut batch.steps).await?;
+        let mut events = chains.append(&mut transaction, &mut batch.steps).await?;
+        let told = std::mem::take(&mut batch.told);
+        events.extend(chains.tell(&mut transaction, told).await?);
         let mut written = Written::of(&batch, events.len(), refusals);
         let sweeps = std::mem::take(&mut batch.sweeps);
         statements.write(&mut transaction, batch, events).await?;

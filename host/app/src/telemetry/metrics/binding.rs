@@ -75,6 +75,20 @@ impl Bindings {
         }
     }
 
+    /// Tells nothing more of a binding.
+    pub(super) fn forget(&self, name: &BindingName) {
+        let binding = &[name.as_str()];
+        // A series that was never used is not there.
+        self.duration.remove_label_values(binding).ok();
+        self.fuel.remove_label_values(binding).ok();
+        for verdict in VERDICTS {
+            self.verdicts.remove_label_values(&[name.as_str(), verdict]).ok();
+        }
+        self.memoised.remove_label_values(binding).ok();
+        self.refused.remove_label_values(binding).ok();
+        self.breaker.remove_label_values(binding).ok();
+    }
+
     /// The series of one binding, resolved.
     pub(super) fn of(&self, name: &BindingName) -> BindingMetrics {
         let binding = [name.as_str()];

@@ -1,0 +1,146 @@
+//! The policy set that decides, over HTTP: what it is, and reading its files again.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+use writ_core::Digest;
+
+use super::App;
+use super::problem::{Problem, ProblemCode};
+use crate::access_request::rfc3339;
+use crate::auth::Caller;
+use crate::reload::{Failed, Outcome, Status, Trigger};
+
+/// Where it is told which set decides.
+pub const STATUS: &str = "/v1/policies/status";
+/// Where files are read again.
+pub const RELOAD: &str = "/v1/policies/reload";
+
+/// The policy set by which this host decides.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PolicyStatus)]
+pub struct StatusReply {
+    /// Digest of the set.
+    #[schema(value_type = String, example = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")]
+    policy_set: Digest,
+    /// Since when it decides here.
+    #[schema(format = "date-time")]
+    since: String,
+    /// What led to it: `start`, `file`, `signal` or `request`.
+    trigger: &'static str,
+    /// Who asked for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<String>,
+    /// How many policies it binds.
+    bindings: usize,
+    /// How many cases it was tested with.
+    cases: usize,
+    /// Why the last reload failed; absent where it did not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<FailureReply>,
+    /// Sections of the configuration that have changed and are not read again: they need a restart.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    needs_restart: Vec<String>,
+}
+
+/// A reload that failed: the set before it decides.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PolicyFailure)]
+struct FailureReply {
+    /// When.
+    #[schema(format = "date-time")]
+    at: String,
+    /// What had led to it.
+    trigger: &'static str,
+    /// Who asked for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<String>,
+    /// What it did not get through: `configuration`, `loading`, `cases` or `recording`.
+    phase: &'static str,
+    /// Why.
+    reason: String,
+}
+
+/// What came of reading files again.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PolicyReload)]
+pub struct ReloadReply {
+    /// `activated`, or `unchanged` where the files say what they said.
+    outcome: &'static str,
+    /// The set that decides now.
+    #[serde(flatten)]
+    status: StatusReply,
+}
+
+/// Tells by which policy set this host decides, and why the last reload failed, if it did.
+#[utoipa::path(
+    get, path = STATUS, tag = "policies", operation_id = "policyStatus", security(("bearer" = [])),
+    responses(
+        (status = 200, body = StatusReply, description = "The set that decides on this host."),
+        super::openapi::CallerErrors,
+    ),
+)]
+pub async fn status(State(app): State<Arc<App>>) -> Json<StatusReply> {
+    Json(StatusReply::new(app.reload.status()))
+}
+
+/// Reads the policy set's files again, tests what they say, and decides by it. What fails changes
+/// nothing.
+#[utoipa::path(
+    post, path = RELOAD, tag = "policies", operation_id = "reloadPolicies", security(("bearer" = [])),
+    responses(
+        (status = 200, body = ReloadReply, description = "The set decides."),
+        super::openapi::ReloadErrors,
+    ),
+)]
+pub async fn reload(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+) -> Result<Json<ReloadReply>, Problem> {
+    let by = caller.principal().person.clone();
+    let outcome = app.reload.ask(Trigger::Request(by)).await;
+    match outcome {
+        Some(outcome @ (Outcome::Activated(_) | Outcome::Unchanged(_))) => {
+            let status = StatusReply::new(app.reload.status());
+            Ok(Json(ReloadReply { outcome: outcome.name(), status }))
+        }
+        Some(Outcome::Refused(refusal)) => Err(Problem {
+            detail: Some(refusal.reason().to_owned()),
+            hint: refusal.hint.clone(),
+            ..Problem::new(ProblemCode::PolicySetRefused)
+        }),
+        // The host stops.
+        None => Err(Problem::new(ProblemCode::Internal)),
+    }
+}
+
+impl StatusReply {
+    fn new(status: Status) -> Self {
+        let Status { policy_set, since_ms, trigger, bindings, cases, failure, restart } = status;
+        Self {
+            policy_set,
+            since: rfc3339(since_ms),
+            trigger: trigger.name(),
+            by: by(&trigger),
+            bindings,
+            cases,
+            failure: failure.map(FailureReply::new),
+            needs_restart: restart,
+        }
+    }
+}
+
+impl FailureReply {
+    fn new(failed: Failed) -> Self {
+        let Failed { at_ms, trigger, phase, reason } = failed;
+        let (at, by) = (rfc3339(at_ms), by(&trigger));
+        Self { at, trigger: trigger.name(), by, phase: phase.name(), reason }
+    }
+}
+
+fn by(trigger: &Trigger) -> Option<String> {
+    trigger.by().map(ToString::to_string)
+}

@@ -1,0 +1,8 @@
+//! A running server whose policy set changes: by files, by a signal, by an operator. The server, its
+//! files and its store are real.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod activating;
+mod refusing;
+mod watching;
+mod world;

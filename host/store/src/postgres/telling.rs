@@ -1,0 +1,27 @@
+//! Events of a tenant that no execution is told of.
+
+use super::backend::{Inner, Postgres};
+use super::events;
+use super::scope::{Access, Scope};
+use crate::error::{Failure, StoreError};
+use crate::step::TenantEvent;
+
+impl Postgres {
+    pub(crate) async fn tell(&self, event: TenantEvent) -> Result<(), StoreError> {
+        let inner = self.inner.clone();
+        // Who stops waiting does not take it back.
+        let telling = tokio::spawn(async move {
+            let told = inner.tell(event).await;
+            told.map_err(|error| inner.link.failed(error))
+        });
+        Ok(telling.await.unwrap_or_else(|_| Err(Failure::closed()))?)
+    }
+}
+
+impl Inner {
+    async fn tell(&self, TenantEvent { tenant, evidence }: TenantEvent) -> Result<(), sqlx::Error> {
+        let mut transaction = self.link.begin(Scope::Tenant(&tenant), Access::Write).await?;
+        events::append(&mut transaction, &tenant, vec![evidence]).await?;
+        transaction.commit().await
+    }
+}
