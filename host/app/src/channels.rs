@@ -9,6 +9,7 @@
 pub mod config;
 mod courier;
 mod delivery;
+mod known;
 mod letters;
 mod notice;
 mod webhook;
@@ -24,6 +25,7 @@ use writ_store::{ChannelId, Store, StoreError};
 use config::{ChannelConfig, Kind};
 use courier::Courier;
 use delivery::{Receiver, Retry};
+pub use known::ForgetError;
 pub use letters::LetterError;
 use notice::Notice;
 use webhook::Webhook;

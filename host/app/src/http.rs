@@ -8,6 +8,7 @@ pub mod access_requests;
 pub mod approvals;
 pub mod authzen;
 mod body;
+pub mod channels;
 pub mod dead_letters;
 pub mod discovery;
 pub mod events;
@@ -225,6 +226,8 @@ pub fn routes() -> Vec<Route> {
         Route::new(POST, approvals::DECISION, ANSWER, approvals::decide),
         Route::new(GET, events::PATH, WATCH, events::stream),
         Route::new(GET, verification::PATH, WATCH, verification::verification),
+        Route::new(GET, channels::PATH, WATCH, channels::list),
+        Route::new(DELETE, channels::ONE, OPERATE, channels::forget),
         Route::new(GET, dead_letters::PATH, OPERATE, dead_letters::list),
         Route::new(POST, dead_letters::REDELIVER, OPERATE, dead_letters::redeliver),
         Route::new(GET, policies::STATUS, WATCH, policies::status),

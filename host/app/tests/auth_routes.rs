@@ -44,6 +44,8 @@ const WHO_MAY: &[(&str, &str, Access)] = &[
     ("POST", "/v1/approvals/{id}/decision", Access::Roles(&[Approver])),
     ("GET", "/v1/events", Access::Roles(&[Operator, Auditor])),
     ("GET", "/v1/events/verification", Access::Roles(&[Operator, Auditor])),
+    ("GET", "/v1/channels", Access::Roles(&[Operator, Auditor])),
+    ("DELETE", "/v1/channels/{name}", Access::Roles(&[Operator])),
     ("GET", "/v1/dead-letters", Access::Roles(&[Operator])),
     ("POST", "/v1/dead-letters/{id}/redeliver", Access::Roles(&[Operator])),
     ("GET", "/v1/policies/status", Access::Roles(&[Operator, Auditor])),
@@ -140,7 +142,9 @@ fn ask(client: &mut Client, method: &str, path: &str) -> Reply {
         }
         "GET" => client.get(path).unwrap(),
         "POST" => client.post(path, &body.to_string()).unwrap(),
-        "DELETE" => client.delete(&path.replace("{id}", "aaaaaaaaaaaa")).unwrap(),
+        "DELETE" => {
+            client.delete(&path.replace("{id}", "aaaaaaaaaaaa").replace("{name}", "a")).unwrap()
+        }
         _ => panic!("{method}"),
     }
 }

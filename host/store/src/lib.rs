@@ -215,7 +215,7 @@ mod store;
 mod telling;
 mod verify;
 
-pub use crate::channels::{ChannelId, ChannelLease, ChannelState, Told, Untold};
+pub use crate::channels::{ChannelId, ChannelLease, ChannelState, KnownChannel, Told, Untold};
 pub use crate::commit::Accepted;
 pub use crate::config::{Database, PostgresConfig, StoreConfig};
 pub use crate::error::{Cause, CommitError, Failure, StoreError};

@@ -176,6 +176,7 @@ fn kind(fact: &Fact) -> Option<Kind> {
         | Fact::Retried { .. }
         | Fact::Swept { .. }
         | Fact::SetActivated { .. }
-        | Fact::SetRefused { .. } => return None,
+        | Fact::SetRefused { .. }
+        | Fact::ChannelForgotten { .. } => return None,
     })
 }

@@ -15,8 +15,8 @@ use super::App;
 use super::problem::{ProblemBody, ProblemCode};
 use super::reply::{DecisionReply, DecisionsReply};
 use super::{
-    access_requests, approvals, authzen, dead_letters, discovery, events, executions, health, keys,
-    metrics, policies, rotation, signing, verification, wire,
+    access_requests, approvals, authzen, channels, dead_letters, discovery, events, executions,
+    health, keys, metrics, policies, rotation, signing, verification, wire,
 };
 
 #[derive(OpenApi)]
@@ -48,6 +48,8 @@ use super::{
         approvals::decide,
         events::stream,
         verification::verification,
+        channels::list,
+        channels::forget,
         dead_letters::list,
         dead_letters::redeliver,
         policies::status,
@@ -145,6 +147,12 @@ pub struct DecisionErrors;
 /// Problems of reading executions and approvals.
 pub struct SeenErrors;
 
+/// Problems of listing channels.
+pub struct ChannelErrors;
+
+/// Problems of giving a channel up.
+pub struct ForgetErrors;
+
 /// Problems of listing dead letters.
 pub struct LetterErrors;
 
@@ -213,6 +221,20 @@ impl IntoResponses for SeenErrors {
             ProblemCode::NoSuchExecution,
             ProblemCode::StorageUnavailable,
         ];
+        problems(&[&CALLER[..], &own].concat())
+    }
+}
+
+impl IntoResponses for ChannelErrors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        problems(&[&CALLER[..], &[ProblemCode::StorageUnavailable]].concat())
+    }
+}
+
+impl IntoResponses for ForgetErrors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let own =
+            [ProblemCode::NotFound, ProblemCode::ChannelInUse, ProblemCode::StorageUnavailable];
         problems(&[&CALLER[..], &own].concat())
     }
 }

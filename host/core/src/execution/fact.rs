@@ -210,6 +210,17 @@ pub enum Fact {
         /// Where: a file, with line and column where that is known. What is wrong there is in the log.
         place: String,
     },
+    /// A channel that nobody tells any more was given up, with what it had still to tell. It happened
+    /// to no execution, but to the tenant.
+    #[serde(rename = "channel.forgotten")]
+    ChannelForgotten {
+        /// Its name.
+        channel: String,
+        /// The place of the first event that it had not told.
+        next: u64,
+        /// Who said so.
+        by: Person,
+    },
 }
 
 impl Fact {
@@ -239,6 +250,7 @@ impl Fact {
         "retention.swept",
         "policy-set.activated",
         "policy-set.refused",
+        "channel.forgotten",
     ];
 
     /// Its kind, as records and answers name it.
@@ -268,6 +280,7 @@ impl Fact {
             Self::Swept { .. } => "retention.swept",
             Self::SetActivated { .. } => "policy-set.activated",
             Self::SetRefused { .. } => "policy-set.refused",
+            Self::ChannelForgotten { .. } => "channel.forgotten",
         }
     }
 }

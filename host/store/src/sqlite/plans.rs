@@ -76,6 +76,7 @@ async fn each_query_uses_its_index() {
                  AND subject_id=? AND action=? AND resource_type=? AND resource_id=? \
                  AND opened_at_ms>?)"],
         ),
+        (channels::ALL, &["SEARCH channels USING PRIMARY KEY (tenant=?)"]),
         (channels::ONE, &["SEARCH channels USING PRIMARY KEY (tenant=? AND name=?)"]),
         (letters::PAGE, &["SEARCH dead_letters USING PRIMARY KEY (tenant=? AND id<?)"]),
         (letters::ONE, &["SEARCH dead_letters USING PRIMARY KEY (tenant=? AND id=?)"]),
