@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod access_requests;
+pub mod answer;
 pub mod approvals;
 pub mod authzen;
 mod body;
@@ -176,7 +177,7 @@ impl Route {
 
     fn guarded(self, app: &Arc<App>) -> MethodRouter<Arc<App>> {
         match self.access {
-            Access::Public => self.answers,
+            Access::Public | Access::Shown(_) => self.answers,
             Access::Roles(roles) => {
                 self.answers.route_layer(from_fn_with_state((app.clone(), roles), access::check))
             }
@@ -216,6 +217,8 @@ pub fn routes() -> Vec<Route> {
         Route::new(GET, approvals::PATH, REVIEW, approvals::list),
         Route::new(GET, approvals::ONE, REVIEW, approvals::one),
         Route::new(POST, approvals::DECISION, ANSWER, approvals::decide),
+        Route::new(GET, answer::PATH, answer::ACCESS, answer::show),
+        Route::new(POST, answer::PATH, answer::ACCESS, answer::answer),
         Route::new(GET, events::PATH, WATCH, events::stream),
         Route::new(GET, verification::PATH, WATCH, verification::verification),
         Route::new(GET, dead_letters::PATH, OPERATE, dead_letters::list),

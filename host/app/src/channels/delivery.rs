@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::Notice;
+use super::mail::Mail;
 use super::webhook::Webhook;
 use crate::outbound::Backoff;
 
@@ -20,6 +21,7 @@ pub struct Retry {
 /// Who is told.
 pub(super) enum Receiver {
     Webhook(Webhook),
+    Mail(Mail),
 }
 
 /// An attempt failed.
@@ -46,6 +48,7 @@ impl Receiver {
     pub(super) async fn send(&self, notice: &Notice) -> Result<(), Unsent> {
         match self {
             Self::Webhook(webhook) => webhook.send(notice).await,
+            Self::Mail(mail) => mail.send(notice).await,
         }
     }
 }

@@ -1,8 +1,12 @@
 //! Who is told what happens: `[[channel]]`, checked.
 
+mod mail;
+mod people;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use reqwest::Url;
 use wildmatch::WildMatch;
 use writ_core::ChannelName;
 use writ_core::execution::Fact;
@@ -17,6 +21,7 @@ use crate::channels::config::{ChannelConfig, Kind, Retry, WebhookConfig};
 
 pub(super) fn checked(
     raw: Vec<raw::Channel>,
+    public_url: Option<&Url>,
     document: &Document,
     root: &Root,
 ) -> Result<Vec<ChannelConfig>, ConfigError> {
@@ -24,7 +29,7 @@ pub(super) fn checked(
     for (index, raw) in raw.iter().enumerate() {
         let what = format!("a channel of kind `{}`", raw.kind.name());
         let outward = Outward { at: at!["channel", index], what, root };
-        let channel = Raw { index, raw, outward }.checked();
+        let channel = Raw { index, raw, outward, public_url }.checked();
         let channel = channel.map_err(|(path, text)| document.error(&path, text))?;
         if channels.iter().any(|other| other.name == channel.name) {
             let text = format!(
@@ -43,6 +48,7 @@ struct Raw<'a> {
     index: usize,
     raw: &'a raw::Channel,
     outward: Outward<'a>,
+    public_url: Option<&'a Url>,
 }
 
 impl Raw<'_> {
@@ -50,10 +56,35 @@ impl Raw<'_> {
         let name = self.raw.name.parse::<ChannelName>();
         let name = name.map_err(|error| self.outward.refused("name", &error))?;
         let (events, retry) = (self.events()?, self.retry()?);
+        self.check_keys()?;
         let kind = match self.raw.kind {
             raw::ChannelKind::Webhook => Kind::Webhook(self.webhook()?),
+            raw::ChannelKind::Mail => Kind::Mail(self.mail(&events)?),
         };
         Ok(ChannelConfig { name, events, retry, kind })
+    }
+
+    /// Whether each key that is there belongs to a channel of its kind.
+    fn check_keys(&self) -> Result<(), Refusal> {
+        use raw::ChannelKind::{Mail, Webhook};
+        let raw = self.raw;
+        let keys: [(&str, bool, &[raw::ChannelKind]); 8] = [
+            ("url", raw.url.is_some(), &[Webhook]),
+            ("allowed-addresses", !raw.allowed_addresses.is_empty(), &[Webhook]),
+            ("relay", raw.relay.is_some(), &[Mail]),
+            ("tls", raw.tls.is_some(), &[Mail]),
+            ("user", raw.user.is_some(), &[Mail]),
+            ("from", raw.from.is_some(), &[Mail]),
+            ("people", !raw.people.is_empty(), &[Mail]),
+            ("groups", !raw.groups.is_empty(), &[Mail]),
+        ];
+        for (key, is_there, kinds) in keys {
+            if is_there && !kinds.contains(&raw.kind) {
+                let text = format!("{} has no `{key}`", self.outward.what);
+                return Err(self.outward.refused(key, &text));
+            }
+        }
+        Ok(())
     }
 
     /// Every kind of event that one of the globs names. A glob that names none is a mistake.

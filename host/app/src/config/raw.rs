@@ -58,6 +58,7 @@ pub(super) struct Server {
     pub(super) allowed_origins: Vec<String>,
     pub(super) drain_timeout_ms: u64,
     pub(super) body_bytes_max: usize,
+    pub(super) public_url: Option<String>,
 }
 
 /// `[auth]`
@@ -98,6 +99,14 @@ pub(super) struct Channel {
     pub(super) url: Option<String>,
     pub(super) secret_file: Option<String>,
     pub(super) secret_env: Option<String>,
+    pub(super) relay: Option<String>,
+    pub(super) tls: Option<RelayTls>,
+    pub(super) user: Option<String>,
+    pub(super) from: Option<String>,
+    #[serde(default)]
+    pub(super) people: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(super) groups: BTreeMap<String, Vec<String>>,
     #[serde(default)]
     pub(super) allowed_addresses: Vec<String>,
     #[serde(default = "Channel::timeout_ms")]
@@ -142,14 +151,25 @@ pub(super) struct Endpoint {
 #[serde(rename_all = "kebab-case")]
 pub(super) enum ChannelKind {
     Webhook,
+    Mail,
 }
 
 impl ChannelKind {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Webhook => "webhook",
+            Self::Mail => "mail",
         }
     }
+}
+
+/// `tls` of `[[channel]]`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum RelayTls {
+    Starttls,
+    Tls,
+    None,
 }
 
 /// `[store]`
@@ -237,6 +257,7 @@ impl Default for Server {
             allowed_origins: Vec::new(),
             drain_timeout_ms: 10_000,
             body_bytes_max: 1 << 20,
+            public_url: None,
         }
     }
 }

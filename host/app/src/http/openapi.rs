@@ -15,8 +15,8 @@ use super::App;
 use super::problem::{ProblemBody, ProblemCode};
 use super::reply::{DecisionReply, DecisionsReply};
 use super::{
-    access_requests, approvals, authzen, dead_letters, discovery, events, executions, health, keys,
-    metrics, rotation, signing, verification, wire,
+    access_requests, answer, approvals, authzen, dead_letters, discovery, events, executions,
+    health, keys, metrics, rotation, signing, verification, wire,
 };
 
 #[derive(OpenApi)]
@@ -46,6 +46,8 @@ use super::{
         approvals::list,
         approvals::one,
         approvals::decide,
+        answer::show,
+        answer::answer,
         events::stream,
         verification::verification,
         dead_letters::list,
@@ -139,6 +141,9 @@ pub struct DecisionErrors;
 /// Problems of reading executions and approvals.
 pub struct SeenErrors;
 
+/// Problems of a page, before it is one.
+pub struct PageErrors;
+
 /// Problems of listing dead letters.
 pub struct LetterErrors;
 
@@ -201,6 +206,16 @@ impl IntoResponses for SeenErrors {
             ProblemCode::StorageUnavailable,
         ];
         problems(&[&CALLER[..], &own].concat())
+    }
+}
+
+impl IntoResponses for PageErrors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let mut responses = NameErrors::responses();
+        let own =
+            [ProblemCode::BodyUnreadable, ProblemCode::BodyTimeout, ProblemCode::BodyTooLarge];
+        responses.extend(problems(&own));
+        responses
     }
 }
 
