@@ -14,6 +14,7 @@ mod letters;
 mod mail;
 mod notice;
 mod people;
+mod slack;
 mod webhook;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,6 +33,8 @@ pub use letters::LetterError;
 use mail::Mail;
 pub use mail::{LinkError, Linked};
 use notice::Notice;
+use slack::Slack;
+pub use slack::{Signed, SlackRefused};
 use webhook::Webhook;
 
 /// The channels of one tenant. Cheap to clone.
@@ -110,6 +113,10 @@ fn receiver(store: &Store, id: &ChannelId, kind: &Kind) -> Result<Receiver, Chan
         Kind::Webhook(webhook) => {
             let opened = Webhook::new(webhook);
             Receiver::Webhook(opened.map_err(|error| ChannelError::Client(name(), error))?)
+        }
+        Kind::Slack(slack) => {
+            let opened = Slack::new(slack);
+            Receiver::Slack(opened.map_err(|error| ChannelError::Client(name(), error))?)
         }
         Kind::Mail(mail) => {
             let opened = Mail::new(store.clone(), id.clone(), mail);

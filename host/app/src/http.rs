@@ -25,6 +25,7 @@ mod reevaluation;
 pub mod reply;
 pub mod rotation;
 pub mod signing;
+pub mod slack;
 pub mod verification;
 pub mod wire;
 
@@ -221,6 +222,7 @@ pub fn routes() -> Vec<Route> {
         Route::new(POST, answer::PATH, answer::ACCESS, answer::answer),
         Route::new(GET, events::PATH, WATCH, events::stream),
         Route::new(GET, verification::PATH, WATCH, verification::verification),
+        Route::new(POST, slack::PATH, slack::ACCESS, slack::press),
         Route::new(GET, dead_letters::PATH, OPERATE, dead_letters::list),
         Route::new(POST, dead_letters::REDELIVER, OPERATE, dead_letters::redeliver),
         Route::new(GET, keys::KEYS, OPERATE, keys::list),

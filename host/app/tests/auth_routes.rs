@@ -16,6 +16,8 @@ use Role::{Agent, Approver, Auditor, Operator};
 
 const LINK: Access = Access::Shown("the link that a letter holds");
 
+const SIGNED: Access = Access::Shown("the signature of Slack's app");
+
 /// Who may use what, written once more by hand: a route that is added, or opened to others, is
 /// seen here.
 const WHO_MAY: &[(&str, &str, Access)] = &[
@@ -48,6 +50,7 @@ const WHO_MAY: &[(&str, &str, Access)] = &[
     ("POST", "/answer/{token}", LINK),
     ("GET", "/v1/events", Access::Roles(&[Operator, Auditor])),
     ("GET", "/v1/events/verification", Access::Roles(&[Operator, Auditor])),
+    ("POST", "/v1/channels/{name}/slack", SIGNED),
     ("GET", "/v1/dead-letters", Access::Roles(&[Operator])),
     ("POST", "/v1/dead-letters/{id}/redeliver", Access::Roles(&[Operator])),
     ("GET", "/v1/keys", Access::Roles(&[Operator])),
@@ -179,7 +182,8 @@ fn nobody_without_a_key_that_is_good_gets_in_nor_learns_why() {
             match access {
                 Access::Shown(_) => {
                     // A key is no link, whoever has it.
-                    assert_eq!(reply.status, 404, "{path} {token}: {}", reply.text());
+                    let expected = if *access == LINK { 404 } else { 401 };
+                    assert_eq!(reply.status, expected, "{path} {token}: {}", reply.text());
                     refused.push(reply.text().to_owned());
                 }
                 Access::Public => assert!(reply.status < 400, "{path}: {}", reply.text()),
@@ -211,7 +215,8 @@ fn each_role_may_do_what_the_table_says_and_nothing_else() {
                     continue;
                 }
                 Access::Shown(_) => {
-                    assert_eq!(reply.status, 404, "{role} {path}: {}", reply.text());
+                    let expected = if *access == LINK { 404 } else { 401 };
+                    assert_eq!(reply.status, expected, "{role} {path}: {}", reply.text());
                     continue;
                 }
             };

@@ -35,6 +35,8 @@ fn text(text: &str) -> Result<Config, ConfigError> {
     let write = |name: &str, text: &str| fs::write(directory.path().join(name), text).unwrap();
     write("secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n");
     write("weak", "whsec_c2hvcnQ=");
+    write("short", "abc");
+    write("webhook", "https://hooks.slack.com/services/T1/B1/x\n");
     write("writ.toml", text);
     Config::load(&directory.path().join("writ.toml"), &Overrides::default())
 }
@@ -226,4 +228,40 @@ fn people_and_groups_are_named_as_policies_name_them() {
     let stranger = groups("{ \"group:finance\" = [\"user:bob\"] }").unwrap_err();
     assert_eq!(stranger.message, "`user:bob` is not in `people`");
     assert!(groups("{ finance = [] }").unwrap_err().message.contains("`group:`"));
+}
+
+const SLACK: &[(&str, &str)] = &[
+    ("name", "\"payments\""),
+    ("kind", "\"slack\""),
+    ("events", "[\"approval.*\"]"),
+    ("url-file", "\"webhook\""),
+    ("secret-file", "\"secret\""),
+    ("people", "{ U1ANN = \"user:ann\" }"),
+];
+
+fn check_slack(changes: &[(&str, &str)], line: usize, message: &str, hint: &str) {
+    check_error(&text(&section(SLACK, changes)).unwrap_err(), line, message, hint);
+}
+
+#[test]
+fn a_channel_in_slack_is_read_and_its_address_is_a_secret() {
+    let config =
+        text(&section(SLACK, &[("groups", "{ \"group:ops\" = [\"user:ann\"] }")])).unwrap();
+    let Kind::Slack(slack) = &config.channels[0].kind else { panic!("it is in Slack") };
+    assert_eq!(slack.people["U1ANN"].as_str(), "ann");
+    assert_eq!(slack.endpoint.url.host_str(), Some("hooks.slack.com"));
+    let known = "a channel of kind `slack` has no `url`";
+    check_slack(&[("url", "\"https://hooks.slack.com/services/a\"")], 8, known, "");
+    let needs = "a channel of kind `slack` needs `url-file` or `url-env`";
+    check_slack(&[("url-file", "")], 1, needs, "");
+    check_slack(
+        &[("secret-file", "\"short\"")],
+        6,
+        "this is no signing secret of Slack: it is too short",
+        "Basic",
+    );
+    let id = "`@ann` is no id of a Slack user";
+    check_slack(&[("people", "{ \"@ann\" = \"user:ann\" }")], 7, id, "U2CERLKJA");
+    let name = "`ann` does not begin with `user:`";
+    check_slack(&[("people", "{ U1ANN = \"ann\" }")], 7, name, "user:name");
 }

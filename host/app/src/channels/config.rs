@@ -31,6 +31,8 @@ pub struct ChannelConfig {
 pub enum Kind {
     /// A system, over HTTP.
     Webhook(WebhookConfig),
+    /// People, in Slack.
+    Slack(SlackConfig),
     /// People, by mail.
     Mail(MailConfig),
 }
@@ -42,6 +44,19 @@ pub struct WebhookConfig {
     pub endpoint: Endpoint,
     /// With which it knows who sends: see [`crate::outbound::check_secret`].
     pub secret: Secret,
+}
+
+/// A channel in Slack.
+#[derive(Clone, Debug)]
+pub struct SlackConfig {
+    /// The incoming webhook.
+    pub endpoint: Endpoint,
+    /// With which Slack signs what it sends.
+    pub signing_secret: Secret,
+    /// Who each Slack user is here, by the user's id.
+    pub people: BTreeMap<String, Person>,
+    /// Who of them is in which group.
+    pub groups: Groups,
 }
 
 /// Letters to people who are asked something.

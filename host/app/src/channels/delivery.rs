@@ -6,6 +6,7 @@ use tokio::time::{Instant, sleep};
 
 use super::Notice;
 use super::mail::Mail;
+use super::slack::Slack;
 use super::webhook::Webhook;
 use crate::outbound::Backoff;
 
@@ -21,6 +22,7 @@ pub struct Retry {
 /// Who is told.
 pub(super) enum Receiver {
     Webhook(Webhook),
+    Slack(Slack),
     Mail(Mail),
 }
 
@@ -48,6 +50,7 @@ impl Receiver {
     pub(super) async fn send(&self, notice: &Notice) -> Result<(), Unsent> {
         match self {
             Self::Webhook(webhook) => webhook.send(notice).await,
+            Self::Slack(slack) => slack.send(notice).await,
             Self::Mail(mail) => mail.send(notice).await,
         }
     }

@@ -103,7 +103,8 @@ impl Notice {
 }
 
 impl Question {
-    fn of(execution: &Execution, approval: &str, stage: usize) -> Option<Self> {
+    /// The question that a stage of an approval asks.
+    pub(super) fn of(execution: &Execution, approval: &str, stage: usize) -> Option<Self> {
         let approval = execution.approval(approval)?;
         let requirement = &approval.requirement;
         Some(Self {

@@ -2,6 +2,7 @@
 
 mod mail;
 mod people;
+mod slack;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -59,6 +60,7 @@ impl Raw<'_> {
         self.check_keys()?;
         let kind = match self.raw.kind {
             raw::ChannelKind::Webhook => Kind::Webhook(self.webhook()?),
+            raw::ChannelKind::Slack => Kind::Slack(self.slack()?),
             raw::ChannelKind::Mail => Kind::Mail(self.mail(&events)?),
         };
         Ok(ChannelConfig { name, events, retry, kind })
@@ -66,17 +68,19 @@ impl Raw<'_> {
 
     /// Whether each key that is there belongs to a channel of its kind.
     fn check_keys(&self) -> Result<(), Refusal> {
-        use raw::ChannelKind::{Mail, Webhook};
+        use raw::ChannelKind::{Mail, Slack, Webhook};
         let raw = self.raw;
-        let keys: [(&str, bool, &[raw::ChannelKind]); 8] = [
+        let keys: [(&str, bool, &[raw::ChannelKind]); 10] = [
             ("url", raw.url.is_some(), &[Webhook]),
-            ("allowed-addresses", !raw.allowed_addresses.is_empty(), &[Webhook]),
+            ("url-file", raw.url_file.is_some(), &[Slack]),
+            ("url-env", raw.url_env.is_some(), &[Slack]),
+            ("allowed-addresses", !raw.allowed_addresses.is_empty(), &[Webhook, Slack]),
             ("relay", raw.relay.is_some(), &[Mail]),
             ("tls", raw.tls.is_some(), &[Mail]),
             ("user", raw.user.is_some(), &[Mail]),
             ("from", raw.from.is_some(), &[Mail]),
-            ("people", !raw.people.is_empty(), &[Mail]),
-            ("groups", !raw.groups.is_empty(), &[Mail]),
+            ("people", !raw.people.is_empty(), &[Slack, Mail]),
+            ("groups", !raw.groups.is_empty(), &[Slack, Mail]),
         ];
         for (key, is_there, kinds) in keys {
             if is_there && !kinds.contains(&raw.kind) {

@@ -97,6 +97,8 @@ pub(super) struct Channel {
     pub(super) kind: ChannelKind,
     pub(super) events: Vec<String>,
     pub(super) url: Option<String>,
+    pub(super) url_file: Option<String>,
+    pub(super) url_env: Option<String>,
     pub(super) secret_file: Option<String>,
     pub(super) secret_env: Option<String>,
     pub(super) relay: Option<String>,
@@ -151,6 +153,7 @@ pub(super) struct Endpoint {
 #[serde(rename_all = "kebab-case")]
 pub(super) enum ChannelKind {
     Webhook,
+    Slack,
     Mail,
 }
 
@@ -158,6 +161,7 @@ impl ChannelKind {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Webhook => "webhook",
+            Self::Slack => "slack",
             Self::Mail => "mail",
         }
     }

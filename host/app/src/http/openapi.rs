@@ -16,7 +16,7 @@ use super::problem::{ProblemBody, ProblemCode};
 use super::reply::{DecisionReply, DecisionsReply};
 use super::{
     access_requests, answer, approvals, authzen, dead_letters, discovery, events, executions,
-    health, keys, metrics, rotation, signing, verification, wire,
+    health, keys, metrics, rotation, signing, slack, verification, wire,
 };
 
 #[derive(OpenApi)]
@@ -50,6 +50,7 @@ use super::{
         answer::answer,
         events::stream,
         verification::verification,
+        slack::press,
         dead_letters::list,
         dead_letters::redeliver,
         health::live,
@@ -144,6 +145,9 @@ pub struct SeenErrors;
 /// Problems of a page, before it is one.
 pub struct PageErrors;
 
+/// Problems of a press of a button in Slack.
+pub struct PressErrors;
+
 /// Problems of listing dead letters.
 pub struct LetterErrors;
 
@@ -215,6 +219,16 @@ impl IntoResponses for PageErrors {
         let own =
             [ProblemCode::BodyUnreadable, ProblemCode::BodyTimeout, ProblemCode::BodyTooLarge];
         responses.extend(problems(&own));
+        responses
+    }
+}
+
+impl IntoResponses for PressErrors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let mut responses = PageErrors::responses();
+        responses.extend(problems(&[ProblemCode::Unauthenticated]));
+        let invalid = [ProblemCode::HeaderInvalid, ProblemCode::InvalidRequest];
+        responses.extend(problems(&[&invalid[..], &[ProblemCode::BodyUnreadable]].concat()));
         responses
     }
 }

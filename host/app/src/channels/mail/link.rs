@@ -69,7 +69,7 @@ impl Channels {
     fn mail(&self, name: &ChannelName) -> Option<&Mail> {
         match &self.channels.get(name)?.receiver {
             Receiver::Mail(mail) => Some(mail),
-            Receiver::Webhook(_) => None,
+            Receiver::Webhook(_) | Receiver::Slack(_) => None,
         }
     }
 }
