@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod access_requests;
+pub mod answer;
 pub mod approvals;
 pub mod authzen;
 mod body;
@@ -26,6 +27,7 @@ mod reevaluation;
 pub mod reply;
 pub mod rotation;
 pub mod signing;
+pub mod slack;
 pub mod verification;
 pub mod wire;
 
@@ -184,7 +186,7 @@ impl Route {
 
     fn guarded(self, app: &Arc<App>) -> MethodRouter<Arc<App>> {
         match self.access {
-            Access::Public => self.answers,
+            Access::Public | Access::Shown(_) => self.answers,
             Access::Roles(roles) => {
                 self.answers.route_layer(from_fn_with_state((app.clone(), roles), access::check))
             }
@@ -224,10 +226,13 @@ pub fn routes() -> Vec<Route> {
         Route::new(GET, approvals::PATH, REVIEW, approvals::list),
         Route::new(GET, approvals::ONE, REVIEW, approvals::one),
         Route::new(POST, approvals::DECISION, ANSWER, approvals::decide),
+        Route::new(GET, answer::PATH, answer::ACCESS, answer::show),
+        Route::new(POST, answer::PATH, answer::ACCESS, answer::answer),
         Route::new(GET, events::PATH, WATCH, events::stream),
         Route::new(GET, verification::PATH, WATCH, verification::verification),
         Route::new(GET, channels::PATH, WATCH, channels::list),
         Route::new(DELETE, channels::ONE, OPERATE, channels::forget),
+        Route::new(POST, slack::PATH, slack::ACCESS, slack::press),
         Route::new(GET, dead_letters::PATH, OPERATE, dead_letters::list),
         Route::new(POST, dead_letters::REDELIVER, OPERATE, dead_letters::redeliver),
         Route::new(GET, policies::STATUS, WATCH, policies::status),

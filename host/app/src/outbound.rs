@@ -47,7 +47,7 @@ pub fn is_private(url: &Url) -> bool {
 }
 
 /// Whether a URL says by itself that it leads to this machine.
-fn is_local(url: &Url) -> bool {
+pub(crate) fn is_local(url: &Url) -> bool {
     let local = |host: &str| {
         let ip = host.trim_matches(['[', ']']).parse::<IpAddr>();
         host == "localhost" || ip.is_ok_and(|ip| ip.to_canonical().is_loopback())

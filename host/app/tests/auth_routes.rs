@@ -14,6 +14,10 @@ use writ_testkit::server::Writ;
 
 use Role::{Agent, Approver, Auditor, Operator};
 
+const LINK: Access = Access::Shown("the link that a letter holds");
+
+const SIGNED: Access = Access::Shown("the signature of Slack's app");
+
 /// Who may use what, written once more by hand: a route that is added, or opened to others, is
 /// seen here.
 const WHO_MAY: &[(&str, &str, Access)] = &[
@@ -42,10 +46,13 @@ const WHO_MAY: &[(&str, &str, Access)] = &[
     ("GET", "/v1/approvals", Access::Roles(&[Approver, Operator, Auditor])),
     ("GET", "/v1/approvals/{id}", Access::Roles(&[Approver, Operator, Auditor])),
     ("POST", "/v1/approvals/{id}/decision", Access::Roles(&[Approver])),
+    ("GET", "/answer/{token}", LINK),
+    ("POST", "/answer/{token}", LINK),
     ("GET", "/v1/events", Access::Roles(&[Operator, Auditor])),
     ("GET", "/v1/events/verification", Access::Roles(&[Operator, Auditor])),
     ("GET", "/v1/channels", Access::Roles(&[Operator, Auditor])),
     ("DELETE", "/v1/channels/{name}", Access::Roles(&[Operator])),
+    ("POST", "/v1/channels/{name}/slack", SIGNED),
     ("GET", "/v1/dead-letters", Access::Roles(&[Operator])),
     ("POST", "/v1/dead-letters/{id}/redeliver", Access::Roles(&[Operator])),
     ("GET", "/v1/policies/status", Access::Roles(&[Operator, Auditor])),
@@ -179,6 +186,12 @@ fn nobody_without_a_key_that_is_good_gets_in_nor_learns_why() {
             };
             let reply = ask(&mut client, method, path);
             match access {
+                Access::Shown(_) => {
+                    // A key is no link, whoever has it.
+                    let expected = if *access == LINK { 404 } else { 401 };
+                    assert_eq!(reply.status, expected, "{path} {token}: {}", reply.text());
+                    refused.push(reply.text().to_owned());
+                }
                 Access::Public => assert!(reply.status < 400, "{path}: {}", reply.text()),
                 Access::Roles(_) => {
                     assert_eq!(reply.status, 401, "{path} {token}: {}", reply.text());
@@ -201,9 +214,17 @@ fn each_role_may_do_what_the_table_says_and_nothing_else() {
         let key = make_for(&server, role);
         for (method, path, access) in WHO_MAY {
             let reply = ask(&mut server.client().with_key(&key), method, path);
-            let Access::Roles(roles) = access else {
-                assert!(reply.status < 400, "{path}: {}", reply.text());
-                continue;
+            let roles = match access {
+                Access::Roles(roles) => roles,
+                Access::Public => {
+                    assert!(reply.status < 400, "{path}: {}", reply.text());
+                    continue;
+                }
+                Access::Shown(_) => {
+                    let expected = if *access == LINK { 404 } else { 401 };
+                    assert_eq!(reply.status, expected, "{role} {path}: {}", reply.text());
+                    continue;
+                }
             };
             if roles.contains(&role) {
                 let expected = match (*method, *path) {

@@ -4,8 +4,9 @@
 //! is the outbox, and a channel is a place in it. One host at a time tells: it holds a lease, and a
 //! fence that nobody held before. A place moves on only under the fence that it was leased with.
 
-use writ_core::{ChannelName, Tenant};
+use writ_core::{ChannelName, Digest, Tenant};
 
+use crate::answer_links::AnswerLink;
 use crate::error::StoreError;
 use crate::letters::DeadLetter;
 use crate::port::on;
@@ -75,7 +76,7 @@ pub struct Untold {
     pub at_ms: u64,
 }
 
-/// What becomes of a channel or a dead letter.
+/// What becomes of a channel, a dead letter or a link in a letter.
 #[derive(Debug)]
 pub(crate) enum ChannelChange {
     Open(ChannelId),
@@ -85,6 +86,8 @@ pub(crate) enum ChannelChange {
     Forget { channel: ChannelId, now_ms: u64 },
     Failed(DeadLetter),
     Delivered { tenant: Tenant, id: String },
+    Linked(Box<AnswerLink>),
+    LinkSent { tenant: Tenant, token: Digest },
 }
 
 impl ChannelChange {
@@ -96,7 +99,8 @@ impl ChannelChange {
             }
             Self::Renew { lease, .. } | Self::Advance { lease, .. } => &lease.channel.tenant,
             Self::Failed(letter) => &letter.tenant,
-            Self::Delivered { tenant, .. } => tenant,
+            Self::Delivered { tenant, .. } | Self::LinkSent { tenant, .. } => tenant,
+            Self::Linked(link) => &link.channel.tenant,
         }
     }
 }

@@ -46,6 +46,8 @@
 //! - `channels`: a row for each channel on which others are told of events: the place in the tenant's
 //!   chain up to which it has told, and the lease of the host that tells. `dead_letters`: a row for each
 //!   event that a channel has given up, until it was told after all.
+//! - `answer_links`: a row for each letter that asks somebody, with the digest of what answers in their
+//!   name; it goes with its execution.
 //! - `anchors`: a row for each tenant of whose chain the start was removed: where it begins, and until
 //!   when what had ended was removed ([`Store::retain`]).
 //! - `signing_keys`: a row for each key that signs for a tenant: one in use, and those before it, until
@@ -191,6 +193,7 @@
 //! which only its end ([`Verified::head`]), noted elsewhere, can tell.
 
 mod account;
+mod answer_links;
 mod channels;
 mod claim;
 mod commit;
@@ -215,6 +218,7 @@ mod store;
 mod telling;
 mod verify;
 
+pub use crate::answer_links::{AnswerLink, AskedOf};
 pub use crate::channels::{ChannelId, ChannelLease, ChannelState, KnownChannel, Told, Untold};
 pub use crate::commit::Accepted;
 pub use crate::config::{Database, PostgresConfig, StoreConfig};

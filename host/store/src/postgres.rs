@@ -21,6 +21,7 @@
 //! Row-level security shows a transaction one tenant's rows; it says which when it begins. What
 //! serves all tenants says that instead. See `migrations/postgres` and [`scope`].
 
+mod answer_links;
 mod approvals;
 mod audit;
 mod backend;

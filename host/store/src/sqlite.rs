@@ -2,6 +2,7 @@
 //!
 //! SQL is in a file a table; nothing but those files speaks it.
 
+mod answer_links;
 mod approvals;
 mod audit;
 pub(crate) mod backend;

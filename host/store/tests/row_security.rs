@@ -10,7 +10,7 @@ use opened::Opened;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 
 /// Every table with rows of tenants.
-const TABLES: [&str; 18] = [
+const TABLES: [&str; 19] = [
     "decisions",
     "namespaces",
     "storage",
@@ -25,6 +25,7 @@ const TABLES: [&str; 18] = [
     "work",
     "channels",
     "dead_letters",
+    "answer_links",
     "errands",
     "anchors",
     "signing_keys",
@@ -46,6 +47,7 @@ async fn filled() -> (Opened, PgConnection) {
         INSERT INTO errands VALUES ('default', 'e.1.call-off', 'call-off', 'e', NULL, 0);
         INSERT INTO channels VALUES ('default', 'c', 1, '', 0, 0);
         INSERT INTO dead_letters VALUES ('default', 'd', 'c', 1, NULL, 1, '', 0);
+        INSERT INTO answer_links VALUES ('default', '', 'c', 'e', 'a', 0, 'ann', false);
         INSERT INTO signing_keys VALUES ('default', 'k', 0, '', NULL);
         INSERT INTO anchors SELECT tenant, 0, '', 0 FROM work";
     sqlx::raw_sql(tool).execute(&mut connection).await.unwrap();

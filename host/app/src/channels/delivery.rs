@@ -5,6 +5,8 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::Notice;
+use super::mail::Mail;
+use super::slack::Slack;
 use super::webhook::Webhook;
 use crate::outbound::Backoff;
 
@@ -20,6 +22,8 @@ pub struct Retry {
 /// Who is told.
 pub(super) enum Receiver {
     Webhook(Webhook),
+    Slack(Slack),
+    Mail(Mail),
 }
 
 /// An attempt failed.
@@ -46,6 +50,8 @@ impl Receiver {
     pub(super) async fn send(&self, notice: &Notice) -> Result<(), Unsent> {
         match self {
             Self::Webhook(webhook) => webhook.send(notice).await,
+            Self::Slack(slack) => slack.send(notice).await,
+            Self::Mail(mail) => mail.send(notice).await,
         }
     }
 }

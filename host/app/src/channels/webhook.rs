@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
-use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -62,6 +62,11 @@ impl Sender {
 
     pub(super) fn post(&self) -> RequestBuilder {
         self.client.post(self.endpoint.url.clone())
+    }
+
+    /// The same, to another address of the same host.
+    pub(super) fn post_to(&self, url: Url) -> RequestBuilder {
+        self.client.post(url)
     }
 
     /// Sends; only the answer's head is read.

@@ -15,8 +15,8 @@ use super::App;
 use super::problem::{ProblemBody, ProblemCode};
 use super::reply::{DecisionReply, DecisionsReply};
 use super::{
-    access_requests, approvals, authzen, channels, dead_letters, discovery, events, executions,
-    health, keys, metrics, policies, rotation, signing, verification, wire,
+    access_requests, answer, approvals, authzen, channels, dead_letters, discovery, events,
+    executions, health, keys, metrics, policies, rotation, signing, slack, verification, wire,
 };
 
 #[derive(OpenApi)]
@@ -46,10 +46,13 @@ use super::{
         approvals::list,
         approvals::one,
         approvals::decide,
+        answer::show,
+        answer::answer,
         events::stream,
         verification::verification,
         channels::list,
         channels::forget,
+        slack::press,
         dead_letters::list,
         dead_letters::redeliver,
         policies::status,
@@ -153,6 +156,12 @@ pub struct ChannelErrors;
 /// Problems of giving a channel up.
 pub struct ForgetErrors;
 
+/// Problems of a page, before it is one.
+pub struct PageErrors;
+
+/// Problems of a press of a button in Slack.
+pub struct PressErrors;
+
 /// Problems of listing dead letters.
 pub struct LetterErrors;
 
@@ -236,6 +245,26 @@ impl IntoResponses for ForgetErrors {
         let own =
             [ProblemCode::NotFound, ProblemCode::ChannelInUse, ProblemCode::StorageUnavailable];
         problems(&[&CALLER[..], &own].concat())
+    }
+}
+
+impl IntoResponses for PageErrors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let mut responses = NameErrors::responses();
+        let own =
+            [ProblemCode::BodyUnreadable, ProblemCode::BodyTimeout, ProblemCode::BodyTooLarge];
+        responses.extend(problems(&own));
+        responses
+    }
+}
+
+impl IntoResponses for PressErrors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let mut responses = PageErrors::responses();
+        responses.extend(problems(&[ProblemCode::Unauthenticated]));
+        let invalid = [ProblemCode::HeaderInvalid, ProblemCode::InvalidRequest];
+        responses.extend(problems(&[&invalid[..], &[ProblemCode::BodyUnreadable]].concat()));
+        responses
     }
 }
 

@@ -31,7 +31,7 @@ use create::Nested;
 pub use create::NewExecution;
 pub use error::ExecutionError;
 pub use list::{Part, View};
-pub use people::Answer as ApprovalAnswer;
+pub use people::{Answer as ApprovalAnswer, Seen};
 pub use start::{Claim, Permit};
 use tools::Workshop;
 pub use tools::{Worker, WorkerConfig};

@@ -4,10 +4,10 @@ use sqlx::postgres::{PgConnection, PgRow};
 use writ_core::Tenant;
 
 use super::backend::Postgres;
-use super::letters;
 use super::rows::{integer, name, number, text};
 use super::scope::{Access, Scope};
 use super::text::kept;
+use super::{answer_links, letters};
 use crate::channels::{
     ChannelChange, ChannelId, ChannelLease, ChannelState, KnownChannel, Told, Untold,
 };
@@ -77,6 +77,10 @@ async fn apply(connection: &mut PgConnection, change: ChannelChange) -> Result<(
         ChannelChange::Failed(letter) => return letters::failed(connection, letter).await,
         ChannelChange::Delivered { tenant, id } => {
             return letters::remove(connection, tenant, id).await;
+        }
+        ChannelChange::Linked(link) => return answer_links::keep(connection, link).await,
+        ChannelChange::LinkSent { tenant, token } => {
+            return answer_links::sent(connection, tenant, token).await;
         }
     };
     query.execute(connection).await.map(drop)

@@ -10,8 +10,8 @@ use crate::channels::{
 use crate::error::{Failure, StoreError};
 use crate::sqlite::backend::Sqlite;
 use crate::sqlite::batch::Job;
-use crate::sqlite::letters;
 use crate::sqlite::rows::{integer, name, number};
+use crate::sqlite::{answer_links, letters};
 
 impl Sqlite {
     pub(crate) async fn channel(
@@ -54,6 +54,10 @@ pub(crate) async fn apply(
             ChannelChange::Failed(letter) => letters::failed(connection, letter).await?,
             ChannelChange::Delivered { tenant, id } => {
                 letters::remove(connection, &tenant, &id).await?;
+            }
+            ChannelChange::Linked(link) => answer_links::keep(connection, *link).await?,
+            ChannelChange::LinkSent { tenant, token } => {
+                answer_links::sent(connection, &tenant, &token).await?;
             }
         }
     }

@@ -33,6 +33,8 @@ macro_rules! conformance_tests {
             channels: one_holder_at_a_time_has_a_channel,
             channels: a_channel_never_goes_back,
             channels: a_dead_letter_is_kept_once_with_the_place,
+            channels: a_link_is_found_by_its_digest_and_tells_whose_letter_was_taken,
+            channels: a_link_goes_with_its_execution,
             commits: a_commit_is_seen_by_later_evaluations,
             commits: a_conflict_keeps_neither_decision_nor_writes,
             commits: an_evaluation_that_only_read_is_still_checked,
