@@ -22,6 +22,7 @@ pub mod metrics;
 pub mod openapi;
 pub mod page;
 pub mod policies;
+pub mod policy_sets;
 pub mod problem;
 mod reevaluation;
 pub mod reply;
@@ -237,6 +238,11 @@ pub fn routes() -> Vec<Route> {
         Route::new(POST, dead_letters::REDELIVER, OPERATE, dead_letters::redeliver),
         Route::new(GET, policies::STATUS, WATCH, policies::status),
         Route::new(POST, policies::RELOAD, OPERATE, policies::reload),
+        Route::new(POST, policy_sets::ROLLBACK, OPERATE, policy_sets::rollback),
+        Route::new(GET, policy_sets::PATH, WATCH, policy_sets::list),
+        Route::new(GET, policy_sets::ONE, WATCH, policy_sets::one),
+        Route::new(GET, policy_sets::DIFF, WATCH, policy_sets::diff),
+        Route::new(POST, policy_sets::ACTIVATE, OPERATE, policy_sets::activate),
         Route::new(GET, keys::KEYS, OPERATE, keys::list),
         Route::new(POST, keys::KEYS, OPERATE, keys::create),
         Route::new(DELETE, keys::KEY, OPERATE, keys::revoke),

@@ -57,6 +57,11 @@ const WHO_MAY: &[(&str, &str, Access)] = &[
     ("POST", "/v1/dead-letters/{id}/redeliver", Access::Roles(&[Operator])),
     ("GET", "/v1/policies/status", Access::Roles(&[Operator, Auditor])),
     ("POST", "/v1/policies/reload", Access::Roles(&[Operator])),
+    ("POST", "/v1/policies/rollback", Access::Roles(&[Operator])),
+    ("GET", "/v1/policy-sets", Access::Roles(&[Operator, Auditor])),
+    ("GET", "/v1/policy-sets/{id}", Access::Roles(&[Operator, Auditor])),
+    ("GET", "/v1/policy-sets/{id}/diff/{other}", Access::Roles(&[Operator, Auditor])),
+    ("POST", "/v1/policy-sets/{id}/activate", Access::Roles(&[Operator])),
     ("GET", "/v1/keys", Access::Roles(&[Operator])),
     ("POST", "/v1/keys", Access::Roles(&[Operator])),
     ("DELETE", "/v1/keys/{id}", Access::Roles(&[Operator])),
@@ -233,6 +238,8 @@ fn each_role_may_do_what_the_table_says_and_nothing_else() {
                     // Nothing is sealed.
                     (_, "/v1/data-rotation") => 400,
                     (_, path) if path.contains("{id}") => 404,
+                    // No version decided before.
+                    (_, "/v1/policies/rollback") => 404,
                     ("POST", "/v1/keys" | "/v1/executions" | "/v1/signing-keys") => 201,
                     _ => 200,
                 };

@@ -52,6 +52,10 @@
 //!   when what had ended was removed ([`Store::retain`]).
 //! - `signing_keys`: a row for each key that signs for a tenant: one in use, and those before it, until
 //!   what they have signed has ended.
+//! - `policy_sets`: a row for each version of a tenant's policy set, appended, never changed: its bindings
+//!   as JSON, and its digest, which no other version has. `policy_components`: a row for each component
+//!   that versions are made of, by its digest. `policy_active`: a row for each tenant, which names the
+//!   version that decides, the one before it, and what a host's files said last.
 //! - `probes`: always empty, written and emptied in one transaction to see whether writing works.
 //!
 //! # What is sealed
@@ -63,7 +67,7 @@
 //! things: ids, states, times, requesters and approvers, what decisions and approvals are about
 //! (subject, action's name, resource), digests, keys for requests that are sent again, events (which
 //! hold no arguments, results or reasons), dead letters of channels; and what policies and tools store
-//! (`storage`), by whose keys and sizes it is found and counted. A digest in the chain is of what was
+//! (`storage`), by whose keys and sizes it is found and counted, and versions of policy sets. A digest in the chain is of what was
 //! sealed, not of the sealed text, so the evidence is the same with and without.
 //!
 //! # From a commit to the disk, on SQLite
@@ -135,6 +139,8 @@
 //!   tells of an execution that is there. [`Store::verify`] looks whether that is so, and whether
 //!   each chain is whole. Events that happened to the tenant tell of none ([`Store::tell`]); the last of
 //!   [`writ_core::execution::Fact::Swept`] tells of the tenant's anchor.
+//! - A version of a policy set and a component are never changed, and a version's components are there.
+//!   `policy_active` names a version that is there.
 //! - A channel's place moves on only under the last lease's fence, never back, and past an event only
 //!   when that was told or, in the same transaction, has become a dead letter.
 //! - `approval_history` has one row for each row of `approvals`.
@@ -204,6 +210,7 @@ mod keys;
 mod letters;
 mod migration;
 pub mod points;
+mod policies;
 mod port;
 mod postgres;
 mod reseal;
@@ -229,6 +236,9 @@ pub use crate::execution::{
 };
 pub use crate::letters::{DeadLetter, Unsent};
 pub use crate::migration::Migrated;
+pub use crate::policies::{
+    ActiveSet, Chosen, NewSet, SET_VERSIONS_MAX, SetChange, SetVersion, StoredComponent,
+};
 pub use crate::reseal::{ResealFrom, Resealed};
 pub use crate::retention::{Holder, Removed};
 pub use crate::row::StoredDecision;

@@ -44,6 +44,7 @@ mod letters;
 mod link;
 mod listener;
 mod namespaces;
+mod policies;
 mod reader;
 mod reading;
 mod recording;

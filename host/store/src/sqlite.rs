@@ -23,6 +23,7 @@ mod journal;
 mod keys;
 mod letters;
 mod locks;
+mod policies;
 mod reader;
 mod reading;
 mod recording;

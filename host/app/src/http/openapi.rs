@@ -16,7 +16,8 @@ use super::problem::{ProblemBody, ProblemCode};
 use super::reply::{DecisionReply, DecisionsReply};
 use super::{
     access_requests, answer, approvals, authzen, channels, dead_letters, discovery, events,
-    executions, health, keys, metrics, policies, rotation, signing, slack, verification, wire,
+    executions, health, keys, metrics, policies, policy_sets, rotation, signing, slack,
+    verification, wire,
 };
 
 #[derive(OpenApi)]
@@ -57,6 +58,11 @@ use super::{
         dead_letters::redeliver,
         policies::status,
         policies::reload,
+        policy_sets::rollback,
+        policy_sets::list,
+        policy_sets::one,
+        policy_sets::diff,
+        policy_sets::activate,
         health::live,
         health::ready,
         health::ready_below_health,
@@ -141,7 +147,10 @@ pub struct KeyErrors;
 /// Problems of having other keys used.
 pub struct RotationErrors;
 
-/// Problems of reading the policy set again.
+/// Problems of reading versions of the policy set.
+pub struct VersionErrors;
+
+/// Problems of having another policy set decide.
 pub struct ReloadErrors;
 
 /// Problems of a question.
@@ -210,9 +219,21 @@ impl IntoResponses for RotationErrors {
     }
 }
 
+impl IntoResponses for VersionErrors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let own = [ProblemCode::NotFound, ProblemCode::StorageUnavailable, ProblemCode::Internal];
+        problems(&[&CALLER[..], &own].concat())
+    }
+}
+
 impl IntoResponses for ReloadErrors {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        let own = [ProblemCode::PolicySetRefused, ProblemCode::Internal];
+        let own = [
+            ProblemCode::PolicySetRefused,
+            ProblemCode::NotFound,
+            ProblemCode::StorageUnavailable,
+            ProblemCode::Internal,
+        ];
         problems(&[&CALLER[..], &own].concat())
     }
 }

@@ -108,6 +108,11 @@ impl Look {
         self
     }
 
+    /// The same files, of which nothing is known.
+    pub(super) fn forgotten(&self) -> Self {
+        Self { files: self.files.clone(), found: BTreeMap::new() }
+    }
+
     /// Whether the files are as they were found, as far as that can be told.
     pub(super) fn holds(&self) -> bool {
         let settled = |facts: &Option<Facts>| facts.is_none_or(|facts| facts.is_settled);

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::files::Files;
-use super::{Reload, Trigger};
+use super::{Outcome, Phase, REST, Reload, Trigger, Wish};
 
 /// How often everything is looked at.
 const POLL: Duration = Duration::from_secs(1);
@@ -41,8 +41,15 @@ impl Reload {
             while self.holds().await {
                 watch.wait().await;
             }
-            if self.ask(Trigger::File).await.is_none() {
-                return;
+            match self.ask(Wish::Files, Trigger::File).await {
+                None => return,
+                // The files are as they should be: it is the store that was not.
+                Some(Outcome::Refused(refusal)) if refusal.phase == Phase::Recording => {
+                    tokio::time::sleep(REST).await;
+                    let mut state = self.state();
+                    state.look = state.look.forgotten();
+                }
+                Some(_) => {}
             }
         }
     }

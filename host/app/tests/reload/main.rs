@@ -4,5 +4,6 @@
 
 mod activating;
 mod refusing;
+mod versions;
 mod watching;
 mod world;

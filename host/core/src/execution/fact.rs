@@ -185,7 +185,10 @@ pub enum Fact {
         policy_set: Digest,
         /// Digest of the set before it.
         was: Digest,
-        /// What led to it: `file`, `signal` or `request`.
+        /// The set's version.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<u64>,
+        /// What led to it: `start`, `file`, `signal`, `request` or `follow`.
         trigger: String,
         /// Who asked for it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -200,12 +203,13 @@ pub enum Fact {
         /// Digest of the one that was refused; none where there is no set yet to have one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         policy_set: Option<Digest>,
-        /// What led to it: `file`, `signal` or `request`.
+        /// What led to it: `start`, `file`, `signal`, `request` or `follow`.
         trigger: String,
         /// Who asked for it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<Person>,
-        /// What it did not get through: `configuration`, `loading` or `cases`.
+        /// What it did not get through: `configuration`, `loading`, `cases`, `recording` or
+        /// `choosing`.
         phase: String,
         /// Where: a file, with line and column where that is known. What is wrong there is in the log.
         place: String,

@@ -10,6 +10,7 @@ use crate::error::Failure;
 use crate::reseal::ResealRow;
 use crate::row::{DecisionRow, JournalRow, KeyChange, StorageRow, WorkerNote};
 use crate::sqlite::locks::Held;
+use crate::sqlite::policies::Activation;
 use crate::sqlite::retention::Sweep;
 use crate::sqlite::rows::ROWS_MAX;
 use crate::step::{Step, TenantEvent, Versions};
@@ -44,6 +45,8 @@ pub(crate) struct Job {
     pub(crate) sweep: Option<Box<Sweep>>,
     /// What happened to a tenant and to none of its executions.
     pub(crate) told: Option<Box<TenantEvent>>,
+    /// That another policy set decides.
+    pub(crate) activation: Option<Box<Activation>>,
     /// The table's sequence; 0 where the table was not asked.
     pub(crate) sequence: u64,
     /// Whether to write something that only tells whether writing works.
@@ -70,6 +73,7 @@ pub(crate) struct Batch {
     pub(crate) notes: Vec<WorkerNote>,
     pub(crate) sweeps: Vec<Sweep>,
     pub(crate) told: Vec<TenantEvent>,
+    pub(crate) activations: Vec<Activation>,
     pub(crate) sequence: u64,
     pub(crate) is_probe: bool,
 }
@@ -93,7 +97,8 @@ impl Job {
         let stores = stores || !self.resealed.is_empty();
         let changes = self.step.is_some() || self.key.is_some();
         let notes = self.channel.is_some() || self.note.is_some() || self.sweep.is_some();
-        !stores && !changes && !notes && self.told.is_none() && !self.is_probe
+        let tells = self.told.is_some() || self.activation.is_some();
+        !stores && !changes && !notes && !tells && !self.is_probe
     }
 }
 
@@ -142,6 +147,7 @@ impl Batch {
         self.notes.extend(job.note.map(|note| *note));
         self.sweeps.extend(job.sweep.map(|sweep| *sweep));
         self.told.extend(job.told.map(|told| *told));
+        self.activations.extend(job.activation.map(|activation| *activation));
         self.sequence = self.sequence.max(job.sequence);
         self.is_probe |= job.is_probe;
     }

@@ -20,7 +20,7 @@ use crate::sqlite::chains::Chains;
 use crate::sqlite::files::DirectoryLock;
 use crate::sqlite::shared::Shared;
 use crate::sqlite::write::Statements;
-use crate::sqlite::{connect, retention};
+use crate::sqlite::{connect, policies, retention};
 use crate::step::Versions;
 
 /// The writer's task and what it owns.
@@ -189,6 +189,8 @@ impl Writer {
         let mut events = chains.append(&mut transaction, &mut batch.steps).await?;
         let told = std::mem::take(&mut batch.told);
         events.extend(chains.tell(&mut transaction, told).await?);
+        let activations = std::mem::take(&mut batch.activations);
+        events.extend(policies::apply(&mut transaction, chains, activations).await?);
         let mut written = Written::of(&batch, events.len(), refusals);
         let sweeps = std::mem::take(&mut batch.sweeps);
         statements.write(&mut transaction, batch, events).await?;
