@@ -63,7 +63,8 @@ pub(super) async fn sent(
 }
 
 pub(super) const ONE: &str = "SELECT * FROM answer_links WHERE tenant = ? AND token = ?";
-pub(super) const SENT_TO: &str = "SELECT person FROM answer_links
+/// Left to itself, SQLite would look at all links of a tenant.
+pub(super) const SENT_TO: &str = "SELECT person FROM answer_links INDEXED BY answer_links_by_execution
     WHERE tenant = ? AND execution = ? AND channel = ? AND approval = ? AND stage = ? AND is_sent = 1";
 
 async fn one(
