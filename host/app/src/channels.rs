@@ -118,7 +118,8 @@ fn receiver(store: &Store, id: &ChannelId, kind: &Kind) -> Result<Receiver, Chan
         }
         Kind::Slack(slack) => {
             let opened = Slack::new(slack);
-            Receiver::Slack(opened.map_err(|error| ChannelError::Client(name(), error))?)
+            let opened = opened.map_err(|error| ChannelError::Client(name(), error))?;
+            Receiver::Slack(Arc::new(opened))
         }
         Kind::Mail(mail) => {
             let opened = Mail::new(store.clone(), id.clone(), mail);

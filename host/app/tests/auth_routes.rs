@@ -237,7 +237,7 @@ fn each_role_may_do_what_the_table_says_and_nothing_else() {
                     (_, "/v1/events" | "/access/v1/requests") => 400,
                     // Nothing is sealed.
                     (_, "/v1/data-rotation") => 400,
-                    (_, path) if path.contains("{id}") => 404,
+                    (_, path) if path.contains("{id}") || path.contains("{name}") => 404,
                     // No version decided before.
                     (_, "/v1/policies/rollback") => 404,
                     ("POST", "/v1/keys" | "/v1/executions" | "/v1/signing-keys") => 201,

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use writ_core::ChainedEvent;
 use writ_store::{ChannelLease, Store, StoreError, Told, Untold};
 
-use super::delivery::GivenUp;
+use super::delivery::{GivenUp, Unsent};
 use super::{Channel, Notice};
 use crate::clock::now_ms;
 use crate::points;
@@ -82,7 +82,11 @@ impl Courier {
     async fn round(&mut self) -> Result<(), Broken> {
         self.changes.borrow_and_update();
         let Some(state) = self.store.channel(&self.channel.id).await? else {
-            return Err(Broken::Lost);
+            // Somebody has given it up while this host tells it: it is new again.
+            let channel = self.channel.id.name.as_str();
+            tracing::warn!(channel, "the channel was given up; it begins with what happens next");
+            self.store.open_channel(&self.channel.id).await?;
+            return Ok(());
         };
         let first = state.next.max(self.passed);
         let tenant = &self.channel.id.tenant;
@@ -130,8 +134,8 @@ impl Courier {
     /// What is given up, where the receiver does not confirm.
     async fn deliver(&self, event: ChainedEvent) -> Result<Option<Untold>, Broken> {
         let sequence = event.sequence;
-        let given_up = match Notice::of(event, &self.store).await {
-            Ok(notice) => self.channel.tell(&notice).await.err(),
+        let given_up = match Notice::of(event.clone(), &self.store).await {
+            Ok(_) => self.channel.tell(&event, &self.store).await.err(),
             Err(error @ (StoreError::Damaged { .. } | StoreError::Sealed(_))) => {
                 Some(GivenUp { attempts: 0, error: error.to_string() })
             }
@@ -197,8 +201,13 @@ impl Channel {
         self.events.contains(event.fact.kind())
     }
 
-    async fn tell(&self, notice: &Notice) -> Result<(), GivenUp> {
-        self.retry.attempt(|| self.receiver.send(notice)).await
+    /// Each attempt tells what is so then: a question may have been answered since the last one.
+    async fn tell(&self, event: &ChainedEvent, store: &Store) -> Result<(), GivenUp> {
+        let attempt = async || match Notice::of(event.clone(), store).await {
+            Ok(notice) => self.receiver.send(&notice).await,
+            Err(error) => Err(Unsent { error: error.to_string(), retry: true, retry_after: None }),
+        };
+        self.retry.attempt(attempt).await
     }
 }
 

@@ -1,5 +1,6 @@
 //! One event to one receiver: tried, and tried again, within bounds.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -22,7 +23,7 @@ pub struct Retry {
 /// Who is told.
 pub(super) enum Receiver {
     Webhook(Webhook),
-    Slack(Slack),
+    Slack(Arc<Slack>),
     Mail(Mail),
 }
 

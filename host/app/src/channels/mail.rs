@@ -100,11 +100,7 @@ impl Mail {
             if posted.is_ok() {
                 self.store.answer_link_sent(link).await.map_err(no_store)?;
             }
-            let is_gone = matches!(posted, Err(Failed::NoAnswer(_)));
             failures.note(posted);
-            if is_gone {
-                break;
-            }
         }
         failures.outcome()
     }

@@ -7,6 +7,8 @@ use writ_core::execution::Fact;
 use writ_core::{ChainedEvent, Digest, Execution, Tenant};
 use writ_store::{Store, StoreError};
 
+use crate::clock::now_ms;
+
 /// How many characters of an event's hash are part of its id: enough that another chain's event in
 /// the same place has another.
 const HASH_CHARS: usize = 16;
@@ -34,6 +36,9 @@ pub(super) struct Question {
     pub(super) reason: String,
     /// Who is asked: `user:ID` or `group:ID`.
     pub(super) approvers: Vec<String>,
+    /// Who sent it, as that is known here: not as they call themselves.
+    #[serde(skip)]
+    pub(super) requester: String,
     /// Whether an answer must say why.
     #[serde(skip)]
     pub(super) reason_required: bool,
@@ -111,8 +116,13 @@ impl Question {
             title: requirement.title.clone(),
             reason: requirement.reason.clone(),
             approvers: requirement.stages.get(stage)?.approvers.clone(),
+            requester: execution.requester.to_string(),
             reason_required: requirement.reason_required,
-            is_open: matches!(approval.state, ApprovalState::Pending { stage: now, .. } if now == stage),
+            is_open: matches!(
+                approval.state,
+                ApprovalState::Pending { stage: now, expires_at_ms }
+                    if now == stage && now_ms() < expires_at_ms
+            ),
         })
     }
 }

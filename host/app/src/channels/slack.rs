@@ -9,6 +9,7 @@ mod press;
 mod signature;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Url;
@@ -28,7 +29,7 @@ use crate::service::executions::Executions;
 use press::Press;
 pub use signature::Signed;
 
-/// How long Slack may take to hear what became of a press: it waits three seconds for the whole.
+/// How long Slack may take to hear what became of a press.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// An incoming webhook, and the app whose buttons come back from it.
@@ -64,18 +65,23 @@ impl Channels {
         request: Signed<'_>,
         executions: &Executions,
     ) -> Result<(), SlackRefused> {
-        let is_signed = |slack: &&Slack| request.is_by(&slack.signing_secret, now_ms());
+        let is_signed = |slack: &&Arc<Slack>| request.is_by(&slack.signing_secret, now_ms());
         let slack = self.slack(channel).filter(is_signed).ok_or(SlackRefused::Unsigned)?;
         let press = Press::read(request.body).ok_or(SlackRefused::Unreadable)?;
-        for reply in slack.answer(&press, executions, &self.tenant).await {
-            slack.reply(&press, &reply).await;
-        }
+        let replies = slack.answer(&press, executions, &self.tenant).await;
+        let slack = slack.clone();
+        // Slack waits three seconds for the answer to its request; the vote stands already.
+        tokio::spawn(async move {
+            for reply in replies {
+                slack.reply(&press, &reply).await;
+            }
+        });
         Ok(())
     }
 }
 
 impl Channels {
-    fn slack(&self, name: &str) -> Option<&Slack> {
+    fn slack(&self, name: &str) -> Option<&Arc<Slack>> {
         let name = name.parse::<ChannelName>().ok()?;
         match &self.channels.get(&name)?.receiver {
             Receiver::Slack(slack) => Some(slack),

@@ -36,6 +36,9 @@ fn opening_a_link_decides_nothing_however_often() {
         assert!(page.text().contains("You are asked as <strong>ann</strong>"), "{}", page.text());
         assert!(page.text().contains("<strong>Pay</strong>"), "{}", page.text());
         assert!(!page.text().contains("<script"), "{}", page.text());
+        for shown in ["&quot;amount&quot;: 500", "<dd>account main</dd>", "<dd>shop</dd>"] {
+            assert!(page.text().contains(shown), "{shown}: {}", page.text());
+        }
         let header = |name: &str| page.header(name).unwrap_or_default().to_owned();
         assert_eq!(header("content-type"), "text/html; charset=utf-8");
         assert_eq!(header("cache-control"), "no-store");

@@ -5,6 +5,7 @@ use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::{Address, Message};
 use reqwest::Url;
 use writ_core::Digest;
+use writ_core::person::is_invisible;
 
 use super::super::notice::{Asking, Question};
 use crate::access_request::rfc3339;
@@ -48,7 +49,7 @@ impl Letter<'_> {
 
     fn text(&self) -> String {
         let Asking { question, expires_at_ms, .. } = self.asking;
-        let Question { title, reason, reason_required, .. } = question;
+        let Question { title, reason, requester, reason_required, .. } = question;
         let reason_asked = match reason_required {
             true => "An answer must give a reason.\n",
             false => "",
@@ -56,7 +57,7 @@ impl Letter<'_> {
         format!(
             "You are asked to approve or reject this:\n\n\
              {}{}\n\
-             Answer here:\n\n    {}\n\n\
+             It was sent by {requester}. Answer here:\n\n    {}\n\n\
              {reason_asked}Opening the link decides nothing. It is for you alone: whoever has it\n\
              can answer in your name, so do not pass this letter on. It ends with your\n\
              answer, and by {}.\n\n\
@@ -76,7 +77,7 @@ fn quoted(text: &str) -> String {
 }
 
 fn one_line(text: &str) -> String {
-    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
+    text.chars().map(|letter| if is_invisible(letter) { ' ' } else { letter }).collect()
 }
 
 #[cfg(test)]
@@ -88,6 +89,7 @@ mod tests {
             title: title.into(),
             reason: reason.into(),
             approvers: Vec::new(),
+            requester: "shop".into(),
             reason_required: true,
             is_open: true,
         };
@@ -113,6 +115,8 @@ mod tests {
     #[test]
     fn nothing_in_a_question_becomes_a_header_or_passes_for_the_letter() {
         let (bcc, link) = ("Bcc: eve@example.com", "Answer here:\n\n    https://evil.example/");
+        let separated = format!("Pay\u{2028}{bcc}\u{2029}{link}\u{202e}");
+        assert!(!message(&separated, &separated).contains(['\u{2028}', '\u{2029}', '\u{202e}']));
         for title in [format!("Pay\r\n{bcc}"), format!("Pay\n{bcc}"), format!("Pay\r{bcc}")] {
             let text = message(&title, &format!("first\r\n\r\n{link}\r\n.\r\n"));
             let (head, body) = text.split_once("\r\n\r\n").unwrap();

@@ -68,9 +68,10 @@ pub(super) fn words(text: &str) -> Value {
 }
 
 fn question_blocks(question: &Question, execution: &str) -> Vec<Value> {
-    let Question { title, reason, approvers, .. } = question;
+    let Question { title, reason, approvers, requester, .. } = question;
     let text = if reason.is_empty() { title.clone() } else { format!("{title}\n{reason}") };
-    let about = format!("asks {}\nexecution {execution}", shortened(&approvers.join(", ")));
+    let approvers = shortened(&approvers.join(", "));
+    let about = format!("sent by {requester}\nasks {approvers}\nexecution {execution}");
     vec![section(&text), context(&about)]
 }
 

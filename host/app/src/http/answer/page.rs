@@ -1,7 +1,8 @@
 //! The pages as HTML. What policies wrote is text there, whatever it holds.
 
 use maud::{DOCTYPE, Markup, html};
-use writ_core::Requirement;
+use writ_core::person::visible;
+use writ_core::{Execution, Requirement};
 
 use crate::access_request::rfc3339;
 use crate::channels::{Linked, Unanswered};
@@ -26,7 +27,7 @@ pub(super) fn question(
             strong { (requirement.title) }
             @if !requirement.reason.is_empty() { "\n\n" (requirement.reason) }
         }
-        p { "Execution " code { (linked.execution.id) } }
+        (action(&linked.execution))
         @if let Some(wrong) = wrong { p role="alert" { strong { (wrong) } } }
         form method="post" {
             p {
@@ -39,6 +40,24 @@ pub(super) fn question(
             }
         }
     })
+}
+
+/// What is to be done, as it would be done, and who sent it: what a policy says of that is above.
+fn action(execution: &Execution) -> Markup {
+    let (action, resource) = (execution.action(), &execution.request.resource);
+    let subject = &execution.request.subject;
+    let arguments = serde_json::to_string_pretty(&action.properties).expect("arguments are JSON");
+    let arguments: Vec<_> = arguments.lines().map(visible).collect();
+    html! {
+        dl {
+            dt { "Action" } dd { code { (visible(&action.name)) } }
+            dt { "Arguments" } dd { pre.said { (arguments.join("\n")) } }
+            dt { "Resource" } dd { (visible(&resource.kind)) " " (visible(&resource.id)) }
+            dt { "In the name of" } dd { (visible(&subject.kind)) " " (visible(&subject.id)) }
+            dt { "Sent by" } dd { (execution.requester.as_str()) }
+            dt { "Execution" } dd { code { (execution.id) } }
+        }
+    }
 }
 
 /// A page that says one thing.

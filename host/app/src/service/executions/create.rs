@@ -15,9 +15,12 @@ use super::{ExecutionError, Executions, may_carry_out, ruling};
 use crate::clock::now_ms;
 use crate::tool_set::Signature;
 
-/// How long an execution that is allowed waits to be claimed, in milliseconds: 5 minutes. What
-/// policies have seen of the world when they allowed it is then old.
-const START_WITHIN_MS: u64 = 300_000;
+/// How long an execution that is allowed waits for its caller to claim it, in milliseconds: a day.
+/// Policies are asked again when it is claimed.
+const CLAIMED_WITHIN_MS: u64 = 86_400_000;
+/// How long one waits that hosts carry out, in milliseconds: 90 days. No host may be there for long, and
+/// what people agreed to is not lost for that.
+const CARRIED_OUT_WITHIN_MS: u64 = 90 * 86_400_000;
 
 /// What somebody asks for.
 #[derive(Clone, Debug)]
@@ -61,11 +64,12 @@ impl Executions {
         let tool = self.tool_for(&new)?;
         let (tenant, requester) = (by.tenant.clone(), by.person.clone());
         let id = Uuid::now_v7().to_string();
-        let received =
-            Execution::received(id, tenant, requester, new.request, START_WITHIN_MS, now_ms());
+        let received = |within_ms| {
+            Execution::received(id, tenant, requester, new.request, within_ms, now_ms())
+        };
         let received = match tool {
-            Some(tool) => received.by_tool(tool),
-            None => received,
+            Some(tool) => received(CARRIED_OUT_WITHIN_MS).by_tool(tool),
+            None => received(CLAIMED_WITHIN_MS),
         };
         self.create_received(active, received, new.idempotency, None, meta).await
     }
@@ -99,11 +103,12 @@ impl Executions {
         let tool = self.tool_for(&new)?;
         let (tenant, requester) = (ended.tenant.clone(), ended.requester.clone());
         let id = Uuid::now_v7().to_string();
-        let received =
-            Execution::received(id, tenant, requester, new.request, START_WITHIN_MS, now_ms());
+        let received = |within_ms| {
+            Execution::received(id, tenant, requester, new.request, within_ms, now_ms())
+        };
         let received = match tool {
-            Some(tool) => received.by_tool(tool),
-            None => received,
+            Some(tool) => received(CARRIED_OUT_WITHIN_MS).by_tool(tool),
+            None => received(CLAIMED_WITHIN_MS),
         };
         let retry = Retry { of: ended.id.clone(), by: by.person.clone() };
         let received = received.retrying(retry);
@@ -123,8 +128,8 @@ impl Executions {
         let name = &request.action.name;
         let tool = self.signature(name)?.bound.clone();
         let (tenant, requester) = (caller.tenant.clone(), caller.requester.clone());
-        let received =
-            Execution::received(id, tenant, requester, request, START_WITHIN_MS, now_ms());
+        let within_ms = CARRIED_OUT_WITHIN_MS;
+        let received = Execution::received(id, tenant, requester, request, within_ms, now_ms());
         let received = received.by_tool(tool).called_by(parent);
         let active = self.service.active();
         self.create_received(&active, received, Vec::new(), None, Meta::default()).await
