@@ -60,14 +60,14 @@
 //!
 //! # What is sealed
 //!
-//! Where the configuration has keys ([`Sealing`]), four columns are encrypted before they are written:
+//! Where the configuration has keys ([`Sealing`]), five columns are encrypted before they are written:
 //! `executions.body` (arguments and results, errors, what people are asked and say),
-//! `decisions.policies`, `journal.body` and `signing_keys.secret`. Sealed values and others lie side by
-//! side; [`Store::reseal`] seals what was not, or with another key. Plain stays what finds and orders
+//! `decisions.policies`, `journal.body`, `signing_keys.secret` and `policy_sets.document` (what policies
+//! are configured with). Sealed values and others lie side by side; [`Store::reseal`] seals what was not, or with another key. Plain stays what finds and orders
 //! things: ids, states, times, requesters and approvers, what decisions and approvals are about
 //! (subject, action's name, resource), digests, keys for requests that are sent again, events (which
 //! hold no arguments, results or reasons), dead letters of channels; and what policies and tools store
-//! (`storage`), by whose keys and sizes it is found and counted, and versions of policy sets. A digest in the chain is of what was
+//! (`storage`), by whose keys and sizes it is found and counted, and components of policies. A digest in the chain is of what was
 //! sealed, not of the sealed text, so the evidence is the same with and without.
 //!
 //! # From a commit to the disk, on SQLite

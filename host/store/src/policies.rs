@@ -2,8 +2,11 @@
 //!
 //! What a version says is its users' business: the store keeps texts and components under their
 //! digests. A version, its components, that it decides from now on, and the event that tells so are
-//! one transaction. Components that many versions share are kept once. Nothing of it is sealed, and
-//! nothing is removed.
+//! one transaction. Components that many versions share are kept once. What a version says is sealed,
+//! since it holds settings; components are not, they are named by their digests.
+//!
+//! Nothing is removed: decisions, events and what may yet be rolled back to name versions by digest for
+//! longer than the store could tell. A version is some kilobytes, and there is one a change.
 
 use tokio::sync::watch;
 use writ_core::chain::Evidence;
@@ -11,6 +14,7 @@ use writ_core::{Digest, Person, Tenant};
 
 use crate::error::StoreError;
 use crate::port::on;
+use crate::sealing::{Sealed, Sealing};
 use crate::store::Store;
 
 /// How many versions a page may hold.
@@ -102,6 +106,24 @@ impl std::fmt::Debug for SetChange {
     }
 }
 
+impl NewSet {
+    /// As it is to be kept. Its place is named as `policy_sets.named` does.
+    fn seal(&mut self, sealing: &Sealing, tenant: &Tenant) {
+        let (row, document) = (self.policy_set.hex(), std::mem::take(&mut self.document));
+        self.document = sealing.seal(tenant, Sealed::PolicySet, (&row, 0), document);
+    }
+}
+
+impl SetVersion {
+    /// As it was given.
+    fn opened(mut self, sealing: &Sealing, tenant: &Tenant) -> Result<Self, StoreError> {
+        let row = self.policy_set.hex();
+        let document = sealing.open(tenant, Sealed::PolicySet, (&row, 0), &self.document)?;
+        self.document = document.into_owned();
+        Ok(self)
+    }
+}
+
 impl Store {
     /// Makes another set decide, as a new version where no version has its digest yet. Returns the
     /// version's number, and none where there is no such version. Durable when this returns; who
@@ -109,7 +131,10 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn activate_set(&self, change: SetChange) -> Result<Option<u64>, StoreError> {
+    pub async fn activate_set(&self, mut change: SetChange) -> Result<Option<u64>, StoreError> {
+        if let Chosen::Set(set) = &mut change.chosen {
+            set.seal(on!(self, backend => backend.sealing()), &change.tenant);
+        }
         on!(self, backend => backend.activate_set(change).await)
     }
 
@@ -124,32 +149,36 @@ impl Store {
     /// One version.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
+    /// [`StoreError::Unavailable`]; [`StoreError::Sealed`] where what it says does not open.
     pub async fn set_version(
         &self,
         tenant: &Tenant,
         number: u64,
     ) -> Result<Option<SetVersion>, StoreError> {
-        on!(self, backend => backend.set_version(tenant, number).await)
+        let found = on!(self, backend => backend.set_version(tenant, number).await)?;
+        let sealing = on!(self, backend => backend.sealing());
+        found.map(|version| version.opened(sealing, tenant)).transpose()
     }
 
     /// The version that has a digest.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
+    /// [`StoreError::Unavailable`]; [`StoreError::Sealed`] where what it says does not open.
     pub async fn set_version_of(
         &self,
         tenant: &Tenant,
         policy_set: Digest,
     ) -> Result<Option<SetVersion>, StoreError> {
-        on!(self, backend => backend.set_version_of(tenant, policy_set).await)
+        let found = on!(self, backend => backend.set_version_of(tenant, policy_set).await)?;
+        let sealing = on!(self, backend => backend.sealing());
+        found.map(|version| version.opened(sealing, tenant)).transpose()
     }
 
     /// Versions, newest first: those before a number, at most so many, and never more than
     /// [`SET_VERSIONS_MAX`].
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
+    /// [`StoreError::Unavailable`]; [`StoreError::Sealed`] where what it says does not open.
     pub async fn set_versions(
         &self,
         tenant: &Tenant,
@@ -157,7 +186,9 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<SetVersion>, StoreError> {
         let limit = limit.min(SET_VERSIONS_MAX);
-        on!(self, backend => backend.set_versions(tenant, before, limit).await)
+        let found = on!(self, backend => backend.set_versions(tenant, before, limit).await)?;
+        let sealing = on!(self, backend => backend.sealing());
+        found.into_iter().map(|version| version.opened(sealing, tenant)).collect()
     }
 
     /// A component.

@@ -144,7 +144,7 @@ mod tests {
             tables.push(place.table());
             from = place.next_table();
         }
-        assert_eq!(tables, ["executions", "decisions", "journal", "signing_keys"]);
+        assert_eq!(tables, ["executions", "decisions", "journal", "signing_keys", "policy_sets"]);
         for text in ["", "events/0/a", "executions/x/a", "executions/1"] {
             assert_eq!(ResealFrom::parse(text), None, "{text}");
         }

@@ -95,6 +95,8 @@ pub(crate) enum Sealed {
     Journal,
     /// `signing_keys.secret`
     SigningKey,
+    /// `policy_sets.document`: what policies are configured with.
+    PolicySet,
 }
 
 /// Opens what one tenant's rows hold.
@@ -199,8 +201,8 @@ impl Opener<'_> {
 }
 
 impl Sealed {
-    pub(crate) const ALL: [Self; 4] =
-        [Self::Execution, Self::Decision, Self::Journal, Self::SigningKey];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Execution, Self::Decision, Self::Journal, Self::SigningKey, Self::PolicySet];
 
     /// What a row is, in texts.
     fn what(self) -> &'static str {
@@ -209,6 +211,7 @@ impl Sealed {
             Self::Decision => "decision",
             Self::Journal => "the journal of execution",
             Self::SigningKey => "signing key",
+            Self::PolicySet => "policy set",
         }
     }
 
@@ -219,6 +222,7 @@ impl Sealed {
             Self::Decision => ("decisions", "policies", "id", None),
             Self::Journal => ("journal", "body", "execution", Some("number")),
             Self::SigningKey => ("signing_keys", "secret", "kid", None),
+            Self::PolicySet => ("policy_sets", "document", "named", None),
         }
     }
 

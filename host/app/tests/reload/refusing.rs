@@ -73,6 +73,33 @@ fn settings_that_break_the_schema() {
     check(|world| world.write("writ.toml", &settings), "loading", "7 is not of type");
 }
 
+/// Neither the host nor a policy quotes what a policy's schema marks.
+#[test]
+fn sensitive_settings_are_not_told() {
+    let config = |token: &str| {
+        tested("\"read\"")
+            .replace("builtin:tool-list", "tells.wasm")
+            .replace("allow = [\"read\"]", &format!("token = \"{token}\""))
+    };
+    for (token, reason) in [
+        ("hunter2-hunter2", "these will not do: {\"token\":\"•••\"}"),
+        (&"hunter2-".repeat(6), "\"•••\" is longer than 40 characters"),
+    ] {
+        check(
+            |world| {
+                world.write("tells.wasm", guests::bytes("hostile/tells-settings"));
+                world.write("writ.toml", config(token));
+                assert_eq!(world.reload().status, 422);
+                let events = world.events("policy-set.refused", 1);
+                let told = format!("{} {events:?}", world.status());
+                assert!(!told.contains("hunter2"), "{told}");
+            },
+            "loading",
+            reason,
+        );
+    }
+}
+
 #[test]
 fn a_component_that_is_none() {
     let config = tested("\"read\"").replace("builtin:tool-list", "broken.wasm");
