@@ -123,7 +123,7 @@ fn receiver(store: &Store, id: &ChannelId, kind: &Kind) -> Result<Receiver, Chan
         }
         Kind::Mail(mail) => {
             let opened = Mail::new(store.clone(), id.clone(), mail);
-            Receiver::Mail(opened.map_err(|error| ChannelError::Relay(name(), error))?)
+            Receiver::Mail(Box::new(opened.map_err(|error| ChannelError::Relay(name(), error))?))
         }
     })
 }

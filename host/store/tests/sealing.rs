@@ -140,7 +140,10 @@ async fn check(store: &Store, filled: &Filled) {
     assert_eq!(store.signing_keys(&tenant).await.unwrap(), [signing()]);
     let version = store.set_version(&tenant, 1).await.unwrap().unwrap();
     assert_eq!(version.document, SETTINGS);
-    assert_eq!(store.set_versions(&tenant, None, 10).await.unwrap(), [version.clone()]);
+    assert_eq!(
+        store.set_versions(&tenant, None, 10).await.unwrap(),
+        std::slice::from_ref(&version)
+    );
     let found = store.set_version_of(&tenant, Digest::of(SETTINGS)).await.unwrap();
     assert_eq!(found, Some(version));
     store.verify(&tenant).await.unwrap();

@@ -24,7 +24,7 @@ pub struct Retry {
 pub(super) enum Receiver {
     Webhook(Webhook),
     Slack(Arc<Slack>),
-    Mail(Mail),
+    Mail(Box<Mail>),
 }
 
 /// An attempt failed.
