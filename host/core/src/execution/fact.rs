@@ -305,6 +305,7 @@ mod tests {
                 "policy_set": crate::Digest::of(""), "was": crate::Digest::of(""),
                 "active": crate::Digest::of(""), "trigger": "file", "phase": "cases", "place": "f",
                 "retry": "e2", "executions": 1, "approvals": 1, "events": 1, "decisions": 1, "dead_letters": 1,
+                "channel": "c", "next": 1,
             });
             let fact: Fact = serde_json::from_value(text).unwrap();
             assert_eq!(fact.kind(), *kind);
