@@ -27,7 +27,7 @@ pub(super) struct Files {
 }
 
 /// What was found.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Look {
     files: Files,
     /// None of what is not there.

@@ -189,6 +189,15 @@ async fn checked(
     }
 }
 
+/// A file that says nothing is being written, or was lost: taken at its word, it would deny everything.
+fn not_emptied(config: Config) -> Result<Config, ConfigError> {
+    if !config.text().trim().is_empty() {
+        return Ok(config);
+    }
+    let hint = "one that is to deny everything can say so in a comment";
+    Err(config.policies.document().error(&[], "the file is empty").with_hint(hint))
+}
+
 /// Reads everything again. `known` is what the files were when they were last read.
 pub(super) async fn again(parts: &Parts, started: &Fixed, known: Look) -> Prepared {
     let (origin, files) = (parts.origin.clone(), known.files().clone());
@@ -197,7 +206,7 @@ pub(super) async fn again(parts: &Parts, started: &Fixed, known: Look) -> Prepar
         // Before anything is read, so that what changes meanwhile is seen as a change.
         let before = files.look();
         let refused = |error| Refusal::of(Phase::Configuration, error);
-        let config = match origin.load() {
+        let config = match origin.load().and_then(not_emptied) {
             Ok(config) => config,
             Err(error) => return (before, Err(refused(error))),
         };

@@ -67,6 +67,12 @@ fn a_file_that_was_cut_off() {
     );
 }
 
+/// Many programs empty a file before they write it.
+#[test]
+fn a_file_that_was_emptied() {
+    check(|world| world.write("writ.toml", ""), "configuration", "the file is empty");
+}
+
 #[test]
 fn settings_that_break_the_schema() {
     let settings = tested("7");
