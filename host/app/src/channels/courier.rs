@@ -135,7 +135,7 @@ impl Courier {
     async fn deliver(&self, event: ChainedEvent) -> Result<Option<Untold>, Broken> {
         let sequence = event.sequence;
         let given_up = match Notice::of(event.clone(), &self.store).await {
-            Ok(_) => self.channel.tell(&event, &self.store).await.err(),
+            Ok(notice) => self.tell_as_it_is(event, notice).await.err(),
             Err(error @ (StoreError::Damaged { .. } | StoreError::Sealed(_))) => {
                 Some(GivenUp { attempts: 0, error: error.to_string() })
             }
@@ -147,6 +147,25 @@ impl Courier {
             let id = Uuid::now_v7().to_string();
             Untold { id, sequence, attempts, error, at_ms: now_ms() }
         }))
+    }
+
+    /// Each attempt after the first tells what is so then: a question may have been answered meanwhile.
+    async fn tell_as_it_is(&self, event: ChainedEvent, first: Notice) -> Result<(), GivenUp> {
+        let Channel { receiver, retry, .. } = &*self.channel;
+        let (mut known, event) = (Some(first), &event);
+        let attempt = || {
+            let known = known.take();
+            async move {
+                let notice = match known {
+                    Some(notice) => notice,
+                    None => Notice::of(event.clone(), &self.store).await.map_err(|error| {
+                        Unsent { error: error.to_string(), retry: true, retry_after: None }
+                    })?,
+                };
+                receiver.send(&notice).await
+            }
+        };
+        retry.attempt(attempt).await
     }
 
     async fn advance(&self, lease: &ChannelLease, told: Told) -> Result<(), Broken> {
@@ -199,15 +218,6 @@ impl Courier {
 impl Channel {
     fn wants(&self, event: &ChainedEvent) -> bool {
         self.events.contains(event.fact.kind())
-    }
-
-    /// Each attempt tells what is so then: a question may have been answered since the last one.
-    async fn tell(&self, event: &ChainedEvent, store: &Store) -> Result<(), GivenUp> {
-        let attempt = async || match Notice::of(event.clone(), store).await {
-            Ok(notice) => self.receiver.send(&notice).await,
-            Err(error) => Err(Unsent { error: error.to_string(), retry: true, retry_after: None }),
-        };
-        self.retry.attempt(attempt).await
     }
 }
 

@@ -16,7 +16,7 @@ pub enum ForgetError {
     #[error("there is no channel `{0}`")]
     NotFound(String),
     /// It is told by this host, or by another one.
-    #[error("the channel `{0}` is still told")]
+    #[error("this host's configuration has `{0}`, or another host tells it")]
     InUse(ChannelName),
     /// The store cannot answer.
     #[error(transparent)]

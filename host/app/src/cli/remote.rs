@@ -6,7 +6,7 @@ use reqwest::{Client, Method, RequestBuilder, Response, Url};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use writ_core::person::visible;
+use writ_core::text::visible;
 
 use super::exit::Failure;
 use crate::auth::Secret;

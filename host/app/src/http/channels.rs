@@ -46,7 +46,7 @@ pub struct ChannelsReply<'a> {
     get, path = PATH, tag = "channels", operation_id = "listChannels", security(("bearer" = [])),
     responses(
         (status = 200, body = ChannelsReply<'static>, description = "Every channel."),
-        super::openapi::ChannelErrors,
+        super::openapi::StoreErrors,
     ),
 )]
 pub async fn list(State(app): State<Arc<App>>, caller: Caller) -> Result<Response, Problem> {

@@ -144,8 +144,8 @@ pub struct CallerErrors;
 /// Problems of a change to keys.
 pub struct KeyErrors;
 
-/// Problems of having other keys used.
-pub struct RotationErrors;
+/// Problems of what asks for nothing but the store.
+pub struct StoreErrors;
 
 /// Problems of reading versions of the policy set.
 pub struct VersionErrors;
@@ -159,9 +159,6 @@ pub struct DecisionErrors;
 /// Problems of reading executions and approvals.
 pub struct SeenErrors;
 
-/// Problems of listing channels.
-pub struct ChannelErrors;
-
 /// Problems of giving a channel up.
 pub struct ForgetErrors;
 
@@ -171,8 +168,8 @@ pub struct PageErrors;
 /// Problems of a press of a button in Slack.
 pub struct PressErrors;
 
-/// Problems of listing dead letters.
-pub struct LetterErrors;
+/// Problems of listing what operators see.
+pub struct ListErrors;
 
 /// Problems of sending a dead letter again.
 pub struct RedeliveryErrors;
@@ -213,7 +210,7 @@ impl IntoResponses for KeyErrors {
     }
 }
 
-impl IntoResponses for RotationErrors {
+impl IntoResponses for StoreErrors {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         problems(&[&CALLER[..], &[ProblemCode::StorageUnavailable]].concat())
     }
@@ -255,12 +252,6 @@ impl IntoResponses for SeenErrors {
     }
 }
 
-impl IntoResponses for ChannelErrors {
-    fn responses() -> BTreeMap<String, RefOr<Response>> {
-        problems(&[&CALLER[..], &[ProblemCode::StorageUnavailable]].concat())
-    }
-}
-
 impl IntoResponses for ForgetErrors {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         let own =
@@ -289,7 +280,7 @@ impl IntoResponses for PressErrors {
     }
 }
 
-impl IntoResponses for LetterErrors {
+impl IntoResponses for ListErrors {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         let own = [ProblemCode::InvalidRequest, ProblemCode::StorageUnavailable];
         problems(&[&CALLER[..], &own].concat())

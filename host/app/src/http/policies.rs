@@ -10,8 +10,8 @@ use writ_core::Digest;
 
 use super::App;
 use super::problem::{Problem, ProblemCode};
-use crate::access_request::rfc3339;
 use crate::auth::Caller;
+use crate::clock::rfc3339;
 use crate::reload::{Failed, Outcome, Phase, Status, Trigger, Wish};
 
 /// Where it is told which set decides.

@@ -17,8 +17,8 @@ use super::page::{Id, Limit, Query};
 use super::policies::{self, ReloadReply};
 use super::problem::{Problem, ProblemCode};
 use super::reply::ok;
-use crate::access_request::rfc3339;
 use crate::auth::Caller;
+use crate::clock::rfc3339;
 use crate::policy_set::diff::Diff;
 use crate::policy_set::{StoredError, StoredSet};
 use crate::reload::Wish;
@@ -89,7 +89,7 @@ pub struct VersionsReply {
     params(Listing),
     responses(
         (status = 200, body = VersionsReply, description = "A page; `next` leads on, where there may be more."),
-        super::openapi::LetterErrors,
+        super::openapi::ListErrors,
     ),
 )]
 pub async fn list(

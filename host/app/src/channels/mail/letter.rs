@@ -5,10 +5,10 @@ use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::{Address, Message};
 use reqwest::Url;
 use writ_core::Digest;
-use writ_core::person::is_invisible;
+use writ_core::text::is_invisible;
 
 use super::super::notice::{Asking, Question};
-use crate::access_request::rfc3339;
+use crate::clock::rfc3339;
 
 /// How many characters of a digest name a letter.
 const ID_CHARS: usize = 32;

@@ -1,11 +1,11 @@
 //! The pages as HTML. What policies wrote is text there, whatever it holds.
 
 use maud::{DOCTYPE, Markup, html};
-use writ_core::person::visible;
+use writ_core::text::visible;
 use writ_core::{Execution, Requirement};
 
-use crate::access_request::rfc3339;
 use crate::channels::{Linked, Unanswered};
+use crate::clock::rfc3339;
 
 const STYLE: &str = "body{font:1rem/1.5 system-ui,sans-serif;max-width:40rem;margin:2rem auto;padding:0 1rem}\
 .said{white-space:pre-wrap;border-left:.25rem solid #888;padding-left:1rem;overflow-wrap:anywhere}\
