@@ -42,10 +42,14 @@ pub const NAMES: &[&str] = &[
     "channel.advanced",
 ];
 
+/// Points that only channels of kind `mail` pass: a letter's link is kept; the relay has taken the
+/// letter, and nobody else knows; that is kept.
+pub const MAIL: &[&str] = &["mail.link-kept", "mail.taken-unrecorded", "mail.taken"];
+
 /// Passes a point of this list.
 #[inline(always)]
 pub(crate) fn pass(name: &'static str) {
-    debug_assert!(NAMES.contains(&name), "`{name}` is not listed");
+    debug_assert!([NAMES, MAIL].concat().contains(&name), "`{name}` is not listed");
     writ_store::points::pass(name);
 }
 
@@ -57,7 +61,7 @@ pub(crate) fn pass(name: &'static str) {
 pub fn arm(text: &str) -> Result<(), String> {
     use writ_store::points::{self, POSTGRES, SQLITE};
     let (name, passage) = text.split_once('=').unwrap_or((text, "1"));
-    let lists = [NAMES, points::NAMES, SQLITE, POSTGRES];
+    let lists = [NAMES, MAIL, points::NAMES, SQLITE, POSTGRES];
     if !lists.iter().any(|list| list.contains(&name)) {
         return Err(format!("there is no point `{name}`"));
     }

@@ -134,6 +134,33 @@ fn eval_says_what_people_are_asked() {
     "#);
 }
 
+/// A text with each run of digits as one `N`: fuel and time change with each build.
+fn numbered(text: &str) -> String {
+    let mut told = String::new();
+    for letter in text.chars() {
+        match letter.is_ascii_digit() {
+            true if told.ends_with('N') => {}
+            true => told.push('N'),
+            false => told.push(letter),
+        }
+    }
+    told
+}
+
+#[test]
+fn eval_explains_what_each_policy_cost_and_which_were_not_asked() {
+    let ended = eval_with("", &["--explain"], &request("read_file", "{}"));
+    insta::assert_snapshot!(numbered(&ended.text()), @r#"
+    exit N
+    allowed
+      tools        allow
+                   {"matched":"read_*"}
+                   fuel N, calls of the host N, N µs
+      payments     not asked: its `match` is for other requests
+      policy set   shaN:...
+    "#);
+}
+
 #[test]
 fn eval_says_that_nobody_allowed() {
     insta::assert_snapshot!(eval(&request("unknown", "{}")).text(), @r#"

@@ -5,6 +5,9 @@ use std::fs;
 
 use writ::channels::config::{Kind, Security};
 use writ::config::{Config, ConfigError, Overrides};
+use writ_testkit::server::write_private;
+
+const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n";
 
 const GOOD: &[(&str, &str)] = &[
     ("name", "\"ops\""),
@@ -32,10 +35,11 @@ fn section(good: &[(&str, &str)], changes: &[(&str, &str)]) -> String {
 
 fn text(text: &str) -> Result<Config, ConfigError> {
     let directory = tempfile::tempdir().unwrap();
-    let write = |name: &str, text: &str| fs::write(directory.path().join(name), text).unwrap();
-    write("secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n");
+    let write = |name: &str, text: &str| write_private(&directory.path().join(name), text);
+    write("secret", SECRET);
     write("weak", "whsec_c2hvcnQ=");
     write("short", "abc");
+    fs::write(directory.path().join("shared"), SECRET).unwrap();
     write("webhook", "https://hooks.slack.com/services/T1/B1/x\n");
     write("writ.toml", text);
     Config::load(&directory.path().join("writ.toml"), &Overrides::default())
@@ -99,6 +103,8 @@ fn what_is_sent_goes_where_nobody_else_can_read_it() {
 fn a_secret_is_strong_and_elsewhere() {
     let weak = "the secret is not `whsec_` and 24 to 64 random bytes in base64";
     check(&[("secret-file", "\"weak\"")], 6, weak, "openssl rand");
+    let shared = "other users may read or write `shared`";
+    check(&[("secret-file", "\"shared\"")], 6, shared, "chmod 600 shared");
     let missing = "a channel of kind `webhook` needs `secret-file` or `secret-env`";
     check(&[("secret-file", "")], 1, missing, "");
     let unset = "there is nothing in the environment variable `WRIT_TEST_NOT_SET`";

@@ -1,9 +1,8 @@
 //! What is wrong with an endpoint is refused with its line, why, and what to do.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use std::fs;
-
 use writ::config::{Config, ConfigError, Overrides};
+use writ_testkit::server::write_private;
 
 const GOOD: &str = "\
 [[endpoint]]
@@ -15,7 +14,7 @@ input-schema = \"charge.json\"
 
 fn load(text: &str) -> Result<Config, ConfigError> {
     let directory = tempfile::tempdir().unwrap();
-    let write = |name: &str, text: &str| fs::write(directory.path().join(name), text).unwrap();
+    let write = |name: &str, text: &str| write_private(&directory.path().join(name), text);
     write("secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n");
     write("charge.json", r#"{"type": "object", "required": ["amount"]}"#);
     write("list.json", "[]");

@@ -17,6 +17,7 @@ use receiver::{Receiver, SECRET as WEBHOOK_SECRET};
 use serde_json::{Value, json};
 use writ_testkit::guests;
 use writ_testkit::http::Client;
+use writ_testkit::server::write_private;
 use writ_testkit::wait;
 
 const CARD: &str = "4711-0815-4242";
@@ -128,7 +129,7 @@ fn what_is_sensitive_reaches_nobody_who_may_not_see_the_arguments() {
     let directory = tempfile::tempdir().unwrap();
     let directory = directory.path();
     let receiver = Receiver::content();
-    let place = |name: &str, bytes: Vec<u8>| std::fs::write(directory.join(name), bytes).unwrap();
+    let place = |name: &str, bytes: Vec<u8>| write_private(&directory.join(name), bytes);
     place("tool-list.wasm", guests::dist_bytes("tool-list"));
     place("returns-error.wasm", guests::bytes("hostile/returns-error"));
     place("tool-tells.wasm", guests::bytes("hostile/tool-tells"));

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use crate::binding::BindingName;
 use crate::person::Person;
 use crate::requirement::{Disposition, Requirement};
-pub use vote::{Ballot, Choice, Vote, VoteRefused};
+pub use vote::{Ballot, Choice, REASON_CHARS_MAX, Vote, VoteRefused};
 
 /// A question to people, and what they have said so far.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

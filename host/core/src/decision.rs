@@ -69,6 +69,9 @@ pub struct PolicyRecord {
     pub annotations: Option<serde_json::Value>,
     /// Fuel burnt; that of the first evaluation where the answer was remembered.
     pub fuel: u64,
+    /// How often it asked the host.
+    #[serde(default)]
+    pub host_calls: u64,
     /// Time taken, in microseconds.
     pub duration_us: u64,
     /// Whether the answer was remembered from an equal request.

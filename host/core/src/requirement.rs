@@ -1,8 +1,11 @@
 //! What people must do before an action may go on.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+use crate::person::fold;
 
 /// How many stages a requirement may have.
 pub const STAGES_MAX: usize = 8;
@@ -113,8 +116,11 @@ impl Stage {
         if self.quorum == 0 {
             return bad("the quorum is 0, must be at least 1".into());
         }
-        let users_only = self.approvers.iter().all(|a| a.starts_with("user:"));
-        if users_only && self.quorum as usize > count {
+        let users: Option<BTreeSet<_>> =
+            self.approvers.iter().map(|a| a.strip_prefix("user:").map(fold)).collect();
+        if let Some(count) = users.map(|users| users.len())
+            && self.quorum as usize > count
+        {
             return bad(format!("the quorum is {}, but only {count} may decide", self.quorum));
         }
         match self.expires_after_seconds {
@@ -170,6 +176,11 @@ mod tests {
         assert_eq!(
             check(|r| r.stages[0].quorum = 3).unwrap_err(),
             "requirement: stage 1: the quorum is 3, but only 2 may decide"
+        );
+        // One person under two spellings has one vote.
+        assert_eq!(
+            check(|r| r.stages[0].approvers[1] = "user:Ann".into()).unwrap_err(),
+            "requirement: stage 1: the quorum is 2, but only 1 may decide"
         );
     }
 }

@@ -141,6 +141,7 @@ fn decision(committer: u64) -> DecisionRecord {
         fault: None,
         annotations: None,
         fuel: 5_500,
+        host_calls: 0,
         duration_us: 11,
         memoised: false,
     };

@@ -75,6 +75,14 @@ impl Store {
         on!(self, backend => backend.dead_letter(tenant, id).await)
     }
 
+    /// How many dead letters a tenant has.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn count_dead_letters(&self, tenant: &Tenant) -> Result<u64, StoreError> {
+        on!(self, backend => backend.count_dead_letters(tenant).await)
+    }
+
     /// Notes that a dead letter was tried again in vain.
     ///
     /// # Errors

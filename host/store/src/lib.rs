@@ -209,6 +209,7 @@ mod execution;
 mod keys;
 mod letters;
 mod migration;
+mod page;
 pub mod points;
 mod policies;
 mod port;
@@ -236,6 +237,7 @@ pub use crate::execution::{
 };
 pub use crate::letters::{DeadLetter, Unsent};
 pub use crate::migration::Migrated;
+pub use crate::page::{PAGE_BYTES_MAX, Page};
 pub use crate::policies::{
     ActiveSet, Chosen, NewSet, SET_VERSIONS_MAX, SetChange, SetVersion, StoredComponent,
 };

@@ -34,7 +34,7 @@ impl Writ {
             let path = directory.path().join(name);
             std::fs::create_dir_all(path.parent().expect("it is in the directory"))
                 .expect("a directory can be made");
-            std::fs::write(path, bytes).expect("a file can be written");
+            write_private(&path, bytes);
         }
         std::fs::write(directory.path().join("writ.toml"), config).expect("a file can be written");
         let program = program.as_ref().to_owned();
@@ -194,6 +194,16 @@ fn address_in(line: &str) -> Option<SocketAddr> {
     let (_, rest) = line.split_once("http://")?;
     let end = rest.find(|c: char| !(c.is_ascii_hexdigit() || ".:[]".contains(c)));
     rest[..end.unwrap_or(rest.len())].parse().ok()
+}
+
+/// Writes a file that only its owner may read, as secrets must be.
+///
+/// # Panics
+/// Where it cannot be written.
+pub fn write_private(path: &Path, bytes: impl AsRef<[u8]>) {
+    std::fs::write(path, bytes).expect("a file can be written");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(path, mode).expect("a file's mode can be set");
 }
 
 #[cfg(test)]

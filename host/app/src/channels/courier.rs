@@ -1,5 +1,7 @@
 //! The task of one channel: takes its events in order, and has each confirmed or given up.
 
+mod turn;
+
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,10 +12,11 @@ use uuid::Uuid;
 use writ_core::ChainedEvent;
 use writ_store::{ChannelLease, Store, StoreError, Told, Untold};
 
-use super::delivery::{GivenUp, Unsent};
+use super::delivery::GivenUp;
 use super::{Channel, Notice};
 use crate::clock::now_ms;
 use crate::points;
+use turn::Turn;
 
 /// How long after its host's death a channel is still.
 const LEASE: Duration = Duration::from_secs(10);
@@ -135,7 +138,10 @@ impl Courier {
     async fn deliver(&self, event: ChainedEvent) -> Result<Option<Untold>, Broken> {
         let sequence = event.sequence;
         let given_up = match Notice::of(event.clone(), &self.store).await {
-            Ok(notice) => self.tell_as_it_is(event, notice).await.err(),
+            Ok(notice) => {
+                let mut turn = Turn::new(&self.store, &self.channel, event, notice);
+                self.channel.retry.attempt(&mut turn).await.err()
+            }
             Err(error @ (StoreError::Damaged { .. } | StoreError::Sealed(_))) => {
                 Some(GivenUp { attempts: 0, error: error.to_string() })
             }
@@ -147,25 +153,6 @@ impl Courier {
             let id = Uuid::now_v7().to_string();
             Untold { id, sequence, attempts, error, at_ms: now_ms() }
         }))
-    }
-
-    /// Each attempt after the first tells what is so then: a question may have been answered meanwhile.
-    async fn tell_as_it_is(&self, event: ChainedEvent, first: Notice) -> Result<(), GivenUp> {
-        let Channel { receiver, retry, .. } = &*self.channel;
-        let (mut known, event) = (Some(first), &event);
-        let attempt = || {
-            let known = known.take();
-            async move {
-                let notice = match known {
-                    Some(notice) => notice,
-                    None => Notice::of(event.clone(), &self.store).await.map_err(|error| {
-                        Unsent { error: error.to_string(), retry: true, retry_after: None }
-                    })?,
-                };
-                receiver.send(&notice).await
-            }
-        };
-        retry.attempt(attempt).await
     }
 
     async fn advance(&self, lease: &ChannelLease, told: Told) -> Result<(), Broken> {

@@ -22,9 +22,10 @@ use writ_store::{AnswerLink, AskedOf, ChannelId, Store, StoreError};
 
 use super::Notice;
 use super::config::{MailConfig, Relay, Security};
-use super::delivery::Unsent;
+use super::delivery::{Again, Unsent};
 use super::notice::Asking;
 use super::people::Groups;
+use crate::points;
 use letter::Letter;
 pub use link::{LinkError, Linked};
 
@@ -53,7 +54,8 @@ enum Failed {
 struct Failures {
     letters: usize,
     failed: usize,
-    is_any_for_now: bool,
+    /// The most that stands in the way of any of them.
+    again: Option<Again>,
     last: String,
 }
 
@@ -95,10 +97,13 @@ impl Mail {
             let (channel, asked) = (self.id.clone(), asked.clone());
             let link = AnswerLink { token, channel, asked, person: person.clone() };
             self.store.keep_answer_link(link.clone()).await.map_err(no_store)?;
+            points::pass("mail.link-kept");
             let letter = self.letter(notice, &asking, person, address, secret.expose());
             let posted = self.post(letter.message()).await;
             if posted.is_ok() {
+                points::pass("mail.taken-unrecorded");
                 self.store.answer_link_sent(link).await.map_err(no_store)?;
+                points::pass("mail.taken");
             }
             failures.note(posted);
         }
@@ -147,25 +152,24 @@ impl Failed {
 impl Failures {
     fn note(&mut self, posted: Result<(), Failed>) {
         self.letters += 1;
-        let (is_final, last) = match posted {
+        let (again, last) = match posted {
             Ok(()) => return,
             Err(Failed::Refused { is_final, code }) => {
-                (is_final, format!("the relay answers {code}"))
+                let again = if is_final { Again::Never } else { Again::LaterAlone };
+                (again, format!("the relay answers {code}"))
             }
-            Err(Failed::NoAnswer(text)) => (false, text),
+            Err(Failed::NoAnswer(text)) => (Again::Later, text),
         };
         self.failed += 1;
-        self.is_any_for_now |= !is_final;
+        self.again = self.again.max(Some(again));
         self.last = last;
     }
 
     fn outcome(self) -> Result<(), Unsent> {
-        let Self { letters, failed, is_any_for_now, last } = self;
-        if failed == 0 {
-            return Ok(());
-        }
+        let Self { letters, failed, again, last } = self;
+        let Some(again) = again else { return Ok(()) };
         let error = format!("{failed} of {letters} letters were not taken: {last}");
-        Err(Unsent { error, retry: is_any_for_now, retry_after: None })
+        Err(Unsent { error, again, retry_after: None })
     }
 }
 
@@ -190,9 +194,13 @@ fn transport(relay: Relay) -> Result<AsyncSmtpTransport<Tokio1Executor>, smtp::E
 
 fn no_store(error: StoreError) -> Unsent {
     tracing::error!(%error, "the store cannot keep the links of letters");
-    Unsent { error: "the store cannot answer".into(), retry: true, retry_after: None }
+    Unsent { error: "the store cannot answer".into(), again: Again::Later, retry_after: None }
 }
 
 fn no_random(error: getrandom::Error) -> Unsent {
-    Unsent { error: format!("there are no random bits: {error}"), retry: true, retry_after: None }
+    Unsent {
+        error: format!("there are no random bits: {error}"),
+        again: Again::Later,
+        retry_after: None,
+    }
 }

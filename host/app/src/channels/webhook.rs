@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::Notice;
 use super::config::WebhookConfig;
-use super::delivery::Unsent;
+use super::delivery::{Again, Unsent};
 use crate::clock::rfc3339;
 use crate::outbound::{Connections, Endpoint, Signer, told};
 
@@ -72,7 +72,9 @@ impl Sender {
     pub(super) async fn send(&self, request: RequestBuilder) -> Result<(), Unsent> {
         match request.send().await {
             Ok(response) => confirmed(&response),
-            Err(error) => Err(Unsent { error: told(error), retry: true, retry_after: None }),
+            Err(error) => {
+                Err(Unsent { error: told(error), again: Again::Later, retry_after: None })
+            }
         }
     }
 }
@@ -100,5 +102,6 @@ fn confirmed(response: &Response) -> Result<(), Unsent> {
     let retry_after = seconds.and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
     let retry = !status.is_client_error()
         || matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS);
-    Err(Unsent { error: format!("the receiver answers {status}"), retry, retry_after })
+    let again = if retry { Again::Later } else { Again::Never };
+    Err(Unsent { error: format!("the receiver answers {status}"), again, retry_after })
 }

@@ -7,6 +7,7 @@ use super::executions;
 use super::exit::{Exit, Failure};
 use super::remote::{LimitArgs, Remote, ServerArgs, more, text_of};
 use super::text;
+use crate::clock::rfc3339;
 use crate::config::Environment;
 use crate::http::approvals::PATH;
 
@@ -71,7 +72,8 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
     } else {
         text::to_stdout(&match &command {
             Command::List(_) => list(&told),
-            Command::Show(_) | Command::Approve(_) | Command::Reject(_) => both(&told),
+            Command::Show(_) => whole(&told),
+            Command::Approve(_) | Command::Reject(_) => both(&told),
         })?;
     }
     Ok(Exit::Permitted)
@@ -93,6 +95,20 @@ fn list(page: &Value) -> String {
     items.iter().map(both).collect::<String>() + more(page)
 }
 
+/// What somebody has to know who decides it: why it is asked, until when, and all that waits for it.
+fn whole(approval: &Value) -> String {
+    let execution = &approval["execution"];
+    let mut told = text::row("approval", text_of(&approval["id"]));
+    if let Some(reason) = approval["requirement"].get("reason") {
+        told.push_str(&text::row("reason", text_of(reason)));
+    }
+    if let Some(ends_ms) = approval["expires_at_ms"].as_u64() {
+        told.push_str(&text::row("ends", rfc3339(ends_ms)));
+    }
+    told.push_str(&text::row("sent by", text_of(&execution["requester"])));
+    told + &executions::one(execution)
+}
+
 fn both(approval: &Value) -> String {
     format!("{}\n  for {}\n", line(approval), executions::line(&approval["execution"]))
 }
@@ -106,7 +122,7 @@ pub(super) fn line(approval: &Value) -> String {
         text_of(&approval["state"]),
         text_of(&requirement["title"])
     );
-    let stage = approval["stage"].as_u64().and_then(|stage| usize::try_from(stage - 1).ok());
+    let stage = approval["stage"].as_u64().and_then(|stage| usize::try_from(stage).ok());
     if let Some(stage) = stage.and_then(|stage| requirement["stages"].get(stage)) {
         let asked = stage["approvers"].as_array().into_iter().flatten().map(text_of);
         let asked: Vec<_> = asked.collect();

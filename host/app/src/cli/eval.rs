@@ -37,8 +37,11 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE|JSON", requires = "component")]
     settings: Option<String>,
     /// Print the answer as the server would give it
-    #[arg(long)]
+    #[arg(long, conflicts_with = "explain")]
     json: bool,
+    /// Tell of every policy what it cost (fuel, calls of the host, time), and which were not asked
+    #[arg(long)]
+    explain: bool,
     /// The request, as AuthZEN 1.0 has it: a JSON file, or `-` for standard input
     #[arg(value_name = "REQUEST")]
     request: PathBuf,
@@ -51,10 +54,12 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
         Some(component) => single(&args, component, &environment).await?,
         None => set(&args, &environment).await?,
     };
+    let bound: Vec<_> = snapshot.bindings.iter().map(|bound| bound.binding.name.clone()).collect();
     let answer = decide(&config, snapshot, request).await?;
-    match args.json {
-        true => text::json_to_stdout(&DecisionReply::decided(&answer))?,
-        false => text::to_stdout(&human(&answer))?,
+    match (args.json, args.explain) {
+        (true, _) => text::json_to_stdout(&DecisionReply::decided(&answer))?,
+        (false, true) => text::to_stdout(&human(&answer, &explained(&answer, &bound)))?,
+        (false, false) => text::to_stdout(&human(&answer, &asked(&answer)))?,
     }
     Ok(Exit::of(&answer.outcome))
 }
@@ -132,7 +137,7 @@ async fn decide(config: &Config, snapshot: Snapshot, request: Request) -> Result
     service.decide(&active, request, Meta::default()).await.map_err(Failure::internal)
 }
 
-fn human(answer: &Answer) -> String {
+fn human(answer: &Answer, policies: &str) -> String {
     let code = answer.outcome.code().replace('-', " ");
     let mut text = match (&answer.outcome, answer.reason()) {
         (Outcome::ApprovalRequired(_), Some(reason)) => reason,
@@ -140,14 +145,36 @@ fn human(answer: &Answer) -> String {
         (_, None) => code,
     };
     text.push('\n');
-    for record in &answer.policies {
-        text.push_str(&text::row(record.binding.as_str(), said(record)));
-    }
+    text.push_str(policies);
     if let Some(action) = &answer.amended {
         text.push_str(&text::row("amended", &action.properties));
     }
     text.push_str(&text::row("policy set", answer.policy_set));
     text
+}
+
+/// What each policy said that was asked.
+fn asked(answer: &Answer) -> String {
+    let row = |record: &PolicyRecord| text::row(record.binding.as_str(), said(record));
+    answer.policies.iter().map(row).collect()
+}
+
+/// What became of each policy of the set, in the order in which they are asked.
+fn explained(answer: &Answer, bound: &[BindingName]) -> String {
+    let row = |name: &BindingName| {
+        let record = answer.policies.iter().find(|record| record.binding == *name);
+        let told = match record {
+            Some(record) => format!("{}\n{}", said(record), cost(record)),
+            None => "not asked: its `match` is for other requests".to_owned(),
+        };
+        text::row(name.as_str(), told)
+    };
+    bound.iter().map(row).collect()
+}
+
+fn cost(record: &PolicyRecord) -> String {
+    let PolicyRecord { fuel, host_calls, duration_us, .. } = record;
+    format!("fuel {fuel}, calls of the host {host_calls}, {duration_us} µs")
 }
 
 fn said(record: &PolicyRecord) -> String {

@@ -140,7 +140,8 @@ pub(super) fn line(execution: &Value) -> String {
     )
 }
 
-fn one(execution: &Value) -> String {
+/// An execution with everything that is told of it.
+pub(super) fn one(execution: &Value) -> String {
     let mut told = text::row("execution", text_of(&execution["id"]));
     told.push_str(&text::row("status", text_of(&execution["status"])));
     let (subject, resource) = (&execution["subject"], &execution["resource"]);

@@ -57,7 +57,7 @@ fn key(id: &str, source: &raw::KeySource, root: &Root) -> Result<[u8; SEALING_KE
                     "there is nothing in the environment variable `{variable}`\nhint: set it where the host is started"
                 ))
             })?;
-            found.expose().as_bytes().to_vec()
+            found.expose().to_owned()
         }
         (None, None) | (Some(_), Some(_)) => {
             let text =
@@ -65,7 +65,7 @@ fn key(id: &str, source: &raw::KeySource, root: &Root) -> Result<[u8; SEALING_KE
             return Err(refused(text));
         }
     };
-    let bytes = STANDARD.decode(text.trim_ascii());
+    let bytes = STANDARD.decode(text.trim());
     let bytes = bytes.map_err(|_| refused(format!("the key `{id}` is no base64\nhint: {MAKE}")))?;
     let found = bytes.len();
     bytes.try_into().map_err(|_| {

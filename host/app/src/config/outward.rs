@@ -103,7 +103,7 @@ impl Outward<'_> {
     ) -> Result<(&'static str, Secret), Refusal> {
         match (file, variable) {
             (Some(path), None) => {
-                let read = self.root.read_text(path, SECRET_BYTES_MAX);
+                let read = self.root.read_secret(path, SECRET_BYTES_MAX);
                 let text = read.map_err(|error| self.refused(by_file, &error))?;
                 Ok((by_file, Secret::new(text.trim())))
             }

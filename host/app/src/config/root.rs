@@ -94,16 +94,16 @@ impl Root {
         }
     }
 
-    /// Reads a regular file inside that nobody but its owner may read or write.
+    /// Reads a text file inside that nobody but its owner may read or write.
     ///
     /// # Errors
-    /// Each of [`ReadError`] but [`ReadError::NotText`].
-    pub fn read_secret(&self, name: &str, bytes_max: u64) -> Result<Vec<u8>, ReadError> {
+    /// Each of [`ReadError`].
+    pub fn read_secret(&self, name: &str, bytes_max: u64) -> Result<String, ReadError> {
         let metadata = self.dir.metadata(name).map_err(|error| ReadError::new(name, error))?;
         if metadata.permissions().mode() & 0o077 != 0 {
             return Err(ReadError::Shared(name.to_owned()));
         }
-        self.read(name, bytes_max)
+        self.read_text(name, bytes_max)
     }
 
     /// Reads a text file inside.

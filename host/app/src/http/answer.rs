@@ -22,7 +22,7 @@ use super::App;
 use super::access::Access;
 use super::body;
 use super::page::Id;
-use super::problem::Problem;
+use super::problem::{Problem, ProblemCode};
 use crate::channels::{LinkError, Linked, Unanswered};
 use crate::clock::now_ms;
 use crate::points;
@@ -76,7 +76,7 @@ struct Form {
 )]
 pub async fn show(State(app): State<Arc<App>>, Id(token): Id) -> Page {
     match app.channels.linked(&token).await {
-        Ok(linked) => Page::asking(&linked, None),
+        Ok(linked) => Page::asking(&linked, None, ""),
         Err(error) => error.into(),
     }
 }
@@ -92,6 +92,7 @@ pub async fn show(State(app): State<Arc<App>>, Id(token): Id) -> Page {
         (status = 403, body = String, content_type = "text/html", description = "The person is not asked, or by themselves."),
         (status = 404, body = String, content_type = "text/html", description = "No letter holds this link."),
         (status = 410, body = String, content_type = "text/html", description = "It has been answered, or is no longer asked."),
+        (status = 413, body = String, content_type = "text/html", description = "The form is longer than any reason makes it."),
         (status = 422, body = String, content_type = "text/html", description = "A reason is missing or too long; the form once more."),
         (status = 503, body = String, content_type = "text/html", description = "The answer could not be kept, and nothing has changed."),
         super::openapi::PageErrors,
@@ -107,15 +108,22 @@ pub async fn answer(
         Err(error) => return Ok(error.into()),
     };
     let (parts, sent) = request.into_parts();
-    let sent = body::whole(&parts.headers, sent, FORM_BYTES_MAX).await?;
+    let sent = match body::whole(&parts.headers, sent, FORM_BYTES_MAX).await {
+        Ok(sent) => sent,
+        Err(problem) if problem.code == ProblemCode::BodyTooLarge => {
+            let text = "The reason is far too long: it may have 2,000 characters. Go back, and shorten it.";
+            return Ok(Page::told(StatusCode::PAYLOAD_TOO_LARGE, text));
+        }
+        Err(problem) => return Err(problem),
+    };
     let Some(Form { choice, reason }) = Form::read(&parts.headers, &sent) else {
         return Ok(Page::told(StatusCode::BAD_REQUEST, "The form says neither yes nor no."));
     };
-    let answered = linked.invitation.answer(&app.executions, choice, reason).await;
+    let answered = linked.invitation.answer(&app.executions, choice, reason.clone()).await;
     points::pass("http.vote.answer");
     Ok(match answered {
         Ok(_) => Page::answered(choice),
-        Err(refused) => Page::refused(&linked, &refused),
+        Err(refused) => Page::refused(&linked, &refused, &reason.unwrap_or_default()),
     })
 }
 
@@ -151,14 +159,16 @@ impl Form {
 }
 
 impl Page {
-    /// The question, and what was wrong with an answer to it; or why it is not asked any more.
-    fn asking(linked: &Linked, wrong: Option<&Unanswered>) -> Self {
+    /// The question, what was wrong with an answer to it, and the reason that it gave; or why it is
+    /// not asked any more.
+    fn asking(linked: &Linked, wrong: Option<&Unanswered>, reason: &str) -> Self {
         let invitation = &linked.invitation;
         let Some(approval) = linked.approval() else { return LinkError::Unknown.into() };
         match approval.standing(&invitation.by.person, invitation.stage, now_ms()) {
             Standing::Open { expires_at_ms } => {
                 let status = wrong.map_or(StatusCode::OK, |_| StatusCode::UNPROCESSABLE_ENTITY);
-                let content = page::question(linked, &approval.requirement, expires_at_ms, wrong);
+                let asked = (&approval.requirement, expires_at_ms);
+                let content = page::question(linked, asked, wrong, reason);
                 Self { status, content }
             }
             Standing::Answered(_) => Self::gone(&Unanswered::Already),
@@ -166,10 +176,10 @@ impl Page {
         }
     }
 
-    fn refused(linked: &Linked, refused: &Unanswered) -> Self {
+    fn refused(linked: &Linked, refused: &Unanswered, reason: &str) -> Self {
         match refused {
             Unanswered::ReasonRequired | Unanswered::ReasonTooLong(_) => {
-                Self::asking(linked, Some(refused))
+                Self::asking(linked, Some(refused), reason)
             }
             Unanswered::Already | Unanswered::Over => Self::gone(refused),
             Unanswered::SelfApproval | Unanswered::NotAsked => {

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use writ_core::approval::Choice;
 use writ_core::{Approval, Execution};
+use writ_store::Page;
 
 use super::App;
 use super::body::Sent;
@@ -149,7 +150,7 @@ pub async fn list(
             .with_detail("everybody's approvals are for operators and auditors")
             .with_hint("ask for `view=mine`")
     })?;
-    Ok(ok(&ApprovalsReply::new(&found, part.limit)))
+    Ok(ok(&ApprovalsReply::new(&found)))
 }
 
 /// One approval.
@@ -230,10 +231,11 @@ impl<'a> AskedReply<'a> {
 }
 
 impl<'a> ApprovalsReply<'a> {
-    fn new(found: &'a [(Execution, Approval)], limit: u32) -> Self {
-        let is_full = found.len() >= limit as usize;
-        let next = found.last().filter(|_| is_full).map(|(_, last)| last.id.as_str());
-        let items = found.iter().map(|(execution, approval)| AskedReply::new(execution, approval));
+    fn new(page: &'a Page<(Execution, Approval)>) -> Self {
+        let last = page.items.last().filter(|_| page.has_more);
+        let next = last.map(|(_, last)| last.id.as_str());
+        let items =
+            page.items.iter().map(|(execution, approval)| AskedReply::new(execution, approval));
         Self { items: items.collect(), next }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
@@ -38,6 +38,27 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Sent<T> {
     }
 }
 
+/// A body that may be left out, which says as much as `{}`.
+pub struct MaybeSent<T> {
+    /// The headers.
+    pub headers: HeaderMap,
+    /// What it says.
+    pub body: T,
+}
+
+impl<T: DeserializeOwned + Default> FromRequest<Arc<App>> for MaybeSent<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
+        if request.body().is_end_stream() {
+            let (parts, _) = request.into_parts();
+            return Ok(Self { headers: parts.headers, body: T::default() });
+        }
+        let Sent { headers, body, .. } = Sent::from_request(request, app).await?;
+        Ok(Self { headers, body })
+    }
+}
+
 /// The body's bytes.
 ///
 /// # Errors
@@ -49,7 +70,13 @@ pub(super) async fn read(
     bytes_max: usize,
 ) -> Result<Bytes, Problem> {
     check_kind(headers)?;
-    whole(headers, body, bytes_max).await
+    let read = whole(headers, body, bytes_max).await;
+    read.map_err(|problem| match problem.code {
+        ProblemCode::BodyTooLarge => {
+            problem.with_hint("the operator may raise `body-bytes-max` of `[server]`")
+        }
+        _ => problem,
+    })
 }
 
 /// A body's bytes, whatever they are announced as.
@@ -79,7 +106,6 @@ pub(super) async fn whole(
 fn too_large(bytes_max: usize) -> Problem {
     Problem::new(ProblemCode::BodyTooLarge)
         .with_detail(format!("a body may have {bytes_max} bytes"))
-        .with_hint("the operator may raise `body-bytes-max` of `[server]`")
 }
 
 /// Whether the body can be read as it comes.

@@ -1,5 +1,7 @@
 //! The metrics page, with what engine and store count for themselves.
 
+mod stored;
+
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -34,24 +36,13 @@ async fn samples(app: &App) -> Vec<Sample> {
     let mut samples = engine(app);
     if let Records::Durable(store) = app.service.records() {
         samples.extend(self::store(&store.stats()));
-        // Of all hosts that share the store, since whoever is free goes on with them.
-        let tenant = app.auth.keys().tenant();
-        match store.count_of_status(tenant, "suspended").await {
-            Ok(count) => {
-                samples.push(sample(
-                    "writ_tools_suspended",
-                    "Tools that wait now, in no memory.",
-                    count,
-                ));
-            }
-            Err(error) => tracing::warn!(%error, "suspended tools could not be counted"),
-        }
+        samples.extend(stored::figures(store, app.auth.keys().tenant()).await);
     }
     samples
 }
 
 fn sample(name: &'static str, help: &'static str, value: u64) -> Sample {
-    Sample { name, help, value: value as f64 }
+    Sample::one(name, help, value as f64)
 }
 
 fn engine(app: &App) -> Vec<Sample> {
@@ -92,7 +83,7 @@ fn engine(app: &App) -> Vec<Sample> {
 }
 
 fn store(stats: &StoreStats) -> Vec<Sample> {
-    let seconds = |name, help, us: u64| Sample { name, help, value: us as f64 / 1e6 };
+    let seconds = |name, help, us: u64| Sample::one(name, help, us as f64 / 1e6);
     vec![
         sample("writ_store_batches_total", "Transactions that became durable.", stats.batches),
         seconds(

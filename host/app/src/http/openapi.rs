@@ -263,8 +263,7 @@ impl IntoResponses for ForgetErrors {
 impl IntoResponses for PageErrors {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         let mut responses = NameErrors::responses();
-        let own =
-            [ProblemCode::BodyUnreadable, ProblemCode::BodyTimeout, ProblemCode::BodyTooLarge];
+        let own = [ProblemCode::BodyUnreadable, ProblemCode::BodyTimeout];
         responses.extend(problems(&own));
         responses
     }
@@ -273,7 +272,7 @@ impl IntoResponses for PageErrors {
 impl IntoResponses for PressErrors {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         let mut responses = PageErrors::responses();
-        responses.extend(problems(&[ProblemCode::Unauthenticated]));
+        responses.extend(problems(&[ProblemCode::Unauthenticated, ProblemCode::BodyTooLarge]));
         let invalid = [ProblemCode::HeaderInvalid, ProblemCode::InvalidRequest];
         responses.extend(problems(&[&invalid[..], &[ProblemCode::BodyUnreadable]].concat()));
         responses

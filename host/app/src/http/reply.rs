@@ -148,6 +148,8 @@ struct PolicyReply<'a> {
     annotations: Option<&'a serde_json::Value>,
     /// Fuel burnt.
     fuel: u64,
+    /// How often it asked the host.
+    host_calls: u64,
     /// Time taken, in microseconds.
     duration_us: u64,
     /// Whether the verdict was remembered from an equal request.
@@ -279,6 +281,7 @@ impl<'a> PolicyReply<'a> {
             fault: record.fault,
             annotations: record.annotations.as_ref(),
             fuel: record.fuel,
+            host_calls: record.host_calls,
             duration_us: record.duration_us,
             memoised: record.memoised,
         }

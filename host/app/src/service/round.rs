@@ -229,6 +229,7 @@ fn record(binding: &ActiveBinding, evaluation: &Evaluation) -> PolicyRecord {
         fault,
         annotations: annotations.filter(said).map(Json::to_value),
         fuel: evaluation.fuel,
+        host_calls: evaluation.host_calls,
         duration_us: evaluation.duration.as_micros() as u64,
         memoised: evaluation.memoised,
     }

@@ -81,4 +81,15 @@ fn attempts_end_and_leave_a_dead_letter() {
     world.server.kill();
     world.server.restart();
     assert_eq!(wait_for_letters(&world, 1), [letter]);
+    for figure in [
+        "writ_dead_letters 1",
+        "writ_channel_untold_events{channel=\"ops\"} 0",
+        "writ_executions{status=\"awaiting-approval\"} 1",
+    ] {
+        wait::until(Duration::from_secs(60), || {
+            let page = world.client(world.server.key()).get("/metrics").unwrap();
+            let is_there = page.text().lines().any(|line| line == figure);
+            if is_there { Ok(()) } else { Err(format!("{figure}: {}", page.text())) }
+        });
+    }
 }

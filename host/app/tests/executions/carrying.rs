@@ -128,6 +128,14 @@ fn what_has_not_begun_can_be_called_off() {
     assert_eq!(problem(&cancel(&world.agent)), (409, "not-now".into()));
     let answer = world.answer(&world.ann, &asked, json!({"decision": "approve", "reason": "seen"}));
     assert_eq!(problem(&answer), (409, "approval-ended".into()));
+    let long = json!({"reason": "x".repeat(2_001)});
+    let refused = world.post(&world.agent, &path(&world.ask("pay", 500), "/cancel"), &long);
+    assert_eq!(problem(&refused), (400, "invalid-request".into()));
+    // Nobody has to say why, nor to send a body that says nothing.
+    let mut client = world.client(&world.agent);
+    let head = client.head("POST", &path(&world.ask("pay", 500), "/cancel"));
+    let called_off = client.send(&format!("{head}Content-Length: 0\r\n"), b"").unwrap();
+    assert_eq!((called_off.status, &called_off.json()["status"]), (200, &json!("cancelled")));
 }
 
 #[test]

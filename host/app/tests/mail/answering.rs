@@ -19,7 +19,7 @@ fn asked(world: &World, relay: &Relay) -> (Value, [String; 2]) {
     (asked, [letters[0].link(), letters[1].link()])
 }
 
-fn votes(world: &World, asked: &Value) -> Value {
+pub(crate) fn votes(world: &World, asked: &Value) -> Value {
     let votes = &world.get(&world.agent, &path(asked, ""))["approvals"][0]["votes"];
     let votes = votes.as_array().unwrap();
     votes.iter().map(|vote| json!([vote["approver"], vote["decision"], vote["reason"]])).collect()
@@ -86,7 +86,9 @@ fn a_required_reason_is_asked_for_and_the_link_stays_good() {
         assert!(page.text().contains("must give a reason") && page.text().contains("<form"));
     }
     let long = format!("decision=reject&reason={}", "x".repeat(2_001));
-    assert_eq!(send(&world, &ann, &long).status, 422);
+    let page = send(&world, &ann, &long);
+    assert_eq!(page.status, 422);
+    assert!(page.text().contains(&"x".repeat(2_001)), "what was written is not lost");
     assert_eq!(votes(&world, &asked), json!([]));
     let odd = "decision=reject&reason=%3Cscript%3E+%26+%22";
     assert_eq!(send(&world, &ann, odd).status, 200);

@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod answering;
+mod dying;
 mod relay;
 mod sending;
 mod site;

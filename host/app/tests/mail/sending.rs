@@ -103,6 +103,25 @@ fn what_the_relay_does_not_take_for_now_is_sent_again_to_those_alone() {
     dead_letters(&world, 0);
 }
 
+/// Whose mailbox takes nothing for now has the channel's turn; others do not wait for it.
+#[test]
+fn a_mailbox_that_takes_nothing_for_now_holds_up_nobody_else() {
+    let relay = Relay::start(|_, to| match to {
+        "ann@example.com" => response::NO_SERVICE,
+        _ => response::OK,
+    });
+    let channel = channel(&relay, "attempts-max = 100\n");
+    let world = World::with(&channel.replace("backoff-ms = 10\n", "backoff-ms = 500\n"), "");
+    for (count, amount) in [500, 600, 700].into_iter().enumerate() {
+        world.ask("pay", amount);
+        let letters = relay.wait_for(count + 1);
+        assert!(letters.iter().all(|letter| letter.to == "bob@example.com"), "{letters:?}");
+    }
+    relay.wait_for_offers(8);
+    assert_eq!(relay.wait_for(3).len(), 3, "what was taken is not sent again in its turn");
+    dead_letters(&world, 0);
+}
+
 #[test]
 fn a_relay_that_is_not_there_leaves_a_dead_letter_that_asks_nobody_who_need_not_be_asked() {
     let relay = Relay::content();

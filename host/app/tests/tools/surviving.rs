@@ -23,7 +23,7 @@ fn a_tool_asks_twice_and_the_host_is_killed_in_both_waits(tables: Tables) {
     world.kill();
     assert_eq!(world.see(&asked)["status"], "suspended");
     let page = world.server.client().get("/metrics").unwrap().text().to_owned();
-    assert!(page.lines().any(|line| line == "writ_tools_suspended 1"), "{page}");
+    assert!(page.lines().any(|line| line == r#"writ_executions{status="suspended"} 1"#), "{page}");
     world.answer(&asked, 0, "approve");
     world.until(&asked, |seen| seen["status"] == "suspended" && seen["approvals"][1].is_object());
     world.kill();
@@ -32,7 +32,7 @@ fn a_tool_asks_twice_and_the_host_is_killed_in_both_waits(tables: Tables) {
     assert_eq!(world.until_status(&asked, "succeeded")["result"], receipt(1));
     let page = world.server.client().get("/metrics").unwrap().text().to_owned();
     for line in [
-        "writ_tools_suspended 0",
+        "writ_executions{status=\"suspended\"} 0",
         "writ_tool_runs_total{outcome=\"succeeded\",tool=\"payout\"} 1",
         "writ_tool_runs_total{outcome=\"dropped\",tool=\"payout\"} 0",
         "writ_tool_resume_seconds_count{tool=\"payout\"} 1",

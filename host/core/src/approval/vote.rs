@@ -8,7 +8,7 @@ use crate::person::Person;
 use crate::requirement::{Requirement, Stage};
 
 /// How long the reason of a vote may be, in characters.
-const REASON_CHARS_MAX: usize = 2_000;
+pub const REASON_CHARS_MAX: usize = 2_000;
 
 /// Yes or no.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,6 +5,7 @@ use writ_core::{Approval, ChainedEvent, Execution, Tenant};
 
 use super::{ApprovalFilter, ExecutionFilter, PAGE_MAX};
 use crate::error::StoreError;
+use crate::page::Page;
 use crate::port::on;
 use crate::store::Store;
 
@@ -34,7 +35,7 @@ impl Store {
     }
 
     /// A tenant's executions, newest first, at most `limit` (and [`PAGE_MAX`]) of those before an
-    /// id.
+    /// id, and no more after [`PAGE_BYTES_MAX`](crate::PAGE_BYTES_MAX).
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] and [`StoreError::Damaged`].
@@ -44,7 +45,7 @@ impl Store {
         filter: &ExecutionFilter,
         before: Option<&str>,
         limit: u32,
-    ) -> Result<Vec<Execution>, StoreError> {
+    ) -> Result<Page<Execution>, StoreError> {
         let limit = limit.min(PAGE_MAX);
         on!(self, backend => backend.executions_page(tenant, filter, before, limit).await)
     }
@@ -58,7 +59,8 @@ impl Store {
     }
 
     /// A tenant's approvals, each with its execution, newest first, at most `limit` (and
-    /// [`PAGE_MAX`]) of those before an approval's id.
+    /// [`PAGE_MAX`]) of those before an approval's id, and no more after
+    /// [`PAGE_BYTES_MAX`](crate::PAGE_BYTES_MAX).
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] and [`StoreError::Damaged`].
@@ -68,7 +70,7 @@ impl Store {
         filter: &ApprovalFilter,
         before: Option<&str>,
         limit: u32,
-    ) -> Result<Vec<(Execution, Approval)>, StoreError> {
+    ) -> Result<Page<(Execution, Approval)>, StoreError> {
         let limit = limit.min(PAGE_MAX);
         on!(self, backend => backend.approvals_page(tenant, filter, before, limit).await)
     }

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use sqlx::postgres::{PgConnection, PgRow};
 use writ_core::{Approval, Execution};
 
-use super::executions;
+use super::executions::{self, body_bytes, execution};
 use super::rows::{column, integer, text};
 use super::text::kept;
 use crate::error::{Failure, StoreError};
 use crate::execution::ApprovalFilter;
+use crate::page::{Filling, Page};
 use crate::row::{ApprovalRow, AskedRow, approver_key};
 use crate::sealing::Opener;
 
@@ -79,34 +80,42 @@ pub(super) async fn execution_of(
     executions::fetch(connection, EXECUTION_OF, opener, approval).await
 }
 
-/// A page of a tenant's approvals.
-pub(super) struct Page<'a> {
+/// A part of a tenant's approvals.
+pub(super) struct Part<'a> {
     pub(super) opener: Opener<'a>,
     /// The id before which it begins.
     pub(super) before: &'a str,
     pub(super) limit: u32,
 }
 
-impl Page<'_> {
+impl Part<'_> {
     /// Approvals with their executions, newest first.
     pub(super) async fn read(
         &self,
         connection: &mut PgConnection,
         filter: &ApprovalFilter,
-    ) -> Result<Vec<(Execution, Approval)>, StoreError> {
+    ) -> Result<Page<(Execution, Approval)>, StoreError> {
         let ids = self.ids(connection, filter).await.map_err(Failure::from)?;
-        let mut found = Vec::with_capacity(ids.len());
+        let mut page = Filling::new(self.limit);
         for id in ids {
-            let execution = execution_of(connection, self.opener, &id).await?;
-            let approval = execution.as_ref().and_then(|execution| execution.approval(&id));
-            let approval = approval.cloned();
-            let (Some(execution), Some(approval)) = (execution, approval) else {
+            if page.is_full() {
+                break;
+            }
+            let row = executions::row(connection, EXECUTION_OF, self.opener.tenant, &id).await;
+            let found = row
+                .map_err(Failure::from)?
+                .map(|row| Ok::<_, StoreError>((execution(self.opener, &row)?, body_bytes(&row)?)));
+            let found = found.transpose()?.and_then(|(execution, bytes)| {
+                let approval = execution.approval(&id)?.clone();
+                Some(((execution, approval), bytes))
+            });
+            let Some((found, bytes)) = found else {
                 let reason = "its execution does not have it".into();
                 return Err(StoreError::Damaged { what: "approval", id, reason });
             };
-            found.push((execution, approval));
+            page.add(found, bytes);
         }
-        Ok(found)
+        Ok(page.finish())
     }
 
     /// Ids, newest first.

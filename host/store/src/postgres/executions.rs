@@ -1,5 +1,6 @@
 //! Executions: one row each, as it stands now.
 
+use futures_util::TryStreamExt as _;
 use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgRow};
 use writ_core::{Execution, Tenant};
@@ -8,6 +9,7 @@ use super::rows::{integer, number, text};
 use super::text::kept;
 use crate::error::{Failure, StoreError};
 use crate::execution::ExecutionFilter;
+use crate::page::{Filling, Page};
 use crate::points;
 use crate::row::ExecutionRow;
 use crate::sealing::Opener;
@@ -102,9 +104,18 @@ pub(super) async fn fetch(
     opener: Opener<'_>,
     id: &str,
 ) -> Result<Option<Execution>, StoreError> {
-    let query = sqlx::query(sql).bind(opener.tenant.as_str()).bind(kept(id));
-    let row = query.fetch_optional(connection).await.map_err(Failure::from)?;
+    let row = row(connection, sql, opener.tenant, id).await.map_err(Failure::from)?;
     row.as_ref().map(|row| execution(opener, row)).transpose()
+}
+
+/// The row that two parameters lead to: a tenant, and the id of something.
+pub(super) async fn row(
+    connection: &mut PgConnection,
+    sql: &'static str,
+    tenant: &Tenant,
+    id: &str,
+) -> Result<Option<PgRow>, sqlx::Error> {
+    sqlx::query(sql).bind(tenant.as_str()).bind(kept(id)).fetch_optional(connection).await
 }
 
 /// A tenant's executions, newest first, those before an id.
@@ -114,7 +125,7 @@ pub(super) async fn page(
     filter: &ExecutionFilter,
     before: &str,
     limit: u32,
-) -> Result<Vec<Execution>, StoreError> {
+) -> Result<Page<Execution>, StoreError> {
     let requester = filter.requester.as_ref().map(|requester| requester.folded());
     let (sql, values) = match (requester, filter.status.as_deref()) {
         (None, None) => (PAGE, vec![]),
@@ -125,8 +136,18 @@ pub(super) async fn page(
     let query = sqlx::query(sql).bind(opener.tenant.as_str());
     let query = query.bind(kept(before)).bind(i64::from(limit));
     let query = values.into_iter().fold(query, |query, value| query.bind(kept(value)));
-    let rows = query.fetch_all(connection).await.map_err(Failure::from)?;
-    rows.iter().map(|row| execution(opener, row)).collect()
+    let (mut rows, mut page) = (query.fetch(connection), Filling::new(limit));
+    while !page.is_full()
+        && let Some(row) = rows.try_next().await.map_err(Failure::from)?
+    {
+        page.add(execution(opener, &row)?, body_bytes(&row)?);
+    }
+    Ok(page.finish())
+}
+
+/// How large the execution of a row is.
+pub(super) fn body_bytes(row: &PgRow) -> Result<usize, StoreError> {
+    Ok(row.try_get::<&str, _>("body").map_err(Failure::from)?.len())
 }
 
 /// The execution that a row's `body` holds.

@@ -19,6 +19,7 @@ const FAILED: &str = "UPDATE dead_letters SET attempts = $3, error = $4, at_ms =
 const REMOVE: &str = "DELETE FROM dead_letters WHERE tenant = $1 AND id = $2";
 const PAGE: &str =
     "SELECT * FROM dead_letters WHERE tenant = $1 AND id < $2 ORDER BY id DESC LIMIT $3";
+const COUNT: &str = "SELECT count(*) AS count FROM dead_letters WHERE tenant = $1";
 const ONE: &str = "SELECT * FROM dead_letters WHERE tenant = $1 AND id = $2";
 
 impl Postgres {
@@ -48,6 +49,13 @@ impl Postgres {
         let row = row.map_err(|error| self.inner.link.failed(error))?;
         let letter = row.as_ref().map(letter).transpose();
         Ok(letter.map_err(|error| self.inner.link.failed(error))?)
+    }
+
+    pub(crate) async fn count_dead_letters(&self, tenant: &Tenant) -> Result<u64, StoreError> {
+        let mut view = self.inner.link.read(tenant).await?;
+        let row = sqlx::query(COUNT).bind(tenant.as_str()).fetch_one(&mut *view).await;
+        let count = row.and_then(|row| number(&row, "count"));
+        Ok(count.map_err(|error| self.inner.link.failed(error))?)
     }
 }
 

@@ -3,13 +3,14 @@
 use tokio::sync::watch;
 use writ_core::{Approval, ChainedEvent, Execution, Key, KeyId, Tenant};
 
-use super::approvals::{self, Page};
+use super::approvals::{self, Part};
 use super::audit::View;
 use super::backend::Postgres;
 use super::scope::{Access, Scope};
 use super::{decisions, due, events, executions, keys, reseal, signing};
 use crate::error::{Failure, StoreError};
 use crate::execution::{ApprovalFilter, ExecutionFilter};
+use crate::page::Page;
 use crate::points;
 use crate::reseal::{ResealFrom, ResealRow, Stale};
 use crate::row::{END, KeyChange, SigningRow, StoredDecision};
@@ -67,7 +68,7 @@ impl Postgres {
         filter: &ExecutionFilter,
         before: Option<&str>,
         limit: u32,
-    ) -> Result<Vec<Execution>, StoreError> {
+    ) -> Result<Page<Execution>, StoreError> {
         let mut view = self.inner.link.read(tenant).await?;
         let before = before.unwrap_or(END);
         executions::page(&mut view, self.opener(tenant), filter, before, limit).await
@@ -80,11 +81,11 @@ impl Postgres {
         filter: &ApprovalFilter,
         before: Option<&str>,
         limit: u32,
-    ) -> Result<Vec<(Execution, Approval)>, StoreError> {
+    ) -> Result<Page<(Execution, Approval)>, StoreError> {
         let begun = self.inner.link.begin(Scope::Tenant(tenant), Access::Snapshot).await;
         let mut view = begun.map_err(Failure::from)?;
-        let page = Page { opener: self.opener(tenant), before: before.unwrap_or(END), limit };
-        page.read(&mut view, filter).await
+        let part = Part { opener: self.opener(tenant), before: before.unwrap_or(END), limit };
+        part.read(&mut view, filter).await
     }
 
     pub(crate) async fn due(

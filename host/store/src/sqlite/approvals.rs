@@ -8,9 +8,10 @@ use writ_core::{Approval, Execution, Tenant};
 
 use crate::error::{Failure, StoreError};
 use crate::execution::ApprovalFilter;
+use crate::page::{Filling, Page};
 use crate::row::{ApprovalRow, AskedRow, END, approver_key};
 use crate::sealing::Opener;
-use crate::sqlite::executions::execution;
+use crate::sqlite::executions::{body_bytes, execution};
 use crate::sqlite::rows::{RowsStatement, bind, integer};
 
 /// Writes approvals and whom they ask.
@@ -77,8 +78,7 @@ pub(crate) async fn execution_of(
     opener: Opener<'_>,
     approval: &str,
 ) -> Result<Option<Execution>, StoreError> {
-    let query = sqlx::query(EXECUTION_OF).bind(opener.tenant.as_str()).bind(approval);
-    let row = query.fetch_optional(connection).await.map_err(Failure::from)?;
+    let row = row_of(connection, opener.tenant, approval).await.map_err(Failure::from)?;
     row.as_ref().map(|row| execution(opener, row)).transpose()
 }
 
@@ -89,31 +89,48 @@ pub(crate) async fn page(
     filter: &ApprovalFilter,
     before: Option<&str>,
     limit: u32,
-) -> Result<Vec<(Execution, Approval)>, StoreError> {
+) -> Result<Page<(Execution, Approval)>, StoreError> {
     // One view of it all: what is listed is also what is loaded.
     let mut view = readers.begin().await.map_err(Failure::from)?;
-    let page = Page { tenant: opener.tenant, before: before.unwrap_or(END), limit };
-    let ids = page.ids(&mut view, filter).await.map_err(Failure::from)?;
-    let mut found = Vec::with_capacity(ids.len());
+    let part = Part { tenant: opener.tenant, before: before.unwrap_or(END), limit };
+    let ids = part.ids(&mut view, filter).await.map_err(Failure::from)?;
+    let mut page = Filling::new(limit);
     for id in ids {
-        let execution = execution_of(&mut view, opener, &id).await?;
-        let approval = execution.as_ref().and_then(|execution| execution.approval(&id)).cloned();
-        let (Some(execution), Some(approval)) = (execution, approval) else {
+        if page.is_full() {
+            break;
+        }
+        let row = row_of(&mut view, opener.tenant, &id).await.map_err(Failure::from)?;
+        let found =
+            row.map(|row| Ok::<_, StoreError>((execution(opener, &row)?, body_bytes(&row)?)));
+        let found = found.transpose()?.and_then(|(execution, bytes)| {
+            let approval = execution.approval(&id)?.clone();
+            Some(((execution, approval), bytes))
+        });
+        let Some((found, bytes)) = found else {
             let reason = "its execution does not have it".into();
             return Err(StoreError::Damaged { what: "approval", id, reason });
         };
-        found.push((execution, approval));
+        page.add(found, bytes);
     }
-    Ok(found)
+    Ok(page.finish())
 }
 
-struct Page<'a> {
+async fn row_of(
+    connection: &mut SqliteConnection,
+    tenant: &Tenant,
+    approval: &str,
+) -> Result<Option<SqliteRow>, sqlx::Error> {
+    let query = sqlx::query(EXECUTION_OF).bind(tenant.as_str()).bind(approval);
+    query.fetch_optional(connection).await
+}
+
+struct Part<'a> {
     tenant: &'a Tenant,
     before: &'a str,
     limit: u32,
 }
 
-impl Page<'_> {
+impl Part<'_> {
     /// Ids, newest first.
     async fn ids(
         &self,

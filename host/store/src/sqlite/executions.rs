@@ -1,11 +1,13 @@
 //! Executions: one row each, as it stands now.
 
+use futures_util::TryStreamExt as _;
 use sqlx::Row as _;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqlitePool, SqliteRow};
 use writ_core::{Execution, Tenant};
 
 use crate::error::{Failure, StoreError};
 use crate::execution::ExecutionFilter;
+use crate::page::{Filling, Page};
 use crate::row::{END, ExecutionRow};
 use crate::sealing::Opener;
 use crate::sqlite::rows::{RowsStatement, bind, integer, name, number};
@@ -117,7 +119,7 @@ pub(crate) async fn page(
     filter: &ExecutionFilter,
     before: Option<&str>,
     limit: u32,
-) -> Result<Vec<Execution>, StoreError> {
+) -> Result<Page<Execution>, StoreError> {
     let requester = filter.requester.as_ref().map(|requester| requester.folded());
     let (sql, values) = match (requester, filter.status.as_deref()) {
         (None, None) => (PAGE, vec![]),
@@ -128,8 +130,18 @@ pub(crate) async fn page(
     let query = sqlx::query(sql).bind(opener.tenant.as_str());
     let query = query.bind(before.unwrap_or(END)).bind(limit);
     let query = values.into_iter().fold(query, |query, value| query.bind(value));
-    let rows = query.fetch_all(readers).await.map_err(Failure::from)?;
-    rows.iter().map(|row| execution(opener, row)).collect()
+    let (mut rows, mut page) = (query.fetch(readers), Filling::new(limit));
+    while !page.is_full()
+        && let Some(row) = rows.try_next().await.map_err(Failure::from)?
+    {
+        page.add(execution(opener, &row)?, body_bytes(&row)?);
+    }
+    Ok(page.finish())
+}
+
+/// How large the execution of a row is.
+pub(crate) fn body_bytes(row: &SqliteRow) -> Result<usize, StoreError> {
+    Ok(row.try_get::<&str, _>("body").map_err(Failure::from)?.len())
 }
 
 /// Executions that time has changed, longest ago first.

@@ -29,6 +29,11 @@ impl Sqlite {
         let found = one(&self.inner.shared.readers, tenant, id).await;
         Ok(found.map_err(Failure::from)?)
     }
+
+    pub(crate) async fn count_dead_letters(&self, tenant: &Tenant) -> Result<u64, StoreError> {
+        let count = count(&self.inner.shared.readers, tenant).await;
+        Ok(count.map_err(Failure::from)?)
+    }
 }
 
 /// Makes what steps changed.
@@ -97,6 +102,7 @@ pub(super) async fn remove(
 
 pub(super) const PAGE: &str = "SELECT * FROM dead_letters
     WHERE tenant = ? AND id < ? ORDER BY id DESC LIMIT ?";
+pub(super) const COUNT: &str = "SELECT count(*) AS count FROM dead_letters WHERE tenant = ?";
 pub(super) const ONE: &str = "SELECT * FROM dead_letters WHERE tenant = ? AND id = ?";
 
 /// Dead letters, newest first.
@@ -117,6 +123,10 @@ async fn one(
 ) -> Result<Option<DeadLetter>, sqlx::Error> {
     let query = sqlx::query(ONE).bind(tenant.as_str()).bind(id);
     query.fetch_optional(readers).await?.as_ref().map(letter).transpose()
+}
+
+async fn count(readers: &SqlitePool, tenant: &Tenant) -> Result<u64, sqlx::Error> {
+    number(&sqlx::query(COUNT).bind(tenant.as_str()).fetch_one(readers).await?, "count")
 }
 
 fn letter(row: &SqliteRow) -> Result<DeadLetter, sqlx::Error> {

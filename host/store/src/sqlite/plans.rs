@@ -85,6 +85,7 @@ async fn each_query_uses_its_index() {
         ),
         (channels::ONE, &["SEARCH channels USING PRIMARY KEY (tenant=? AND name=?)"]),
         (letters::PAGE, &["SEARCH dead_letters USING PRIMARY KEY (tenant=? AND id<?)"]),
+        (letters::COUNT, &["SEARCH dead_letters USING PRIMARY KEY (tenant=?)"]),
         (letters::ONE, &["SEARCH dead_letters USING PRIMARY KEY (tenant=? AND id=?)"]),
         (events::HEAD, &["SEARCH events USING INDEX sqlite_autoindex_events_1 (tenant=?)"]),
         (

@@ -5,6 +5,7 @@ use writ_core::{Approval, ChainedEvent, Execution, Key, KeyId, Tenant};
 
 use crate::error::{Failure, StoreError};
 use crate::execution::{ApprovalFilter, ExecutionFilter};
+use crate::page::Page;
 use crate::reseal::{ResealFrom, ResealRow, Stale};
 use crate::row::{KeyChange, SigningRow};
 use crate::sqlite::audit::View;
@@ -45,7 +46,7 @@ impl Sqlite {
         filter: &ExecutionFilter,
         before: Option<&str>,
         limit: u32,
-    ) -> Result<Vec<Execution>, StoreError> {
+    ) -> Result<Page<Execution>, StoreError> {
         let opener = self.opener(tenant);
         executions::page(&self.inner.shared.readers, opener, filter, before, limit).await
     }
@@ -56,7 +57,7 @@ impl Sqlite {
         filter: &ApprovalFilter,
         before: Option<&str>,
         limit: u32,
-    ) -> Result<Vec<(Execution, Approval)>, StoreError> {
+    ) -> Result<Page<(Execution, Approval)>, StoreError> {
         let opener = self.opener(tenant);
         approvals::page(&self.inner.shared.readers, opener, filter, before, limit).await
     }

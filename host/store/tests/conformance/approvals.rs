@@ -10,7 +10,8 @@ use super::flow::{asking, cancel, happen, permitted, person, tenant, vote};
 async fn ids(store: &Store, filter: &ApprovalFilter) -> Vec<String> {
     let mut ids = Vec::<String>::new();
     while let before = ids.last().map(String::as_str)
-        && let page = store.approvals_page(&Tenant::default(), filter, before, 2).await.unwrap()
+        && let page =
+            store.approvals_page(&Tenant::default(), filter, before, 2).await.unwrap().items
         && !page.is_empty()
     {
         assert!(page.len() <= 2);

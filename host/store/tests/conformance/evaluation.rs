@@ -33,6 +33,7 @@ pub fn decision() -> DecisionRecord {
         fault: None,
         annotations: Some(serde_json::json!({"spent": 12.5})),
         fuel: u64::MAX,
+        host_calls: 3,
         duration_us: 17,
         memoised: false,
     };

@@ -2,12 +2,14 @@
 
 use tokio::task::JoinSet;
 use writ_core::execution::{Event, Refused};
-use writ_core::{Execution, Tenant};
-use writ_store::{ChangeError, CommitError, CreateError, ExecutionFilter, Store, StoreError};
+use writ_core::{Execution, Json, Request, Tenant};
+use writ_store::{
+    ApprovalFilter, ChangeError, CommitError, CreateError, ExecutionFilter, Store, StoreError,
+};
 
 use super::evaluation::{NOW_MS, get, set};
 use super::flow::{
-    Flow, asking, cancel, claim, grounds, happen, permitted, person, report, tenant, vote,
+    Flow, asking, cancel, claim, grounds, happen, permitted, person, report, request, tenant, vote,
 };
 
 async fn load(store: &Store, execution: &Execution) -> Option<Execution> {
@@ -150,7 +152,10 @@ pub async fn of_64_with_one_key_one_is_created(store: &Store) {
     assert_eq!(answers.iter().filter(|(_, created)| *created).count(), 1);
     assert!(answers.iter().all(|(id, _)| *id == answers[0].0));
     let all = ExecutionFilter::default();
-    assert_eq!(store.executions_page(&Tenant::default(), &all, None, 10).await.unwrap().len(), 1);
+    assert_eq!(
+        store.executions_page(&Tenant::default(), &all, None, 10).await.unwrap().items.len(),
+        1
+    );
 }
 
 pub async fn a_key_is_for_one_request_of_one_requester(store: &Store) {
@@ -237,9 +242,29 @@ pub async fn executions_are_listed_newest_first(store: &Store) {
     }
 }
 
+pub async fn pages_end_before_they_are_large(store: &Store) {
+    let context = Json::parse(&format!("{{\"text\":\"{}\"}}", "x".repeat(3 << 20))).unwrap();
+    for _ in 0..3 {
+        let request = Request { context: context.clone(), ..request() };
+        asking(&[&["user:ann"]]).about(request).create(store).await;
+    }
+    let (tenant, all) = (Tenant::default(), ExecutionFilter::default());
+    let first = store.executions_page(&tenant, &all, None, 9).await.unwrap();
+    assert_eq!((first.items.len(), first.has_more), (2, true));
+    let second = store.executions_page(&tenant, &all, Some(&first.items[1].id), 9).await.unwrap();
+    assert_eq!((second.items.len(), second.has_more), (1, false));
+
+    let pending = ApprovalFilter::Pending;
+    let first = store.approvals_page(&tenant, &pending, None, 9).await.unwrap();
+    assert_eq!((first.items.len(), first.has_more), (2, true));
+    let last = Some(first.items[1].1.id.as_str());
+    let second = store.approvals_page(&tenant, &pending, last, 9).await.unwrap();
+    assert_eq!((second.items.len(), second.has_more), (1, false));
+}
+
 async fn page(store: &Store, filter: &ExecutionFilter, last: Option<&Execution>) -> Vec<Execution> {
     let before = last.map(|execution| execution.id.as_str());
-    store.executions_page(&Tenant::default(), filter, before, 5).await.unwrap()
+    store.executions_page(&Tenant::default(), filter, before, 5).await.unwrap().items
 }
 
 pub async fn what_time_changes_is_found_when_it_is_due(store: &Store) {

@@ -68,6 +68,7 @@ macro_rules! conformance_tests {
             executions: a_key_is_for_one_request_of_one_requester,
             executions: a_key_has_its_bounds,
             executions: executions_are_listed_newest_first,
+            executions: pages_end_before_they_are_large,
             executions: what_time_changes_is_found_when_it_is_due,
             expiry: what_has_expired_is_absent_and_keeps_its_version,
             expiry: what_was_swept_is_as_if_it_never_was,

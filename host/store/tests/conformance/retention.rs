@@ -74,7 +74,7 @@ pub async fn what_ended_long_ago_goes_with_all_that_belongs_to_it(store: &Store)
     assert_eq!(store.decision(&tenant, &decided).await.unwrap(), None);
     let approval = &asked.approvals[0].id;
     assert_eq!(store.execution_of_approval(&tenant, approval).await.unwrap(), None);
-    let ended = store.approvals_page(&tenant, &ApprovalFilter::Ended, None, 9).await.unwrap();
+    let ended = store.approvals_page(&tenant, &ApprovalFilter::Ended, None, 9).await.unwrap().items;
     assert!(ended.is_empty(), "{ended:?}");
     let window = Window { since_ms: 0, limit: 9 };
     let history = store.approval_reader().recent(&About::of(&tenant, &request()), window).await;
@@ -186,7 +186,7 @@ pub async fn much_goes_a_little_at_a_time_while_others_read(store: &Store) {
     let live = permitted().create(store).await;
     let filter = ExecutionFilter::default();
     let tenant = Tenant::default();
-    let page = store.executions_page(&tenant, &filter, None, 100).await.unwrap();
+    let page = store.executions_page(&tenant, &filter, None, 100).await.unwrap().items;
     let (mut steps, mut executions) = (0, 0);
     loop {
         let removed = retain(store, LATER_MS).await;
@@ -203,7 +203,7 @@ pub async fn much_goes_a_little_at_a_time_while_others_read(store: &Store) {
     }
     assert_eq!((steps, executions), (3, 240));
     assert!(is_there(store, &live).await);
-    let left = store.executions_page(&tenant, &filter, None, 100).await.unwrap();
+    let left = store.executions_page(&tenant, &filter, None, 100).await.unwrap().items;
     assert_eq!(left, [live]);
 }
 
@@ -301,7 +301,8 @@ pub async fn what_is_retried_while_it_is_swept_is_there_or_not_retried(store: &S
         anchor(store).await;
         while retain(store, LATER_MS + 1).await.events > 0 {}
         let filter = ExecutionFilter { status: Some("allowed".into()), ..Default::default() };
-        for live in store.executions_page(&Tenant::default(), &filter, None, 9).await.unwrap() {
+        for live in store.executions_page(&Tenant::default(), &filter, None, 9).await.unwrap().items
+        {
             happen(store, &live, cancel()).await.unwrap();
         }
         while retain(store, LATER_MS + 1).await.events > 0 {}

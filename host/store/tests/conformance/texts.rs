@@ -76,7 +76,7 @@ pub async fn nothing_is_found_by_a_text_that_names_nothing(store: &Store) {
         let events = store.events_page(&tenant, Some(hard), 0, 10).await.unwrap();
         assert!(events.is_empty());
         let filter = ExecutionFilter { status: Some(hard.into()), requester: Some(person("x")) };
-        let listed = store.executions_page(&tenant, &filter, Some(hard), 10).await.unwrap();
+        let listed = store.executions_page(&tenant, &filter, Some(hard), 10).await.unwrap().items;
         assert!(listed.is_empty());
         store.decisions_page(&tenant, Some(hard), 10).await.unwrap();
     }

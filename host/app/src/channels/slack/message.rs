@@ -2,7 +2,7 @@
 //! mention or a link.
 
 use serde_json::{Value, json};
-use writ_core::approval::{ApprovalState, Choice};
+use writ_core::approval::{ApprovalState, Choice, REASON_CHARS_MAX};
 use writ_core::{Approval, Execution};
 
 use crate::channels::notice::{Asking, Question};
@@ -14,8 +14,6 @@ pub(super) const REJECT: &str = "reject";
 /// The field for a reason.
 pub(super) const REASON: &str = "reason";
 
-/// How long a reason may be, in characters.
-const REASON_CHARS_MAX: u32 = 2_000;
 /// How long a list of people may be, in characters: Slack takes 2,000 in one text.
 const PEOPLE_CHARS_MAX: usize = 1_900;
 /// What a notification shows. It may hold mentions, so it holds nothing of what others wrote.

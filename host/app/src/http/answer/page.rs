@@ -1,6 +1,7 @@
 //! The pages as HTML. What policies wrote is text there, whatever it holds.
 
 use maud::{DOCTYPE, Markup, html};
+use writ_core::approval::REASON_CHARS_MAX;
 use writ_core::text::visible;
 use writ_core::{Execution, Requirement};
 
@@ -11,12 +12,13 @@ const STYLE: &str = "body{font:1rem/1.5 system-ui,sans-serif;max-width:40rem;mar
 .said{white-space:pre-wrap;border-left:.25rem solid #888;padding-left:1rem;overflow-wrap:anywhere}\
 textarea{width:100%;box-sizing:border-box}button{padding:.5rem 1rem;margin-right:1rem}";
 
-/// The question, and a form to answer it with. The form goes where the page came from.
+/// The question, which ends at a time, and a form to answer it with, which goes where the page came
+/// from. What was wrong with an answer stands above the reason that it gave.
 pub(super) fn question(
     linked: &Linked,
-    requirement: &Requirement,
-    expires_at_ms: u64,
+    (requirement, expires_at_ms): (&Requirement, u64),
     wrong: Option<&Unanswered>,
+    reason: &str,
 ) -> Markup {
     let person = linked.invitation.by.person.as_str();
     let is_required = requirement.reason_required;
@@ -32,7 +34,7 @@ pub(super) fn question(
         form method="post" {
             p {
                 label for="reason" { "Reason" @if !is_required { " (if you want to give one)" } }
-                textarea #reason name="reason" rows="4" maxlength="2000" required[is_required] {}
+                textarea #reason name="reason" rows="4" maxlength=(REASON_CHARS_MAX) required[is_required] { (reason) }
             }
             p {
                 button name="decision" value="approve" { "Approve" }

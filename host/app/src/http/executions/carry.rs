@@ -7,7 +7,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 use utoipa::ToSchema;
+use writ_core::approval::REASON_CHARS_MAX;
 use writ_core::execution::{Report, Status, action_digest};
+use writ_core::tool::ERROR_CHARS_MAX;
 use writ_core::{Digest, Execution, Json, Request};
 
 use super::reply::{ClaimReply, ExecutionReply};
@@ -15,7 +17,7 @@ use super::{CANCEL, CLAIM, REPORT, RESOLVE, answer};
 use crate::auth::Caller;
 use crate::http::App;
 use crate::http::authzen::meta;
-use crate::http::body::Sent;
+use crate::http::body::{MaybeSent, Sent};
 use crate::http::json::{Anything, FieldError, present};
 use crate::http::page::Id;
 use crate::http::problem::{Problem, ProblemCode};
@@ -182,7 +184,7 @@ pub async fn resolve(
 #[utoipa::path(
     post, path = CANCEL, tag = "executions", operation_id = "cancelExecution", security(("bearer" = [])),
     params(("id" = String, Path, description = "The execution's id.")),
-    request_body = CancelBody,
+    request_body = Option<CancelBody>,
     responses(
         (status = 200, body = ExecutionReply<'static>, description = "It will not begin.", headers(("ETag" = String))),
         crate::http::openapi::ExecutionErrors,
@@ -192,9 +194,10 @@ pub async fn cancel(
     State(app): State<Arc<App>>,
     caller: Caller,
     Id(id): Id,
-    Sent { body: CancelBody { reason }, .. }: Sent<CancelBody>,
+    MaybeSent { body: CancelBody { reason }, .. }: MaybeSent<CancelBody>,
 ) -> Result<Response, Problem> {
     let by = caller.principal();
+    short("/reason", reason.as_deref(), REASON_CHARS_MAX)?;
     let execution = app.executions.cancel(by, &id, reason).await?;
     points::pass("http.cancel.answer");
     Ok(answer(StatusCode::OK, &execution))
@@ -226,6 +229,7 @@ impl ClaimBody {
 
 impl ReportBody {
     fn into_report(self) -> Result<Report, Problem> {
+        short("/error", self.error.as_deref(), ERROR_CHARS_MAX)?;
         match (self.outcome, self.result, self.error) {
             (OutcomeBody::Succeeded, result, None) => {
                 let nothing = || Json::from_value(&serde_json::Value::Null).expect("null is JSON");
@@ -240,6 +244,16 @@ impl ReportBody {
                 Err(invalid("/result", "is for what succeeded alone"))
             }
         }
+    }
+}
+
+/// Refuses a text that is too long to be shown wherever it is told.
+fn short(pointer: &str, text: Option<&str>, chars_max: usize) -> Result<(), Problem> {
+    match text.map_or(0, |text| text.chars().count()) {
+        chars if chars > chars_max => {
+            Err(invalid(pointer, &format!("has {chars} characters, may have {chars_max}")))
+        }
+        _ => Ok(()),
     }
 }
 

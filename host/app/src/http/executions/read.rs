@@ -68,7 +68,7 @@ pub async fn list(
     }
     let part = Part { before: listing.cursor.as_deref(), limit: listing.limit.get() };
     let found = app.executions.page(by, listing.status, part).await?;
-    Ok(ok(&ExecutionsReply::new(&found, part.limit)))
+    Ok(ok(&ExecutionsReply::new(&found)))
 }
 
 /// One execution.

@@ -7,6 +7,7 @@ use writ_core::ChainedEvent;
 use writ_core::approval::{ApprovalState, Choice, Vote};
 use writ_core::execution::{Awaited, Denied, Fact, Status};
 use writ_core::{Approval, BoundTool, Digest, Entity, Execution, Person};
+use writ_store::Page;
 
 use crate::http::reply::{ActionReply, RequirementReply, raw};
 
@@ -142,7 +143,7 @@ pub struct ApprovalReply<'a> {
     id: &'a str,
     /// `pending`, `approved`, `rejected`, `expired` or `cancelled`.
     state: &'static str,
-    /// Which stage is being asked, from 1.
+    /// Which stage is being asked: its place in `requirement.stages`, from 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     stage: Option<usize>,
     /// When that stage ends, in milliseconds since the Unix epoch.
@@ -165,7 +166,7 @@ struct VoteReply<'a> {
     decision: Choice,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
-    /// Which stage it answered, from 1.
+    /// Which stage it answered, from 0.
     stage: usize,
     /// In milliseconds since the Unix epoch.
     at_ms: u64,
@@ -251,11 +252,11 @@ impl<'a> ExecutionReply<'a> {
 }
 
 impl<'a> ExecutionsReply<'a> {
-    /// A page of at most `limit`.
-    pub fn new(executions: &'a [Execution], limit: u32) -> Self {
-        let is_full = executions.len() >= limit as usize;
-        let next = executions.last().filter(|_| is_full).map(|last| last.id.as_str());
-        Self { items: executions.iter().map(ExecutionReply::new).collect(), next }
+    /// A page.
+    pub fn new(page: &'a Page<Execution>) -> Self {
+        let last = page.items.last().filter(|_| page.has_more);
+        let items = page.items.iter().map(ExecutionReply::new);
+        Self { items: items.collect(), next: last.map(|last| last.id.as_str()) }
     }
 }
 
@@ -292,9 +293,7 @@ impl<'a> ApprovalReply<'a> {
     /// An approval as it stands.
     pub fn new(approval: &'a Approval) -> Self {
         let (stage, expires_at_ms) = match approval.state {
-            ApprovalState::Pending { stage, expires_at_ms } => {
-                (Some(stage + 1), Some(expires_at_ms))
-            }
+            ApprovalState::Pending { stage, expires_at_ms } => (Some(stage), Some(expires_at_ms)),
             ApprovalState::Approved
             | ApprovalState::Rejected
             | ApprovalState::Expired
@@ -318,7 +317,7 @@ impl<'a> VoteReply<'a> {
             approver: format!("user:{}", vote.approver),
             decision: vote.choice,
             reason: vote.reason.as_deref(),
-            stage: vote.stage + 1,
+            stage: vote.stage,
             at_ms: vote.at_ms,
         }
     }

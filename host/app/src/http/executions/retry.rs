@@ -13,12 +13,12 @@ use super::{RETRY, answer};
 use crate::auth::Caller;
 use crate::http::App;
 use crate::http::authzen::meta;
-use crate::http::body::Sent;
+use crate::http::body::MaybeSent;
 use crate::http::page::Id;
 use crate::http::problem::Problem;
 
 /// Nothing is to be said: what is done once more is what was asked for.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[schema(as = RetryRequest)]
 #[serde(deny_unknown_fields, expecting = "an object")]
 pub struct RetryBody {}
@@ -28,7 +28,7 @@ pub struct RetryBody {}
 #[utoipa::path(
     post, path = RETRY, tag = "executions", operation_id = "retryExecution", security(("bearer" = [])),
     params(("id" = String, Path, description = "The id of the execution that came to nothing.")),
-    request_body = RetryBody,
+    request_body = Option<RetryBody>,
     responses(
         (status = 201, body = ExecutionReply<'static>, description = "The new execution, decided: `status` tells how.",
             headers(("Location" = String), ("ETag" = String))),
@@ -41,7 +41,7 @@ pub async fn retry(
     State(app): State<Arc<App>>,
     caller: Caller,
     Id(id): Id,
-    Sent { headers, body: RetryBody {}, .. }: Sent<RetryBody>,
+    MaybeSent { headers, body: RetryBody {} }: MaybeSent<RetryBody>,
 ) -> Result<Response, Problem> {
     let (active, meta) = (app.service.active(), meta(&caller, &headers));
     let retry = app.executions.retry(&active, caller.principal(), &id, meta).await?;

@@ -1,7 +1,7 @@
 //! Lists of executions, approvals and events: who sees which.
 
 use writ_core::{Approval, ChainedEvent, Execution, Principal};
-use writ_store::{ApprovalFilter, ExecutionFilter};
+use writ_store::{ApprovalFilter, ExecutionFilter, Page};
 
 use super::{ExecutionError, Executions, sees_all};
 
@@ -35,7 +35,7 @@ impl Executions {
         by: &Principal,
         status: Option<String>,
         part: Part<'_>,
-    ) -> Result<Vec<Execution>, ExecutionError> {
+    ) -> Result<Page<Execution>, ExecutionError> {
         let requester = (!sees_all(by)).then(|| by.person.clone());
         let filter = ExecutionFilter { requester, status };
         Ok(self.store.executions_page(&by.tenant, &filter, part.before, part.limit).await?)
@@ -51,7 +51,7 @@ impl Executions {
         by: &Principal,
         view: View,
         part: Part<'_>,
-    ) -> Result<Option<Vec<(Execution, Approval)>>, ExecutionError> {
+    ) -> Result<Option<Page<(Execution, Approval)>>, ExecutionError> {
         let filter = match view {
             View::Mine => {
                 ApprovalFilter::Asking { person: by.person.clone(), groups: by.groups.clone() }
