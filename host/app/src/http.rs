@@ -10,6 +10,7 @@ pub mod approvals;
 pub mod authzen;
 mod body;
 pub mod channels;
+pub mod components;
 pub mod dead_letters;
 pub mod discovery;
 pub mod events;
@@ -236,6 +237,9 @@ pub fn routes() -> Vec<Route> {
         Route::new(POST, slack::PATH, slack::ACCESS, slack::press),
         Route::new(GET, dead_letters::PATH, OPERATE, dead_letters::list),
         Route::new(POST, dead_letters::REDELIVER, OPERATE, dead_letters::redeliver),
+        Route::new(POST, components::PATH, OPERATE, components::add),
+        Route::new(GET, components::PATH, WATCH, components::list),
+        Route::new(GET, components::ONE, WATCH, components::one),
         Route::new(GET, policies::STATUS, WATCH, policies::status),
         Route::new(POST, policies::RELOAD, OPERATE, policies::reload),
         Route::new(POST, policy_sets::ROLLBACK, OPERATE, policy_sets::rollback),

@@ -5,6 +5,7 @@
 //! then names, globs, limits and settings, then the components themselves. A request is decided by
 //! one snapshot, whatever is loaded meanwhile.
 
+mod component;
 pub mod diff;
 mod load;
 mod parsed;
@@ -15,6 +16,7 @@ mod source;
 mod stored;
 mod violation;
 
+pub use component::{AddError, Added, ComponentReport, Kept};
 pub use load::{Components, load, load_single, load_whole};
 pub(crate) use parsed::parse;
 pub use parsed::{PolicyBinding, PolicySetConfig};

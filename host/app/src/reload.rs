@@ -28,7 +28,7 @@ use writ_store::{ActiveSet, Store};
 
 use crate::clock::now_ms;
 use crate::config::{Fixed, Origin};
-use crate::policy_set::Snapshot;
+use crate::policy_set::{Kept, Snapshot};
 use crate::service::Service;
 use files::Look;
 pub use pipeline::{Candidate, Phase, Refusal, prepare};
@@ -128,6 +128,10 @@ struct Asked {
 }
 
 impl Parts {
+    fn kept(&self) -> Kept<'_> {
+        Kept { store: &self.store, tenant: &self.tenant }
+    }
+
     fn versions(&self) -> Versions<'_> {
         Versions { engine: &self.engine, store: &self.store, tenant: &self.tenant }
     }

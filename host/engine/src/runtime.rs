@@ -113,6 +113,11 @@ impl Engine {
         self.inner.loader.report(component).await
     }
 
+    /// How large a component may be, in bytes.
+    pub fn component_bytes_max(&self) -> usize {
+        self.inner.loader.component_bytes_max()
+    }
+
     /// What the engine counted since it was set up.
     pub fn stats(&self) -> EngineStats {
         EngineStats {

@@ -177,6 +177,7 @@ fn kind(fact: &Fact) -> Option<Kind> {
         | Fact::Swept { .. }
         | Fact::SetActivated { .. }
         | Fact::SetRefused { .. }
+        | Fact::PolicyAdded { .. }
         | Fact::ChannelForgotten { .. } => return None,
     })
 }

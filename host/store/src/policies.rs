@@ -20,6 +20,9 @@ use crate::store::Store;
 /// How many versions a page may hold.
 pub const SET_VERSIONS_MAX: u32 = 100;
 
+/// How many components a page may hold.
+pub const COMPONENTS_MAX: u32 = 100;
+
 /// A version of a policy set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SetVersion {
@@ -46,6 +49,30 @@ pub struct StoredComponent {
     pub bytes: Vec<u8>,
     /// What it says of itself, as JSON.
     pub report: String,
+}
+
+/// What is known of a component without its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownComponent {
+    /// SHA-256 of its bytes.
+    pub digest: Digest,
+    /// What it says of itself, as JSON.
+    pub report: String,
+    /// When it came, in milliseconds since the Unix epoch.
+    pub added_ms: u64,
+}
+
+/// A component that somebody brings, whether or not a set is made of it.
+#[derive(Debug)]
+pub struct NewComponent {
+    /// Whose.
+    pub tenant: Tenant,
+    /// The component.
+    pub component: StoredComponent,
+    /// When, in milliseconds since the Unix epoch.
+    pub at_ms: u64,
+    /// What the chain tells of it, where it is new.
+    pub evidence: Evidence,
 }
 
 /// Which version decides.
@@ -189,6 +216,42 @@ impl Store {
         let found = on!(self, backend => backend.set_versions(tenant, before, limit).await)?;
         let sealing = on!(self, backend => backend.sealing());
         found.into_iter().map(|version| version.opened(sealing, tenant)).collect()
+    }
+
+    /// Keeps a component, and returns whether it is new. Durable when this returns; who stops waiting
+    /// does not take it back.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn add_policy_component(&self, new: NewComponent) -> Result<bool, StoreError> {
+        on!(self, backend => backend.add_policy_component(new).await)
+    }
+
+    /// What is known of components, by digest: those after one, at most so many, and never more than
+    /// [`COMPONENTS_MAX`].
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn policy_components(
+        &self,
+        tenant: &Tenant,
+        after: Option<Digest>,
+        limit: u32,
+    ) -> Result<Vec<KnownComponent>, StoreError> {
+        let limit = limit.min(COMPONENTS_MAX);
+        on!(self, backend => backend.policy_components(tenant, after, limit).await)
+    }
+
+    /// What is known of one component.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn known_component(
+        &self,
+        tenant: &Tenant,
+        digest: Digest,
+    ) -> Result<Option<KnownComponent>, StoreError> {
+        on!(self, backend => backend.known_component(tenant, digest).await)
     }
 
     /// A component.

@@ -2,11 +2,14 @@
 
 use clap::Subcommand;
 use serde_json::{Value, json};
+use writ_core::LoadLimits;
 
 use super::exit::{Exit, Failure};
+use super::input;
 use super::remote::{LimitArgs, Remote, ServerArgs, more, text_of};
 use super::text::{self, row};
 use crate::config::Environment;
+use crate::http::components::PATH as COMPONENTS;
 use crate::http::policies::{RELOAD, STATUS};
 use crate::http::policy_sets::{PATH, ROLLBACK};
 
@@ -25,6 +28,10 @@ enum Command {
     Status,
     /// Read the set's files again, test what they say, and decide by it
     Reload,
+    /// Put a policy into the server's store, after every check: bind it then by its digest
+    Push(Push),
+    /// List the policies in the server's store, by digest
+    Components(LimitArgs),
     /// List versions, newest first
     List(LimitArgs),
     /// Show one version: what it binds, with which settings
@@ -35,6 +42,13 @@ enum Command {
     Activate(Number),
     /// Have the version decide that did before the one that does
     Rollback,
+}
+
+#[derive(Debug, clap::Args)]
+struct Push {
+    /// A component: a file, `-` for standard input, or `builtin:NAME`
+    #[arg(value_name = "COMPONENT")]
+    component: String,
 }
 
 #[derive(Debug, clap::Args)]
@@ -58,6 +72,11 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
         Command::Status => remote.get(&[STATUS], &[]).await?,
         Command::Reload => remote.post(&[RELOAD], &json!({})).await?,
         Command::Rollback => remote.post(&[ROLLBACK], &json!({})).await?,
+        Command::Push(Push { component }) => {
+            let (_, bytes) = input::component(component, &LoadLimits::default())?;
+            remote.post_bytes(&[COMPONENTS], "application/wasm", bytes).await?
+        }
+        Command::Components(LimitArgs { limit }) => remote.list(COMPONENTS, &[], *limit).await?,
         Command::List(LimitArgs { limit }) => remote.list(PATH, &[], *limit).await?,
         Command::Show(Number { number }) => remote.get(&[PATH, &number.to_string()], &[]).await?,
         Command::Activate(Number { number }) => {
@@ -75,11 +94,28 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
         Command::Status | Command::Reload | Command::Rollback | Command::Activate(_) => {
             human(&told)
         }
+        Command::Push(_) => pushed(&told),
+        Command::Components(_) => components(&told),
         Command::List(_) => list(&told),
         Command::Show(_) => version(&told),
         Command::Diff(_) => diff(&told),
     })?;
     Ok(Exit::Permitted)
+}
+
+fn pushed(policy: &Value) -> String {
+    let digest = text_of(&policy["id"]);
+    format!("{}Bind it with `source = \"{digest}\"`.\n", component(policy))
+}
+
+fn components(page: &Value) -> String {
+    let items = page["items"].as_array().map_or(&[][..], Vec::as_slice);
+    items.iter().map(component).collect::<String>() + more(page)
+}
+
+fn component(policy: &Value) -> String {
+    let [digest, name, version] = ["id", "name", "version"].map(|key| text_of(&policy[key]));
+    format!("{digest}  {name} {version}\n")
 }
 
 fn list(page: &Value) -> String {

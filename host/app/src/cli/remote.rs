@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Method, RequestBuilder, Response, Url};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -139,6 +140,17 @@ impl Remote {
         body: &impl Serialize,
     ) -> Result<T, Failure> {
         self.read(self.request(Method::POST, self.url(path)?).json(body)).await
+    }
+
+    /// Sends bytes of some media type to a path, and reads the answer.
+    pub(super) async fn post_bytes<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        kind: &'static str,
+        bytes: Vec<u8>,
+    ) -> Result<T, Failure> {
+        let request = self.request(Method::POST, self.url(path)?);
+        self.read(request.header(CONTENT_TYPE, kind).body(bytes)).await
     }
 
     /// Removes what is at a path.

@@ -26,6 +26,7 @@ use crate::data_directory::DataDirectory;
 use crate::endpoints::RegisteredEndpoint;
 use crate::http::{App, Guard, Parts, Serves};
 use crate::memory;
+use crate::policy_set::Kept;
 use crate::reload::{self, Reload, Trigger, Versions, Wish};
 use crate::server::{self, Ended};
 use crate::service::{Executions, Records, Service};
@@ -112,9 +113,10 @@ pub(super) async fn open(config: &Config, origin: Origin, serves: Serves) -> Res
     let component_bytes_max = config.engine.load.component_bytes_max;
     let store = Store::open(config.database(data.path())).await.map_err(not_opened)?;
     let start = Instant::now();
-    let first = reload::prepare(&engine, &origin, config).await;
-    let first = first.map_err(Failure::configuration)?;
     let tenant = Tenant::default();
+    let kept = Kept { store: &store, tenant: &tenant };
+    let first = reload::prepare(&engine, kept, (&origin, config)).await;
+    let first = first.map_err(Failure::configuration)?;
     // A worker beside servers takes what they decide by: it may be started with less than they have.
     let leads = serves == Serves::Everything || !store.is_shared();
     let versions = Versions { engine: &engine, store: &store, tenant: &tenant };

@@ -15,7 +15,7 @@ use super::App;
 use super::problem::{ProblemBody, ProblemCode};
 use super::reply::{DecisionReply, DecisionsReply};
 use super::{
-    access_requests, answer, approvals, authzen, channels, dead_letters, discovery, events,
+    access_requests, answer, approvals, authzen, channels, components, dead_letters, discovery, events,
     executions, health, keys, metrics, policies, policy_sets, rotation, signing, slack,
     verification, wire,
 };
@@ -56,6 +56,9 @@ use super::{
         slack::press,
         dead_letters::list,
         dead_letters::redeliver,
+        components::add,
+        components::list,
+        components::one,
         policies::status,
         policies::reload,
         policy_sets::rollback,
@@ -153,6 +156,9 @@ pub struct VersionErrors;
 /// Problems of having another policy set decide.
 pub struct ReloadErrors;
 
+/// Problems of adding a policy.
+pub struct AddErrors;
+
 /// Problems of a question.
 pub struct DecisionErrors;
 
@@ -230,6 +236,19 @@ impl IntoResponses for ReloadErrors {
             ProblemCode::NotFound,
             ProblemCode::StorageUnavailable,
             ProblemCode::Internal,
+        ];
+        problems(&[&CALLER[..], &own].concat())
+    }
+}
+
+impl IntoResponses for AddErrors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let own = [
+            ProblemCode::BodyUnreadable,
+            ProblemCode::BodyTimeout,
+            ProblemCode::BodyTooLarge,
+            ProblemCode::ComponentRefused,
+            ProblemCode::StorageUnavailable,
         ];
         problems(&[&CALLER[..], &own].concat())
     }

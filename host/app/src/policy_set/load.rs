@@ -10,10 +10,11 @@ use futures_util::future;
 use writ_core::{Binding, BindingName, Digest, FaultCode, Limits, Matcher};
 use writ_engine::{Described, Engine, Image, LoadError};
 
+use super::component::Kept;
 use super::parsed::{PolicyBinding, PolicySetConfig};
 use super::settings::Settings;
 use super::snapshot::{Bound, Snapshot};
-use super::source::Source;
+use super::source::{Source, SourceError};
 use crate::config::ConfigError;
 use crate::config::document::at;
 
@@ -26,11 +27,12 @@ pub async fn load(
     config: &PolicySetConfig,
     component_bytes_max: usize,
 ) -> Result<Snapshot, ConfigError> {
-    let loaded = load_whole(engine, config, component_bytes_max).await;
+    let loaded = load_whole(engine, config, component_bytes_max, None).await;
     loaded.map(|(snapshot, _)| snapshot)
 }
 
-/// The same, with the components that the set is made of, by digest.
+/// The same, with the components that the set is made of, by digest. What is named by a digest alone
+/// may be in a store.
 ///
 /// # Errors
 /// As [`load`].
@@ -38,8 +40,9 @@ pub async fn load_whole(
     engine: &Engine,
     config: &PolicySetConfig,
     component_bytes_max: usize,
+    kept: Option<Kept<'_>>,
 ) -> Result<(Snapshot, Components), ConfigError> {
-    let one = |binding| Loading { engine, config, binding }.bound(component_bytes_max);
+    let one = |binding| Loading { engine, config, binding, kept }.bound(component_bytes_max);
     let bound = future::join_all(config.bindings.iter().map(one)).await;
     let (mut bindings, mut components) = (Vec::with_capacity(bound.len()), Components::new());
     for bound in bound {
@@ -129,6 +132,7 @@ struct Loading<'a> {
     engine: &'a Engine,
     config: &'a PolicySetConfig,
     binding: &'a PolicyBinding,
+    kept: Option<Kept<'a>>,
 }
 
 impl Loading<'_> {
@@ -137,7 +141,7 @@ impl Loading<'_> {
         component_bytes_max: usize,
     ) -> Result<(Bound, Cow<'static, [u8]>), ConfigError> {
         let PolicyBinding { source, settings, limits, .. } = self.binding;
-        let component = self.component(component_bytes_max as u64)?;
+        let component = self.component(component_bytes_max as u64).await?;
         match image(self.engine, &component, settings, limits).await {
             Ok(image) => Ok((Bound::new(self.binding, image), component)),
             Err(Refused::Settings(error)) => Err(error),
@@ -152,9 +156,16 @@ impl Loading<'_> {
         }
     }
 
-    fn component(&self, bytes_max: u64) -> Result<Cow<'static, [u8]>, ConfigError> {
+    async fn component(&self, bytes_max: u64) -> Result<Cow<'static, [u8]>, ConfigError> {
         let read = self.binding.source.read(&self.config.root, bytes_max);
-        let component = read.map_err(|error| self.error("source", error))?;
+        let component = match (read, self.kept) {
+            (Ok(component), _) => component,
+            (Err(error @ SourceError::Unknown(digest)), Some(kept)) => {
+                let found = kept.find(digest).await.map_err(|why| self.error("source", why))?;
+                Cow::Owned(found.ok_or_else(|| self.error("source", error))?)
+            }
+            (Err(error), _) => return Err(self.error("source", error)),
+        };
         let pinned = self.binding.source.check_pin(self.binding.digest, &component);
         pinned.map_err(|error| self.error("digest", error))?;
         Ok(component)

@@ -23,7 +23,7 @@ pub enum Source {
     Builtin(&'static Builtin),
     /// A file in the configuration's directory.
     File(String),
-    /// The component with this digest: a starter policy, or a file in `policies/`.
+    /// The component with this digest: a starter policy, a file in `policies/`, or one that was pushed.
     Digest(Digest),
 }
 
@@ -66,7 +66,7 @@ pub enum SourceError {
     Read(ReadError),
     /// Nothing has its digest.
     #[error(
-        "no built-in policy and no `*.wasm` file in `{DIRECTORY}/` has the digest `{0}`\nhint: `writ check builtin:NAME` shows the digest of a built-in policy; copy the component into `{DIRECTORY}/` beside the configuration"
+        "no built-in policy and no `*.wasm` file in `{DIRECTORY}/` has the digest `{0}`\nhint: `writ check builtin:NAME` shows the digest of a built-in policy; copy the component into `{DIRECTORY}/` beside the configuration, or push it to the server (`writ policy push`)"
     )]
     Unknown(Digest),
     /// The directory of components is too full to search.

@@ -5,11 +5,12 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use writ_core::{Binding, BindingName, Commit, Digest, Json, Limits, Matcher, Mode, Tenant};
 use writ_engine::Engine;
 use writ_store::{SetVersion, Store, StoreError, StoredComponent};
 
+use super::component::{ComponentReport, Kept};
 use super::parsed::PARTS;
 use super::snapshot::{Bound, Snapshot};
 use super::source::Source;
@@ -111,14 +112,13 @@ impl StoredSet {
         let mut bindings = Vec::with_capacity(self.bindings.len());
         for stored in self.bindings {
             let (binding, digest) = (stored.name.clone(), stored.component);
-            let component = store.policy_component(tenant, digest).await?;
-            let component = component.filter(|found| Digest::of(&found.bytes) == digest);
+            let component = Kept { store, tenant }.find(digest).await?;
             let component =
                 component.ok_or_else(|| damaged(format!("its component {digest} is not there")))?;
             let unloadable = |why: String| StoredError::Unloadable { number, binding, why };
             let settings =
                 Json::from_value(&stored.settings).map_err(|error| damaged(error.to_string()))?;
-            let image = engine.load(&component.bytes, &settings, &stored.limits).await;
+            let image = engine.load(&component, &settings, &stored.limits).await;
             let image = image.map_err(|error| unloadable(error.to_string()))?;
             bindings.push(stored.bound(image, settings).map_err(damaged)?);
         }
@@ -172,16 +172,7 @@ impl StoredBinding {
 
 /// A component as it is kept, with what it says of itself.
 pub(crate) fn component(bound: &Bound, bytes: Cow<'static, [u8]>) -> StoredComponent {
-    let description = bound.image.description();
-    let report = json!({
-        "name": description.name,
-        "version": description.version,
-        "summary": description.summary,
-        "settings_schema": description.settings_schema,
-        "imports": bound.image.imports(),
-        "preinitialised": bound.image.preinitialised(),
-        "bytes": bytes.len(),
-    });
+    let report = ComponentReport::of_image(&bound.image, bytes.len() as u64).text();
     let digest = bound.image.component_digest();
-    StoredComponent { digest, bytes: bytes.into_owned(), report: report.to_string() }
+    StoredComponent { digest, bytes: bytes.into_owned(), report }
 }

@@ -11,7 +11,7 @@ use super::Parts;
 use super::files::{Files, Look};
 use crate::cases::{self, Case, CaseReport};
 use crate::config::{Config, ConfigError, Fixed, Origin};
-use crate::policy_set::{self, Snapshot};
+use crate::policy_set::{self, Kept, Snapshot};
 use writ_store::StoreError;
 
 /// A set that got through everything.
@@ -164,23 +164,23 @@ impl Refusal {
 /// What it did not get through.
 pub async fn prepare(
     engine: &Engine,
-    origin: &Origin,
-    config: &Config,
+    kept: Kept<'_>,
+    (origin, config): (&Origin, &Config),
 ) -> Result<Candidate, Refusal> {
     let look = Files::of(origin, Some(&config.policies)).look();
     let cases = cases::read(&config.policies);
     let cases = cases.map_err(|error| Refusal::of(Phase::Configuration, error))?;
-    checked(engine, config, cases, look).await
+    checked((engine, kept), config, cases, look).await
 }
 
 async fn checked(
-    engine: &Engine,
+    (engine, kept): (&Engine, Kept<'_>),
     config: &Config,
     cases: Vec<Case>,
     look: Look,
 ) -> Result<Candidate, Refusal> {
     let bytes_max = config.engine.load.component_bytes_max;
-    let loaded = policy_set::load_whole(engine, &config.policies, bytes_max).await;
+    let loaded = policy_set::load_whole(engine, &config.policies, bytes_max, Some(kept)).await;
     let (snapshot, components) = loaded.map_err(|error| Refusal::of(Phase::Loading, error))?;
     let report = cases::run(&snapshot, &cases, config.breaker).await;
     match Refusal::of_cases(snapshot.digest, &report) {
@@ -223,6 +223,6 @@ pub(super) async fn again(parts: &Parts, started: &Fixed, known: Look) -> Prepar
         Err(refusal) => return Prepared { look, candidate: Err(refusal) },
     };
     let restart = started.differing(&Fixed::of(&config));
-    let candidate = checked(&parts.engine, &config, cases, look.clone()).await;
+    let candidate = checked((&parts.engine, parts.kept()), &config, cases, look.clone()).await;
     Prepared { look, candidate: candidate.map(|candidate| (candidate, restart)) }
 }

@@ -3,6 +3,7 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod activating;
+mod pushing;
 mod refusing;
 mod soaking;
 mod versions;

@@ -214,6 +214,15 @@ pub enum Fact {
         /// Where: a file, with line and column where that is known. What is wrong there is in the log.
         place: String,
     },
+    /// Somebody has brought a component that was not here before. It happened to no execution, but to
+    /// the tenant.
+    #[serde(rename = "policy.added")]
+    PolicyAdded {
+        /// SHA-256 of its bytes.
+        component: Digest,
+        /// Who.
+        by: Person,
+    },
     /// A channel that nobody tells any more was given up, with what it had still to tell. It happened
     /// to no execution, but to the tenant.
     #[serde(rename = "channel.forgotten")]
@@ -254,6 +263,7 @@ impl Fact {
         "retention.swept",
         "policy-set.activated",
         "policy-set.refused",
+        "policy.added",
         "channel.forgotten",
     ];
 
@@ -284,6 +294,7 @@ impl Fact {
             Self::Swept { .. } => "retention.swept",
             Self::SetActivated { .. } => "policy-set.activated",
             Self::SetRefused { .. } => "policy-set.refused",
+            Self::PolicyAdded { .. } => "policy.added",
             Self::ChannelForgotten { .. } => "channel.forgotten",
         }
     }
@@ -305,7 +316,7 @@ mod tests {
                 "policy_set": crate::Digest::of(""), "was": crate::Digest::of(""),
                 "active": crate::Digest::of(""), "trigger": "file", "phase": "cases", "place": "f",
                 "retry": "e2", "executions": 1, "approvals": 1, "events": 1, "decisions": 1, "dead_letters": 1,
-                "channel": "c", "next": 1,
+                "channel": "c", "next": 1, "component": crate::Digest::of(""),
             });
             let fact: Fact = serde_json::from_value(text).unwrap();
             assert_eq!(fact.kind(), *kind);

@@ -199,6 +199,10 @@ impl Loader {
     }
 
     /// What was counted.
+    pub(crate) fn component_bytes_max(&self) -> usize {
+        self.limits.component_bytes_max
+    }
+
     pub(crate) fn stats(&self) -> LoadStats {
         let Inner { counts, disk, .. } = &*self.inner;
         counts.with(disk.as_ref().map(|disk| &disk.counts))

@@ -12,7 +12,9 @@ use super::rows::{digest, integer, number, text};
 use super::scope::{Access, Scope};
 use super::text::kept;
 use crate::error::{Failure, StoreError};
-use crate::policies::{ActiveSet, Chosen, NewSet, SetChange, SetVersion, StoredComponent};
+use crate::policies::{
+    ActiveSet, Chosen, KnownComponent, NewComponent, NewSet, SetChange, SetVersion, StoredComponent,
+};
 
 /// Whoever makes a set decide comes one after the other, whichever host it is on, until the
 /// transaction ends; readers need not wait.
@@ -26,6 +28,10 @@ const PAGE: &str = "SELECT number, policy_set, document, author, comment, create
     FROM policy_sets WHERE tenant = $1 AND number < $2 ORDER BY number DESC LIMIT $3";
 const COMPONENT: &str =
     "SELECT digest, bytes, report FROM policy_components WHERE tenant = $1 AND digest = $2";
+const COMPONENTS: &str = "SELECT digest, report, added_ms FROM policy_components
+    WHERE tenant = $1 AND digest > $2 ORDER BY digest LIMIT $3";
+const KNOWN_COMPONENT: &str = "SELECT digest, report, added_ms FROM policy_components
+    WHERE tenant = $1 AND digest = $2";
 const KNOWN: &str = "SELECT number FROM policy_sets WHERE tenant = $1 AND policy_set = $2";
 const IS_THERE: &str = "SELECT number FROM policy_sets WHERE tenant = $1 AND number = $2";
 const ADD: &str =
@@ -56,6 +62,40 @@ impl Postgres {
             changed.map_err(|error| inner.link.failed(error))
         });
         Ok(changing.await.unwrap_or_else(|_| Err(Failure::closed()))?)
+    }
+
+    pub(crate) async fn add_policy_component(&self, new: NewComponent) -> Result<bool, StoreError> {
+        let inner = self.inner.clone();
+        let adding = tokio::spawn(async move {
+            inner.add_policy_component(new).await.map_err(|error| inner.link.failed(error))
+        });
+        Ok(adding.await.unwrap_or_else(|_| Err(Failure::closed()))?)
+    }
+
+    pub(crate) async fn known_component(
+        &self,
+        tenant: &Tenant,
+        digest: Digest,
+    ) -> Result<Option<KnownComponent>, StoreError> {
+        let query = sqlx::query(KNOWN_COMPONENT).bind(tenant.as_str());
+        let query = query.bind(&digest.as_bytes()[..]);
+        let mut view = self.inner.link.read(tenant).await?;
+        let row = query.fetch_optional(&mut *view).await.map_err(Failure::from)?;
+        Ok(row.as_ref().map(known).transpose().map_err(Failure::from)?)
+    }
+
+    pub(crate) async fn policy_components(
+        &self,
+        tenant: &Tenant,
+        after: Option<Digest>,
+        limit: u32,
+    ) -> Result<Vec<KnownComponent>, StoreError> {
+        let after = after.map_or_else(Vec::new, |digest| digest.as_bytes().to_vec());
+        let query = sqlx::query(COMPONENTS).bind(tenant.as_str()).bind(after);
+        let mut view = self.inner.link.read(tenant).await?;
+        let rows = query.bind(i64::from(limit)).fetch_all(&mut *view).await;
+        let rows = rows.map_err(Failure::from)?;
+        Ok(rows.iter().map(known).collect::<Result<_, _>>().map_err(Failure::from)?)
     }
 
     pub(crate) async fn active_set(
@@ -140,6 +180,30 @@ impl Inner {
         transaction.commit().await?;
         Ok(Some(chosen))
     }
+
+    async fn add_policy_component(&self, new: NewComponent) -> Result<bool, sqlx::Error> {
+        let NewComponent { tenant, component, at_ms, evidence } = new;
+        let mut transaction = self.link.begin(Scope::Tenant(&tenant), Access::Write).await?;
+        let is_new = keep(&mut transaction, &tenant, &component, at_ms).await?;
+        if is_new {
+            events::append(&mut transaction, &tenant, vec![evidence]).await?;
+        }
+        transaction.commit().await?;
+        Ok(is_new)
+    }
+}
+
+/// Keeps a component, and tells whether it is new.
+async fn keep(
+    connection: &mut PgConnection,
+    tenant: &Tenant,
+    component: &StoredComponent,
+    at_ms: u64,
+) -> Result<bool, sqlx::Error> {
+    let StoredComponent { digest, bytes, report } = component;
+    let query = sqlx::query(ADD_COMPONENT).bind(tenant.as_str()).bind(&digest.as_bytes()[..]);
+    let query = query.bind(bytes).bind(kept(report)).bind(integer(at_ms));
+    Ok(query.execute(connection).await?.rows_affected() > 0)
 }
 
 /// The number of what was chosen: of a new version where there is none with the digest.
@@ -171,10 +235,8 @@ async fn add(
     set: &NewSet,
     at_ms: u64,
 ) -> Result<u64, sqlx::Error> {
-    for StoredComponent { digest, bytes, report } in &set.components {
-        let query = sqlx::query(ADD_COMPONENT).bind(tenant.as_str()).bind(&digest.as_bytes()[..]);
-        let query = query.bind(bytes).bind(kept(report)).bind(integer(at_ms));
-        query.execute(&mut *connection).await?;
+    for component in &set.components {
+        keep(connection, tenant, component, at_ms).await?;
     }
     let row = sqlx::query(ADD)
         .bind(tenant.as_str())
@@ -214,4 +276,9 @@ fn version(row: &PgRow) -> Result<SetVersion, sqlx::Error> {
 fn component(row: &PgRow) -> Result<StoredComponent, sqlx::Error> {
     let (bytes, report) = (row.try_get("bytes")?, text(row, "report")?);
     Ok(StoredComponent { digest: digest(row, "digest")?, bytes, report })
+}
+
+fn known(row: &PgRow) -> Result<KnownComponent, sqlx::Error> {
+    let (report, added_ms) = (text(row, "report")?, number(row, "added_ms")?);
+    Ok(KnownComponent { digest: digest(row, "digest")?, report, added_ms })
 }

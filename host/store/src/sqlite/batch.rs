@@ -10,7 +10,7 @@ use crate::error::Failure;
 use crate::reseal::ResealRow;
 use crate::row::{DecisionRow, JournalRow, KeyChange, StorageRow, WorkerNote};
 use crate::sqlite::locks::Held;
-use crate::sqlite::policies::Activation;
+use crate::sqlite::policies::PolicyChange;
 use crate::sqlite::retention::Sweep;
 use crate::sqlite::rows::ROWS_MAX;
 use crate::step::{Step, TenantEvent, Versions};
@@ -45,8 +45,8 @@ pub(crate) struct Job {
     pub(crate) sweep: Option<Box<Sweep>>,
     /// What happened to a tenant and to none of its executions.
     pub(crate) told: Option<Box<TenantEvent>>,
-    /// That another policy set decides.
-    pub(crate) activation: Option<Box<Activation>>,
+    /// Another policy set that decides, or a component that comes.
+    pub(crate) policies: Option<Box<PolicyChange>>,
     /// The table's sequence; 0 where the table was not asked.
     pub(crate) sequence: u64,
     /// Whether to write something that only tells whether writing works.
@@ -73,7 +73,7 @@ pub(crate) struct Batch {
     pub(crate) notes: Vec<WorkerNote>,
     pub(crate) sweeps: Vec<Sweep>,
     pub(crate) told: Vec<TenantEvent>,
-    pub(crate) activations: Vec<Activation>,
+    pub(crate) policies: Vec<PolicyChange>,
     pub(crate) sequence: u64,
     pub(crate) is_probe: bool,
 }
@@ -97,7 +97,7 @@ impl Job {
         let stores = stores || !self.resealed.is_empty();
         let changes = self.step.is_some() || self.key.is_some();
         let notes = self.channel.is_some() || self.note.is_some() || self.sweep.is_some();
-        let tells = self.told.is_some() || self.activation.is_some();
+        let tells = self.told.is_some() || self.policies.is_some();
         !stores && !changes && !notes && !tells && !self.is_probe
     }
 }
@@ -147,7 +147,7 @@ impl Batch {
         self.notes.extend(job.note.map(|note| *note));
         self.sweeps.extend(job.sweep.map(|sweep| *sweep));
         self.told.extend(job.told.map(|told| *told));
-        self.activations.extend(job.activation.map(|activation| *activation));
+        self.policies.extend(job.policies.map(|change| *change));
         self.sequence = self.sequence.max(job.sequence);
         self.is_probe |= job.is_probe;
     }

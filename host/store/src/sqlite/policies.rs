@@ -6,17 +6,21 @@ use tokio::sync::{oneshot, watch};
 use writ_core::{ChainedEvent, Digest, Tenant};
 
 use crate::error::{Failure, StoreError};
-use crate::policies::{ActiveSet, Chosen, NewSet, SetChange, SetVersion, StoredComponent};
+use crate::policies::{
+    ActiveSet, Chosen, KnownComponent, NewComponent, NewSet, SetChange, SetVersion, StoredComponent,
+};
 use crate::sqlite::backend::Sqlite;
 use crate::sqlite::batch::Job;
 use crate::sqlite::chains::Chains;
 use crate::sqlite::rows::{digest, integer, number};
 
-/// What the writer is to change, and whom it tells which version that was: before it is durable.
+/// What the writer is to change, and whom it tells what came of it: before it is durable.
 #[derive(Debug)]
-pub(crate) struct Activation {
-    change: SetChange,
-    number: oneshot::Sender<u64>,
+pub(crate) enum PolicyChange {
+    /// Another set decides, under this number.
+    Activate(SetChange, oneshot::Sender<u64>),
+    /// A component comes, which may be new.
+    Add(NewComponent, oneshot::Sender<bool>),
 }
 
 const ACTIVE: &str = "SELECT number, previous, files, at_ms FROM policy_active WHERE tenant = ?";
@@ -28,6 +32,10 @@ const PAGE: &str = "SELECT number, policy_set, document, author, comment, create
     FROM policy_sets WHERE tenant = ?1 AND number < ?2 ORDER BY number DESC LIMIT ?3";
 const COMPONENT: &str =
     "SELECT digest, bytes, report FROM policy_components WHERE tenant = ?1 AND digest = ?2";
+const COMPONENTS: &str = "SELECT digest, report, added_ms FROM policy_components
+    WHERE tenant = ?1 AND digest > ?2 ORDER BY digest LIMIT ?3";
+const KNOWN_COMPONENT: &str = "SELECT digest, report, added_ms FROM policy_components
+    WHERE tenant = ?1 AND digest = ?2";
 const KNOWN: &str = "SELECT number FROM policy_sets WHERE tenant = ?1 AND policy_set = ?2";
 const IS_THERE: &str = "SELECT number FROM policy_sets WHERE tenant = ?1 AND number = ?2";
 const ADD: &str =
@@ -48,9 +56,42 @@ const ACTIVATE: &str = "INSERT INTO policy_active (tenant, number, previous, cha
 impl Sqlite {
     pub(crate) async fn activate_set(&self, change: SetChange) -> Result<Option<u64>, StoreError> {
         let (number, mut told) = oneshot::channel();
-        let activation = Some(Box::new(Activation { change, number }));
-        self.inner.write(Job { activation, ..Job::default() }).await?;
+        self.change_policies(PolicyChange::Activate(change, number)).await?;
         Ok(told.try_recv().ok())
+    }
+
+    pub(crate) async fn add_policy_component(&self, new: NewComponent) -> Result<bool, StoreError> {
+        let (is_new, mut told) = oneshot::channel();
+        self.change_policies(PolicyChange::Add(new, is_new)).await?;
+        Ok(told.try_recv().unwrap_or_default())
+    }
+
+    async fn change_policies(&self, change: PolicyChange) -> Result<(), StoreError> {
+        let policies = Some(Box::new(change));
+        Ok(self.inner.write(Job { policies, ..Job::default() }).await?)
+    }
+
+    pub(crate) async fn known_component(
+        &self,
+        tenant: &Tenant,
+        digest: Digest,
+    ) -> Result<Option<KnownComponent>, StoreError> {
+        let query = sqlx::query(KNOWN_COMPONENT).bind(tenant.as_str());
+        let query = query.bind(&digest.as_bytes()[..]);
+        let row = query.fetch_optional(&self.inner.shared.readers).await.map_err(Failure::from)?;
+        Ok(row.as_ref().map(known).transpose().map_err(Failure::from)?)
+    }
+
+    pub(crate) async fn policy_components(
+        &self,
+        tenant: &Tenant,
+        after: Option<Digest>,
+        limit: u32,
+    ) -> Result<Vec<KnownComponent>, StoreError> {
+        let after = after.map_or_else(Vec::new, |digest| digest.as_bytes().to_vec());
+        let query = sqlx::query(COMPONENTS).bind(tenant.as_str()).bind(after).bind(limit);
+        let rows = query.fetch_all(&self.inner.shared.readers).await.map_err(Failure::from)?;
+        Ok(rows.iter().map(known).collect::<Result<_, _>>().map_err(Failure::from)?)
     }
 
     pub(crate) async fn active_set(
@@ -110,32 +151,81 @@ impl Sqlite {
     }
 }
 
-/// Makes sets decide, and returns the events that tell of it.
+/// Makes changes, and returns the events that tell of them. Who no longer waits for an answer has not
+/// given up on the change.
 pub(crate) async fn apply(
     connection: &mut SqliteConnection,
     chains: &mut Chains,
-    activations: Vec<Activation>,
+    changes: Vec<PolicyChange>,
 ) -> Result<Vec<ChainedEvent>, sqlx::Error> {
     let mut events = Vec::new();
-    for Activation { change, number } in activations {
-        let SetChange { tenant, chosen, files, at_ms, evidence } = change;
-        let Some(chosen) = chosen_number(connection, &tenant, chosen, at_ms).await? else {
-            continue;
-        };
-        sqlx::query(ACTIVATE)
-            .bind(tenant.as_str())
-            .bind(integer(chosen))
-            .bind(files.as_ref().map(|files| &files.as_bytes()[..]))
-            .bind(integer(at_ms))
-            .execute(&mut *connection)
-            .await?;
-        if let Some(evidence) = evidence(chosen) {
-            events.push(chains.head(connection, &tenant).await?.append(evidence));
+    for change in changes {
+        match change {
+            PolicyChange::Activate(change, number) => {
+                let Some((chosen, event)) = activate(connection, chains, change).await? else {
+                    continue;
+                };
+                events.extend(event);
+                number.send(chosen).ok();
+            }
+            PolicyChange::Add(new, is_new) => {
+                let event = bring(connection, chains, new).await?;
+                is_new.send(event.is_some()).ok();
+                events.extend(event);
+            }
         }
-        // Who no longer waits has given up on the answer, not on the change.
-        number.send(chosen).ok();
     }
     Ok(events)
+}
+
+/// Makes a set decide; none where there is no such version.
+async fn activate(
+    connection: &mut SqliteConnection,
+    chains: &mut Chains,
+    change: SetChange,
+) -> Result<Option<(u64, Option<ChainedEvent>)>, sqlx::Error> {
+    let SetChange { tenant, chosen, files, at_ms, evidence } = change;
+    let Some(chosen) = chosen_number(connection, &tenant, chosen, at_ms).await? else {
+        return Ok(None);
+    };
+    sqlx::query(ACTIVATE)
+        .bind(tenant.as_str())
+        .bind(integer(chosen))
+        .bind(files.as_ref().map(|files| &files.as_bytes()[..]))
+        .bind(integer(at_ms))
+        .execute(&mut *connection)
+        .await?;
+    let event = match evidence(chosen) {
+        Some(evidence) => Some(chains.head(connection, &tenant).await?.append(evidence)),
+        None => None,
+    };
+    Ok(Some((chosen, event)))
+}
+
+/// Keeps a component, and tells of it where it is new.
+async fn bring(
+    connection: &mut SqliteConnection,
+    chains: &mut Chains,
+    new: NewComponent,
+) -> Result<Option<ChainedEvent>, sqlx::Error> {
+    let NewComponent { tenant, component, at_ms, evidence } = new;
+    match keep(connection, &tenant, &component, at_ms).await? {
+        true => Ok(Some(chains.head(connection, &tenant).await?.append(evidence))),
+        false => Ok(None),
+    }
+}
+
+/// Keeps a component, and tells whether it is new.
+async fn keep(
+    connection: &mut SqliteConnection,
+    tenant: &Tenant,
+    component: &StoredComponent,
+    at_ms: u64,
+) -> Result<bool, sqlx::Error> {
+    let StoredComponent { digest, bytes, report } = component;
+    let query = sqlx::query(ADD_COMPONENT).bind(tenant.as_str()).bind(&digest.as_bytes()[..]);
+    let query = query.bind(bytes).bind(report).bind(integer(at_ms));
+    Ok(query.execute(connection).await?.rows_affected() > 0)
 }
 
 /// The number of what was chosen: of a new version where there is none with the digest.
@@ -167,9 +257,8 @@ async fn add(
     set: &NewSet,
     at_ms: u64,
 ) -> Result<u64, sqlx::Error> {
-    for StoredComponent { digest, bytes, report } in &set.components {
-        let query = sqlx::query(ADD_COMPONENT).bind(tenant.as_str()).bind(&digest.as_bytes()[..]);
-        query.bind(bytes).bind(report).bind(integer(at_ms)).execute(&mut *connection).await?;
+    for component in &set.components {
+        keep(connection, tenant, component, at_ms).await?;
     }
     let row = sqlx::query(ADD)
         .bind(tenant.as_str())
@@ -209,4 +298,9 @@ fn version(row: &SqliteRow) -> Result<SetVersion, sqlx::Error> {
 fn component(row: &SqliteRow) -> Result<StoredComponent, sqlx::Error> {
     let (bytes, report) = (row.try_get("bytes")?, row.try_get("report")?);
     Ok(StoredComponent { digest: digest(row, "digest")?, bytes, report })
+}
+
+fn known(row: &SqliteRow) -> Result<KnownComponent, sqlx::Error> {
+    let (report, added_ms) = (row.try_get("report")?, number(row, "added_ms")?);
+    Ok(KnownComponent { digest: digest(row, "digest")?, report, added_ms })
 }

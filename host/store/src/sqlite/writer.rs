@@ -189,8 +189,8 @@ impl Writer {
         let mut events = chains.append(&mut transaction, &mut batch.steps).await?;
         let told = std::mem::take(&mut batch.told);
         events.extend(chains.tell(&mut transaction, told).await?);
-        let activations = std::mem::take(&mut batch.activations);
-        events.extend(policies::apply(&mut transaction, chains, activations).await?);
+        let changes = std::mem::take(&mut batch.policies);
+        events.extend(policies::apply(&mut transaction, chains, changes).await?);
         let mut written = Written::of(&batch, events.len(), refusals);
         let sweeps = std::mem::take(&mut batch.sweeps);
         statements.write(&mut transaction, batch, events).await?;

@@ -3,7 +3,7 @@
 use writ_core::chain::Evidence;
 use writ_core::execution::Fact;
 use writ_core::{Digest, Tenant};
-use writ_store::{ActiveSet, Chosen, NewSet, SetChange, Store, StoredComponent};
+use writ_store::{ActiveSet, Chosen, NewComponent, NewSet, SetChange, Store, StoredComponent};
 
 use super::flow::tenant;
 
@@ -121,4 +121,40 @@ pub async fn of_16_that_come_at_once_each_has_a_number(store: &Store) {
     assert_eq!(numbers, (1..=8).flat_map(|number| [number, number]).collect::<Vec<_>>());
     assert_eq!(told(store, &of).await.len(), 16);
     store.verify(&of).await.unwrap();
+}
+
+fn brought(tenant: &Tenant, bytes: &[u8]) -> NewComponent {
+    let digest = Digest::of(bytes);
+    let fact = Fact::PolicyAdded { component: digest, by: "Ann".parse().unwrap() };
+    NewComponent {
+        tenant: tenant.clone(),
+        component: StoredComponent { digest, bytes: bytes.to_vec(), report: "{\0}".into() },
+        at_ms: 7,
+        evidence: Evidence::of_tenant(7, digest, fact),
+    }
+}
+
+pub async fn a_component_that_somebody_brings_is_kept_and_told_once(store: &Store) {
+    let (of, other) = (Tenant::default(), tenant("other"));
+    for (bytes, is_new) in [(b"one", true), (b"two", true), (b"one", false)] {
+        assert_eq!(store.add_policy_component(brought(&of, bytes)).await.unwrap(), is_new);
+    }
+    let mut digests = [b"one", b"two"].map(|bytes| Digest::of(bytes));
+    digests.sort_by_key(|digest| *digest.as_bytes());
+    let first = store.policy_components(&of, None, 1).await.unwrap();
+    let rest = store.policy_components(&of, Some(first[0].digest), 9).await.unwrap();
+    let listed: Vec<_> = first.iter().chain(&rest).map(|known| known.digest).collect();
+    assert_eq!(listed, digests);
+    assert_eq!((first[0].report.as_str(), first[0].added_ms), ("{\0}", 7));
+    assert_eq!(store.known_component(&of, digests[0]).await.unwrap().as_ref(), first.first());
+    assert_eq!(store.known_component(&other, digests[0]).await.unwrap(), None);
+    let kept = store.policy_component(&of, Digest::of(b"two")).await.unwrap().unwrap();
+    assert_eq!(kept.bytes, b"two");
+    let events = store.events_page(&of, None, 0, 9).await.unwrap();
+    let added = events.iter().filter(|event| event.fact.kind() == "policy.added");
+    assert_eq!((added.count(), events.len()), (2, 2));
+    store.verify(&of).await.unwrap();
+    // A set that is made of it later finds it there.
+    activate(store, &of, set("a"), 8).await;
+    assert_eq!(store.policy_components(&of, None, 9).await.unwrap().len(), 3);
 }

@@ -1,0 +1,186 @@
+//! Policies in the store, over HTTP: components under their digests, whether or not a set binds them.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::http::header::{CONTENT_TYPE, HeaderValue, LOCATION};
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use writ_core::Digest;
+use writ_store::{KnownComponent, StoreError};
+
+use super::App;
+use super::body;
+use super::page::{Id, Limit, Query};
+use super::problem::{Problem, ProblemCode};
+use super::reply::{json, ok};
+use crate::auth::Caller;
+use crate::clock::rfc3339;
+use crate::policy_set::{AddError, Added, ComponentReport, Kept};
+
+/// Where policies are.
+pub const PATH: &str = "/v1/policies";
+/// Where one is.
+pub const ONE: &str = "/v1/policies/{digest}";
+
+/// The media type of components.
+const WASM: &str = "application/wasm";
+
+/// Which policies are listed.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Listing {
+    /// The `next` of the page before.
+    #[param(value_type = Option<String>)]
+    cursor: Option<Digest>,
+    /// How many, 1 to 100; 50 where it is absent.
+    #[serde(default)]
+    #[param(value_type = Option<u32>)]
+    limit: Limit,
+}
+
+/// A policy.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Policy)]
+pub struct PolicyReply {
+    /// SHA-256 of its bytes, as `source` in `writ.toml` names it.
+    #[schema(value_type = String)]
+    id: Digest,
+    /// What it says of itself; absent where it was kept in another form.
+    #[serde(flatten)]
+    #[schema(value_type = ComponentReport)]
+    report: Option<ComponentReport>,
+    /// When it came; absent where it has come just now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = "date-time")]
+    added_at: Option<String>,
+}
+
+/// Policies, by digest.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Policies)]
+pub struct PoliciesReply {
+    items: Vec<PolicyReply>,
+    /// Where the next page begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+/// Takes a policy, after every check that it must get through to be loaded. It decides nothing until a
+/// set binds it by its digest.
+#[utoipa::path(
+    post, path = PATH, tag = "policies", operation_id = "addPolicy", security(("bearer" = [])),
+    request_body(content = Vec<u8>, content_type = WASM, description = "A component of the world `policy-guest`."),
+    responses(
+        (status = 201, body = PolicyReply, description = "It is kept.", headers(("Location" = String))),
+        (status = 200, body = PolicyReply, description = "It was there already."),
+        super::openapi::AddErrors,
+    ),
+)]
+pub async fn add(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (parts, sent) = request.into_parts();
+    if parts.headers.get(CONTENT_TYPE).is_none_or(|kind| kind != WASM) {
+        return Err(Problem::new(ProblemCode::HeaderInvalid)
+            .with_detail("a component is expected")
+            .with_hint(format!("send the header `Content-Type: {WASM}`")));
+    }
+    let component = body::whole(&parts.headers, sent, app.engine.component_bytes_max()).await?;
+    let added = kept(&app, &caller).add(&app.engine, component.into(), caller.principal()).await?;
+    let Added { digest, report, is_new } = added;
+    let reply = PolicyReply { id: digest, report: Some(report), added_at: None };
+    if !is_new {
+        return Ok(ok(&reply));
+    }
+    let mut response = json(StatusCode::CREATED, &reply);
+    let location = HeaderValue::from_str(&format!("{PATH}/{digest}"));
+    response.headers_mut().insert(LOCATION, location.expect("a digest is visible ASCII"));
+    Ok(response)
+}
+
+/// Lists policies, by digest.
+#[utoipa::path(
+    get, path = PATH, tag = "policies", operation_id = "listPolicies", security(("bearer" = [])),
+    params(Listing),
+    responses(
+        (status = 200, body = PoliciesReply, description = "A page; `next` leads on, where there may be more."),
+        super::openapi::ListErrors,
+    ),
+)]
+pub async fn list(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Query(Listing { cursor, limit }): Query<Listing>,
+) -> Result<Response, Problem> {
+    let Kept { store, tenant } = kept(&app, &caller);
+    let limit = limit.get();
+    let found = store.policy_components(tenant, cursor, limit).await.map_err(unreadable)?;
+    let last = found.last().filter(|_| found.len() >= limit as usize);
+    let next = last.map(|last| last.digest.to_string());
+    Ok(ok(&PoliciesReply { items: found.into_iter().map(PolicyReply::new).collect(), next }))
+}
+
+/// One policy.
+#[utoipa::path(
+    get, path = ONE, tag = "policies", operation_id = "showPolicy", security(("bearer" = [])),
+    params(("digest" = String, Path, description = "SHA-256 of its bytes: `sha256:` and 64 hexadecimal digits.")),
+    responses(
+        (status = 200, body = PolicyReply, description = "The policy."),
+        super::openapi::VersionErrors,
+    ),
+)]
+pub async fn one(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Id(digest): Id,
+) -> Result<Response, Problem> {
+    let Kept { store, tenant } = kept(&app, &caller);
+    let missing = || {
+        Problem::new(ProblemCode::NotFound)
+            .with_detail(format!("there is no policy `{digest}`"))
+            .with_hint("`writ policy components` tells which there are")
+    };
+    let digest = digest.parse().map_err(|_| missing())?;
+    let found = store.known_component(tenant, digest).await.map_err(unreadable)?;
+    Ok(ok(&PolicyReply::new(found.ok_or_else(missing)?)))
+}
+
+fn kept<'a>(app: &'a App, caller: &'a Caller) -> Kept<'a> {
+    Kept { store: app.executions.store(), tenant: &caller.principal().tenant }
+}
+
+fn unreadable(error: StoreError) -> Problem {
+    tracing::error!(%error, "policies cannot be read");
+    Problem::new(ProblemCode::StorageUnavailable)
+}
+
+impl PolicyReply {
+    fn new(known: KnownComponent) -> Self {
+        let report = ComponentReport::read(&known);
+        Self { id: known.digest, report, added_at: Some(rfc3339(known.added_ms)) }
+    }
+}
+
+impl From<AddError> for Problem {
+    fn from(error: AddError) -> Self {
+        let text = match error {
+            AddError::Store(error) => return unreadable(error),
+            AddError::Tool => error.to_string(),
+            AddError::Refused(problems) => {
+                let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
+                problems.join("; ")
+            }
+        };
+        let problem = Self::new(ProblemCode::ComponentRefused);
+        match text.split_once("\nhint: ") {
+            Some((detail, hint)) => problem.with_detail(detail).with_hint(hint),
+            None => problem.with_detail(text),
+        }
+    }
+}

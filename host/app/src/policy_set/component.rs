@@ -1,0 +1,138 @@
+//! Components in the store: what each says of itself, and how one comes there by itself.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+use writ_core::chain::Evidence;
+use writ_core::execution::Fact;
+use writ_core::{Digest, Principal, Tenant};
+use writ_engine::{Described, Description, Engine, Image, LoadError};
+use writ_store::{KnownComponent, NewComponent, Store, StoreError, StoredComponent};
+
+use crate::clock::now_ms;
+
+/// What a component says of itself, and what was found out about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ComponentReport {
+    /// The policy's name.
+    pub name: String,
+    /// Its version, as its author numbers it.
+    pub version: String,
+    /// What it does, in one sentence.
+    pub summary: String,
+    /// The JSON Schema of its settings.
+    #[schema(value_type = Object)]
+    pub settings_schema: Value,
+    /// The interfaces that it imports, with their versions.
+    pub imports: Vec<String>,
+    /// Whether `configure` runs once and for all; absent where it was never given settings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preinitialised: Option<bool>,
+    /// Its size, in bytes.
+    pub bytes: u64,
+}
+
+/// Where components are kept, and whose they are.
+#[derive(Clone, Copy)]
+pub struct Kept<'a> {
+    /// What keeps them.
+    pub store: &'a Store,
+    /// Whose.
+    pub tenant: &'a Tenant,
+}
+
+/// A component that is in the store now.
+#[derive(Clone, Debug)]
+pub struct Added {
+    /// SHA-256 of its bytes.
+    pub digest: Digest,
+    /// What it says of itself.
+    pub report: ComponentReport,
+    /// Whether it was not there before.
+    pub is_new: bool,
+}
+
+/// A component is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum AddError {
+    /// It would not load, for each of these reasons.
+    #[error("it would not load: {}", .0.first().map(ToString::to_string).unwrap_or_default())]
+    Refused(Vec<LoadError>),
+    /// It is a tool, which the configuration binds, and not a policy set.
+    #[error("it is a tool and no policy\nhint: bind tools with `[[tools]]` in the configuration")]
+    Tool,
+    /// The store cannot answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl ComponentReport {
+    fn of(description: &Description, imports: &[String], bytes: u64) -> Self {
+        Self {
+            name: description.name.clone(),
+            version: description.version.clone(),
+            summary: description.summary.clone(),
+            settings_schema: description.settings_schema.clone(),
+            imports: imports.to_vec(),
+            preinitialised: None,
+            bytes,
+        }
+    }
+
+    /// That of a component that has taken settings.
+    pub(crate) fn of_image(image: &Image, bytes: u64) -> Self {
+        let preinitialised = Some(image.preinitialised());
+        Self { preinitialised, ..Self::of(image.description(), image.imports(), bytes) }
+    }
+
+    /// As it is kept.
+    pub(crate) fn text(&self) -> String {
+        serde_json::to_string(self).expect("texts and a schema are JSON")
+    }
+
+    /// As it was kept; none where it was kept otherwise.
+    pub fn read(known: &KnownComponent) -> Option<Self> {
+        serde_json::from_str(&known.report).ok()
+    }
+}
+
+impl Kept<'_> {
+    /// A component, as it was kept.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn find(self, digest: Digest) -> Result<Option<Vec<u8>>, StoreError> {
+        let found = self.store.policy_component(self.tenant, digest).await?;
+        Ok(found.map(|found| found.bytes).filter(|bytes| Digest::of(bytes) == digest))
+    }
+
+    /// Keeps a component that would load. The chain tells of one that is new.
+    ///
+    /// # Errors
+    /// [`AddError`], and nothing is kept.
+    pub async fn add(
+        self,
+        engine: &Engine,
+        bytes: Vec<u8>,
+        by: &Principal,
+    ) -> Result<Added, AddError> {
+        let report = engine.report(&bytes).await.map_err(|error| AddError::Refused(vec![error]))?;
+        if !report.problems.is_empty() {
+            return Err(AddError::Refused(report.problems));
+        }
+        let Some(Described::Policy(description)) = &report.description else {
+            return Err(AddError::Tool);
+        };
+        let (digest, at_ms) = (report.digest, now_ms());
+        let report = ComponentReport::of(description, &report.imports, report.bytes);
+        let fact = Fact::PolicyAdded { component: digest, by: by.person.clone() };
+        let new = NewComponent {
+            tenant: self.tenant.clone(),
+            component: StoredComponent { digest, bytes, report: report.text() },
+            at_ms,
+            evidence: Evidence::of_tenant(at_ms, digest, fact),
+        };
+        let is_new = self.store.add_policy_component(new).await?;
+        Ok(Added { digest, report, is_new })
+    }
+}
