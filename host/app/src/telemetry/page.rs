@@ -30,7 +30,9 @@ pub struct Sample {
 /// Where a sample breaks the format, or has a name that is taken.
 pub fn write(metrics: &Metrics, samples: &[Sample]) -> Result<String, prometheus::Error> {
     let mut families = metrics.registry().gather();
-    families.extend(samples.iter().map(Sample::family));
+    // The format has no place for a metric without a figure.
+    let told = samples.iter().filter(|sample| !sample.values.is_empty());
+    families.extend(told.map(Sample::family));
     families.sort_by(|left, right| left.name().cmp(right.name()));
     TextEncoder::new().encode_to_string(&families)
 }
