@@ -15,8 +15,8 @@ use super::App;
 use super::problem::{ProblemBody, ProblemCode};
 use super::reply::{DecisionReply, DecisionsReply};
 use super::{
-    access_requests, answer, approvals, authzen, channels, components, dead_letters, discovery, events,
-    executions, health, keys, metrics, policies, policy_sets, rotation, signing, slack,
+    access_requests, answer, approvals, authzen, channels, components, dead_letters, discovery,
+    events, executions, health, keys, metrics, policies, policy_sets, rotation, signing, slack,
     verification, wire,
 };
 

@@ -200,7 +200,7 @@ impl Loader {
 
     /// What was counted.
     pub(crate) fn component_bytes_max(&self) -> usize {
-        self.limits.component_bytes_max
+        self.inner.limits.component_bytes_max
     }
 
     pub(crate) fn stats(&self) -> LoadStats {
