@@ -243,7 +243,7 @@ pub async fn executions_are_listed_newest_first(store: &Store) {
 }
 
 pub async fn pages_end_before_they_are_large(store: &Store) {
-    let context = Json::parse(&format!("{{\"text\":\"{}\"}}", "x".repeat(3 << 20))).unwrap();
+    let context = Json::parse(&format!("{{\"text\":\"{}\"}}", "x".repeat(5 << 19))).unwrap();
     for _ in 0..3 {
         let request = Request { context: context.clone(), ..request() };
         asking(&[&["user:ann"]]).about(request).create(store).await;
