@@ -333,7 +333,7 @@ fn help_says_how_commands_end() {
       keys          Make, list and end the keys with which callers say who they are
       executions    See, call off, retry and resolve the executions of a running server
       approvals     See and decide what people are asked by a running server
-      audit         Check the evidence: that no event and no execution was changed, removed or put elsewhere
+      audit         Check the evidence: that no event, execution or decision was changed, removed or put elsewhere
       migrate       Create the store's tables, or bring them up to date
       dead-letters  See what a running server could not send, to channels or endpoints, and send it again
 

@@ -144,7 +144,10 @@ mod tests {
             tables.push(place.table());
             from = place.next_table();
         }
-        assert_eq!(tables, ["executions", "decisions", "journal", "signing_keys"]);
+        assert_eq!(
+            tables,
+            ["executions", "decisions", "decision_batches", "journal", "signing_keys"]
+        );
         for text in ["", "events/0/a", "executions/x/a", "executions/1"] {
             assert_eq!(ResealFrom::parse(text), None, "{text}");
         }

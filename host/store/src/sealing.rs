@@ -89,8 +89,10 @@ pub enum SealError {
 pub(crate) enum Sealed {
     /// `executions.body`: arguments, results, errors, what people are asked and say.
     Execution,
-    /// `decisions.policies`: what policies said.
+    /// `decisions.policies`: what policies said, in rows from before there were batches.
     Decision,
+    /// `decision_batches.body`: decisions with all that policies said.
+    Decisions,
     /// `journal.body`: what tools were answered.
     Journal,
     /// `signing_keys.secret`
@@ -199,14 +201,15 @@ impl Opener<'_> {
 }
 
 impl Sealed {
-    pub(crate) const ALL: [Self; 4] =
-        [Self::Execution, Self::Decision, Self::Journal, Self::SigningKey];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Execution, Self::Decision, Self::Decisions, Self::Journal, Self::SigningKey];
 
     /// What a row is, in texts.
     fn what(self) -> &'static str {
         match self {
             Self::Execution => "execution",
             Self::Decision => "decision",
+            Self::Decisions => "a batch of decisions of strand",
             Self::Journal => "the journal of execution",
             Self::SigningKey => "signing key",
         }
@@ -217,6 +220,7 @@ impl Sealed {
         match self {
             Self::Execution => ("executions", "body", "id", None),
             Self::Decision => ("decisions", "policies", "id", None),
+            Self::Decisions => ("decision_batches", "body", "strand", Some("number")),
             Self::Journal => ("journal", "body", "execution", Some("number")),
             Self::SigningKey => ("signing_keys", "secret", "kid", None),
         }

@@ -212,7 +212,7 @@ async fn a_changed_value_and_one_of_another_row_are_errors_of_their_own() {
         let (id, entry) = (&done.id, format!("execution = '{}' AND number = 0", done.id));
         tamper(&opened, &format!("UPDATE executions SET {} WHERE id = '{id}'", flip("body"))).await;
         tamper(&opened, &format!("UPDATE journal SET {} WHERE {entry}", flip("body"))).await;
-        tamper(&opened, &format!("UPDATE decisions SET {}", flip("policies"))).await;
+        tamper(&opened, &format!("UPDATE decision_batches SET {}", flip("body"))).await;
         tamper(&opened, &format!("UPDATE signing_keys SET {}", flip("secret"))).await;
         let (store, tenant) = (&opened.store, Tenant::default());
         let broken = |error: StoreError| {
