@@ -28,7 +28,7 @@ use writ::auth::{Authenticator, Draft, Keyring, Secret};
 use writ::channels::Channels;
 use writ::config::{Config, Fixed, Origin, Overrides};
 use writ::http::{self, App, Guard, Parts, Serves};
-use writ::reload::{self, Candidate, Reload};
+use writ::reload::{self, Begun, Reload};
 use writ::service::ephemeral::Ephemeral;
 use writ::service::{Executions, Records, Retention, Service};
 use writ::telemetry::Metrics;
@@ -86,7 +86,7 @@ impl Host {
         let keys = Keyring::open(records.clone(), Tenant::default()).await.expect("no key yet");
         let key = keys.create(Draft::of_first_key(), 0).await.expect("a key can be made").text;
         let auth = Authenticator::new(keys, None);
-        let first = Candidate::new(snapshot.clone());
+        let first = Begun::new(snapshot.clone());
         let service = Service::new(snapshot, config.breaker, records, Arc::new(Metrics::new()));
         let service = Arc::new(service);
         let store = Store::open(StoreConfig::new(directory.path())).await.expect("a store");
@@ -99,6 +99,7 @@ impl Host {
             service: service.clone(),
             store: store.clone(),
             tenant: Tenant::default(),
+            leads: true,
         };
         let reload = Reload::new(parts, Fixed::of(&config), first);
         let executions = Executions::new(service.clone(), store);

@@ -16,7 +16,6 @@ use serde_json::{Map, Value, json};
 use writ_core::json::InvalidJson;
 use writ_core::{Json, Request};
 
-pub(crate) use signer::rfc3339;
 pub use signer::{Denial, Rejected, Signer, SignerError};
 pub use signers::Signers;
 

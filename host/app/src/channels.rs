@@ -9,8 +9,13 @@
 pub mod config;
 mod courier;
 mod delivery;
+mod invitation;
+mod known;
 mod letters;
+mod mail;
 mod notice;
+mod people;
+mod slack;
 mod webhook;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,8 +29,14 @@ use writ_store::{ChannelId, Store, StoreError};
 use config::{ChannelConfig, Kind};
 use courier::Courier;
 use delivery::{Receiver, Retry};
+pub use invitation::{Invitation, Unanswered};
+pub use known::ForgetError;
 pub use letters::LetterError;
+use mail::Mail;
+pub use mail::{LinkError, Linked};
 use notice::Notice;
+use slack::Slack;
+pub use slack::{Signed, SlackRefused};
 use webhook::Webhook;
 
 /// The channels of one tenant. Cheap to clone.
@@ -57,6 +68,9 @@ pub enum ChannelError {
     /// What sends over HTTP cannot be set up.
     #[error("the channel `{0}` cannot send: {1}")]
     Client(ChannelName, reqwest::Error),
+    /// What sends letters cannot be set up.
+    #[error("the channel `{0}` cannot send: {1}")]
+    Relay(ChannelName, lettre::transport::smtp::Error),
     /// The store cannot answer.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -76,12 +90,7 @@ impl Channels {
         for config in configs {
             let id = ChannelId { tenant: tenant.clone(), name: config.name.clone() };
             store.open_channel(&id).await?;
-            let refused = |error| ChannelError::Client(config.name.clone(), error);
-            let receiver = match &config.kind {
-                Kind::Webhook(webhook) => {
-                    Receiver::Webhook(Webhook::new(webhook).map_err(refused)?)
-                }
-            };
+            let receiver = receiver(&store, &id, &config.kind)?;
             let (events, retry) = (config.events.clone(), config.retry);
             channels.insert(id.name.clone(), Arc::new(Channel { id, events, retry, receiver }));
         }
@@ -98,6 +107,25 @@ impl Channels {
         }
         Couriers { tasks, stop }
     }
+}
+
+fn receiver(store: &Store, id: &ChannelId, kind: &Kind) -> Result<Receiver, ChannelError> {
+    let name = || id.name.clone();
+    Ok(match kind {
+        Kind::Webhook(webhook) => {
+            let opened = Webhook::new(webhook);
+            Receiver::Webhook(opened.map_err(|error| ChannelError::Client(name(), error))?)
+        }
+        Kind::Slack(slack) => {
+            let opened = Slack::new(slack);
+            let opened = opened.map_err(|error| ChannelError::Client(name(), error))?;
+            Receiver::Slack(Arc::new(opened))
+        }
+        Kind::Mail(mail) => {
+            let opened = Mail::new(store.clone(), id.clone(), mail);
+            Receiver::Mail(Box::new(opened.map_err(|error| ChannelError::Relay(name(), error))?))
+        }
+    })
 }
 
 impl Couriers {

@@ -2,6 +2,7 @@
 
 mod approvals;
 mod audit;
+mod channels;
 mod check;
 mod dead_letters;
 mod engine;
@@ -52,6 +53,7 @@ enum Command {
     Approvals(approvals::Args),
     Audit(audit::Args),
     Migrate(migrate::Args),
+    Channels(channels::Args),
     DeadLetters(dead_letters::Args),
 }
 
@@ -91,6 +93,7 @@ fn run(command: Command) -> Result<Exit, Failure> {
             Command::Approvals(args) => approvals::run(args, environment).await,
             Command::Audit(args) => audit::run(args, environment).await,
             Command::Migrate(args) => migrate::run(args, environment).await,
+            Command::Channels(args) => channels::run(args, environment).await,
             Command::DeadLetters(args) => dead_letters::run(args, environment).await,
         }
     })

@@ -196,8 +196,11 @@ impl Config {
                 .transpose()
                 .map_err(|error| at(&error, &at!["store", "url"]))?,
         };
+        let server = server::checked(raw.server, overrides.listen, &document)?;
+        let public_url = server.public_url.as_ref();
         Ok(Self {
-            server: server::checked(raw.server, overrides.listen, &document)?,
+            channels: channels::checked(raw.channels, public_url, &document, &root)?,
+            server,
             jwt: auth::checked(raw.auth, &document, &root)?,
             data: match &overrides.data_directory {
                 Some(path) => DataLocation::Given(path.clone()),
@@ -208,7 +211,6 @@ impl Config {
             sealing: encryption::checked(raw.encryption, &document, &root)?,
             engine: raw.engine.checked(&raw.cache).map_err(|(key, text)| at(&text, &key))?,
             breaker: raw.breaker.checked().map_err(|(key, text)| at(&text, &key))?,
-            channels: channels::checked(raw.channels, &document, &root)?,
             log: checked_log(raw.log).map_err(|error| at(&error, &at!["log", "level"]))?,
             worker: raw.worker.checked().map_err(|(key, text)| at(&text, &key))?,
             retention: raw.retention.checked().map_err(|(key, text)| at(&text, &key))?,

@@ -5,9 +5,11 @@
 
 pub mod access;
 pub mod access_requests;
+pub mod answer;
 pub mod approvals;
 pub mod authzen;
 mod body;
+pub mod channels;
 pub mod dead_letters;
 pub mod discovery;
 pub mod events;
@@ -20,11 +22,13 @@ pub mod metrics;
 pub mod openapi;
 pub mod page;
 pub mod policies;
+pub mod policy_sets;
 pub mod problem;
 mod reevaluation;
 pub mod reply;
 pub mod rotation;
 pub mod signing;
+pub mod slack;
 pub mod verification;
 pub mod wire;
 
@@ -183,7 +187,7 @@ impl Route {
 
     fn guarded(self, app: &Arc<App>) -> MethodRouter<Arc<App>> {
         match self.access {
-            Access::Public => self.answers,
+            Access::Public | Access::Shown(_) => self.answers,
             Access::Roles(roles) => {
                 self.answers.route_layer(from_fn_with_state((app.clone(), roles), access::check))
             }
@@ -223,12 +227,22 @@ pub fn routes() -> Vec<Route> {
         Route::new(GET, approvals::PATH, REVIEW, approvals::list),
         Route::new(GET, approvals::ONE, REVIEW, approvals::one),
         Route::new(POST, approvals::DECISION, ANSWER, approvals::decide),
+        Route::new(GET, answer::PATH, answer::ACCESS, answer::show),
+        Route::new(POST, answer::PATH, answer::ACCESS, answer::answer),
         Route::new(GET, events::PATH, WATCH, events::stream),
         Route::new(GET, verification::PATH, WATCH, verification::verification),
+        Route::new(GET, channels::PATH, WATCH, channels::list),
+        Route::new(DELETE, channels::ONE, OPERATE, channels::forget),
+        Route::new(POST, slack::PATH, slack::ACCESS, slack::press),
         Route::new(GET, dead_letters::PATH, OPERATE, dead_letters::list),
         Route::new(POST, dead_letters::REDELIVER, OPERATE, dead_letters::redeliver),
         Route::new(GET, policies::STATUS, WATCH, policies::status),
         Route::new(POST, policies::RELOAD, OPERATE, policies::reload),
+        Route::new(POST, policy_sets::ROLLBACK, OPERATE, policy_sets::rollback),
+        Route::new(GET, policy_sets::PATH, WATCH, policy_sets::list),
+        Route::new(GET, policy_sets::ONE, WATCH, policy_sets::one),
+        Route::new(GET, policy_sets::DIFF, WATCH, policy_sets::diff),
+        Route::new(POST, policy_sets::ACTIVATE, OPERATE, policy_sets::activate),
         Route::new(GET, keys::KEYS, OPERATE, keys::list),
         Route::new(POST, keys::KEYS, OPERATE, keys::create),
         Route::new(DELETE, keys::KEY, OPERATE, keys::revoke),

@@ -5,17 +5,21 @@
 //! then names, globs, limits and settings, then the components themselves. A request is decided by
 //! one snapshot, whatever is loaded meanwhile.
 
+pub mod diff;
 mod load;
 mod parsed;
 pub(crate) mod raw;
 mod settings;
 mod snapshot;
 mod source;
+mod stored;
 mod violation;
 
-pub use load::{load, load_single};
+pub use load::{Components, load, load_single, load_whole};
 pub(crate) use parsed::parse;
 pub use parsed::{PolicyBinding, PolicySetConfig};
 pub use settings::Settings;
 pub use snapshot::{Bound, Snapshot};
 pub use source::Source;
+pub(crate) use stored::component;
+pub use stored::{StoredBinding, StoredError, StoredSet};

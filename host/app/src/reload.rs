@@ -5,27 +5,40 @@
 //! pre-initialise, run the set's own cases, tell the tenant's chain, swap one pointer. It is gone by
 //! one task, so there is one reload at a time; what is asked meanwhile is answered by one more. What
 //! fails leaves everything as it was. Requests under way keep the set that they began with.
+//!
+//! What decides is a version in the store. Where hosts share it, each decides by the version that is
+//! active there, whichever host made it so.
 
 mod files;
 mod pipeline;
 mod status;
+mod versions;
 mod watch;
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
 use writ_core::chain::Evidence;
 use writ_core::execution::Fact;
 use writ_core::{Digest, Person, Tenant};
 use writ_engine::Engine;
-use writ_store::Store;
+use writ_store::{ActiveSet, Store};
 
 use crate::clock::now_ms;
 use crate::config::{Fixed, Origin};
+use crate::policy_set::Snapshot;
 use crate::service::Service;
 use files::Look;
 pub use pipeline::{Candidate, Phase, Refusal, prepare};
 pub use status::{Failed, Status};
+pub use versions::{Begun, Versions};
+
+/// How many versions stay ready to decide, so that going back to one takes no time.
+const READY_MAX: usize = 5;
+/// How long to rest where the version that decides elsewhere cannot be taken.
+const REST: Duration = Duration::from_secs(1);
 
 /// What leads to a reload.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +51,21 @@ pub enum Trigger {
     Signal,
     /// Somebody asked for it.
     Request(Person),
+    /// Another host has made another version decide.
+    Follow,
+}
+
+/// Which set is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// What the files of this host say.
+    Files,
+    /// A version.
+    Version(u64),
+    /// The version that decided before the one that does.
+    Previous,
+    /// The version that decides elsewhere.
+    Active,
 }
 
 /// What came of one.
@@ -70,6 +98,10 @@ struct Inner {
 struct State {
     status: Status,
     look: Look,
+    /// What the files said when they were last read.
+    files: Digest,
+    /// Versions that decided here, by their numbers, the last one at the end.
+    ready: VecDeque<(u64, Snapshot)>,
 }
 
 /// What reloading needs.
@@ -84,12 +116,21 @@ pub struct Parts {
     pub store: Store,
     /// Whose set it is.
     pub tenant: Tenant,
+    /// Whether what its files say is to decide; otherwise it takes the version that does.
+    pub leads: bool,
 }
 
 /// Somebody who wants a reload.
 struct Asked {
+    wish: Wish,
     trigger: Trigger,
     done: oneshot::Sender<Outcome>,
+}
+
+impl Parts {
+    fn versions(&self) -> Versions<'_> {
+        Versions { engine: &self.engine, store: &self.store, tenant: &self.tenant }
+    }
 }
 
 impl Trigger {
@@ -100,6 +141,7 @@ impl Trigger {
             Self::File => "file",
             Self::Signal => "signal",
             Self::Request(_) => "request",
+            Self::Follow => "follow",
         }
     }
 
@@ -107,7 +149,7 @@ impl Trigger {
     pub fn by(&self) -> Option<&Person> {
         match self {
             Self::Request(person) => Some(person),
-            Self::Start | Self::File | Self::Signal => None,
+            Self::Start | Self::File | Self::Signal | Self::Follow => None,
         }
     }
 }
@@ -127,10 +169,12 @@ impl Outcome {
 }
 
 impl Reload {
-    /// For a service that decides by `first`. `started` is what the host was started with.
-    pub fn new(parts: Parts, started: Fixed, first: Candidate) -> Self {
-        let status = Status::started(&first, now_ms());
-        let state = State { status, look: first.look };
+    /// For a service that decides by what has begun. `started` is what the host was started with.
+    pub fn new(parts: Parts, started: Fixed, begun: Begun) -> Self {
+        let status = Status::started(&begun, now_ms());
+        let Begun { snapshot, version, files, look, .. } = begun;
+        let ready = version.map(|version| (version, snapshot)).into_iter().collect();
+        let state = State { status, look, files, ready };
         Self(Arc::new(Inner {
             parts,
             started,
@@ -148,9 +192,9 @@ impl Reload {
     /// Reloads, and says what came of it. Whoever stops waiting does not take it back.
     ///
     /// None where the host stops meanwhile.
-    pub async fn ask(&self, trigger: Trigger) -> Option<Outcome> {
+    pub async fn ask(&self, wish: Wish, trigger: Trigger) -> Option<Outcome> {
         let (done, outcome) = oneshot::channel();
-        self.asked().push(Asked { trigger, done });
+        self.asked().push(Asked { wish, trigger, done });
         self.0.wake.notify_one();
         outcome.await.ok()
     }
@@ -159,27 +203,57 @@ impl Reload {
     pub async fn answer(self) {
         loop {
             self.0.wake.notified().await;
-            let asked = std::mem::take(&mut *self.asked());
-            // One reload for all who asked before it began; told as a person's where there is one.
-            let by_person = asked.iter().find(|asked| asked.trigger.by().is_some());
-            let Some(Asked { trigger, .. }) = by_person.or(asked.first()) else { continue };
-            let outcome = self.reload(&trigger.clone()).await;
-            for Asked { done, .. } in asked {
-                // Who no longer waits has given up on the answer, not on the reload.
-                done.send(outcome.clone()).ok();
+            let mut asked = std::mem::take(&mut *self.asked());
+            while let Some(first) = asked.first() {
+                let wish = first.wish.clone();
+                let (same, others) = asked.into_iter().partition(|asked| asked.wish == wish);
+                asked = others;
+                self.answer_all(&wish, same).await;
             }
         }
     }
 
-    async fn reload(&self, trigger: &Trigger) -> Outcome {
-        let before = self.state().look.clone();
-        let prepared = pipeline::again(&self.0.parts, &self.0.started, before).await;
-        let (look, prepared) = (prepared.look, prepared.candidate);
-        let outcome = match prepared {
-            Ok((candidate, restart)) => self.activate(candidate, restart, trigger).await,
-            Err(refusal) => Outcome::Refused(refusal),
+    /// Once for all who asked for the same; told as a person's wish where one of them is.
+    async fn answer_all(&self, wish: &Wish, asked: Vec<Asked>) {
+        let by_person = asked.iter().find(|asked| asked.trigger.by().is_some());
+        let Some(Asked { trigger, .. }) = by_person.or(asked.first()) else { return };
+        let outcome = self.fulfil(wish, &trigger.clone()).await;
+        for Asked { done, .. } in asked {
+            // Who no longer waits has given up on the answer, not on the reload.
+            done.send(outcome.clone()).ok();
+        }
+    }
+
+    /// Takes the version that decides elsewhere, whenever that is another one, for as long as it is
+    /// polled. Where nobody else can make one decide, there is nothing to do.
+    pub async fn follow(self) {
+        let store = &self.0.parts.store;
+        if !store.is_shared() {
+            return;
+        }
+        let mut changes = store.set_changes();
+        // One may have been made to decide since this host began.
+        changes.mark_changed();
+        while changes.changed().await.is_ok() {
+            match self.ask(Wish::Active, Trigger::Follow).await {
+                None => return,
+                Some(Outcome::Refused(_)) => {
+                    tokio::time::sleep(REST).await;
+                    changes.mark_changed();
+                }
+                Some(Outcome::Activated(_) | Outcome::Unchanged(_)) => {}
+            }
+        }
+    }
+
+    async fn fulfil(&self, wish: &Wish, trigger: &Trigger) -> Outcome {
+        let outcome = match wish {
+            Wish::Files => self.by_files(trigger).await,
+            Wish::Version(number) => self.to_version(*number, trigger).await,
+            Wish::Previous => self.to_previous(trigger).await,
+            Wish::Active => self.to_active(trigger).await,
         };
-        self.state().look = look;
+        let outcome = outcome.unwrap_or_else(Outcome::Refused);
         if let Outcome::Refused(refusal) = &outcome {
             self.refuse(refusal, trigger).await;
         }
@@ -187,38 +261,120 @@ impl Reload {
         outcome
     }
 
-    /// Tells of a set, and then decides by it.
-    async fn activate(
-        &self,
-        candidate: Candidate,
-        restart: Vec<String>,
-        trigger: &Trigger,
-    ) -> Outcome {
+    async fn by_files(&self, trigger: &Trigger) -> Result<Outcome, Refusal> {
+        let before = self.state().look.clone();
+        let prepared = pipeline::again(&self.0.parts, &self.0.started, before).await;
+        self.state().look = prepared.look;
+        let (candidate, restart) = prepared.candidate?;
         self.warn_of_restart(&restart);
         let service = &self.0.parts.service;
         let (digest, was) = (candidate.snapshot.digest, service.active().digest);
-        if digest == was {
-            self.state().status.confirmed(&candidate, restart);
+        // What files said before is no news: another version may have been chosen meanwhile.
+        let is_news = self.state().files != digest || trigger.by().is_some();
+        if digest == was || !is_news || !self.0.parts.leads {
+            let mut state = self.state();
+            state.files = digest;
+            state.status.confirmed(&candidate, restart);
+            drop(state);
             tracing::debug!(%digest, trigger = trigger.name(), "the policy set is as it was");
-            return Outcome::Unchanged(digest);
+            return Ok(Outcome::Unchanged(digest));
         }
-        let fact = Fact::SetActivated {
+        let (snapshot, cases) = (candidate.snapshot.clone(), candidate.cases);
+        let versions = self.0.parts.versions();
+        let number = versions.activate_files(candidate, Some(was), trigger).await?;
+        self.state().files = digest;
+        self.decide_by(number, snapshot, (cases, restart), trigger);
+        Ok(Outcome::Activated(digest))
+    }
+
+    async fn to_version(&self, number: u64, trigger: &Trigger) -> Result<Outcome, Refusal> {
+        let active = self.active().await?;
+        if Some(number) == active.map(|active| active.number) {
+            return self.take(number, trigger).await;
+        }
+        let snapshot = self.ready_or_loaded(number).await?;
+        let (digest, was) = (snapshot.digest, self.0.parts.service.active().digest);
+        let versions = self.0.parts.versions();
+        let activated = versions.activate_version(number, (digest, was), trigger).await?;
+        let number = activated.ok_or_else(|| Refusal::of_version(number))?;
+        let restart = self.state().status.restart.clone();
+        self.decide_by(number, snapshot, (0, restart), trigger);
+        Ok(Outcome::Activated(digest))
+    }
+
+    async fn to_previous(&self, trigger: &Trigger) -> Result<Outcome, Refusal> {
+        match self.active().await?.and_then(|active| active.previous) {
+            Some(previous) => self.to_version(previous, trigger).await,
+            None => Err(Refusal::of_no_previous()),
+        }
+    }
+
+    async fn to_active(&self, trigger: &Trigger) -> Result<Outcome, Refusal> {
+        match self.active().await? {
+            Some(active) => self.take(active.number, trigger).await,
+            None => Ok(Outcome::Unchanged(self.0.parts.service.active().digest)),
+        }
+    }
+
+    /// Decides by the version that decides elsewhere.
+    async fn take(&self, number: u64, trigger: &Trigger) -> Result<Outcome, Refusal> {
+        let digest = self.0.parts.service.active().digest;
+        if self.state().status.version == Some(number) {
+            self.state().status.failure = None;
+            return Ok(Outcome::Unchanged(digest));
+        }
+        let snapshot = self.ready_or_loaded(number).await?;
+        let digest = snapshot.digest;
+        let restart = self.state().status.restart.clone();
+        self.decide_by(number, snapshot, (0, restart), trigger);
+        Ok(Outcome::Activated(digest))
+    }
+
+    async fn active(&self) -> Result<Option<ActiveSet>, Refusal> {
+        let Parts { store, tenant, .. } = &self.0.parts;
+        store.active_set(tenant).await.map_err(Refusal::of_store)
+    }
+
+    async fn ready_or_loaded(&self, number: u64) -> Result<Snapshot, Refusal> {
+        let ready = self.state().ready.iter().find(|(ready, _)| *ready == number).cloned();
+        match ready {
+            Some((_, snapshot)) => Ok(snapshot),
+            None => self.0.parts.versions().load(number).await,
+        }
+    }
+
+    /// Swaps the set. Everything that can fail has been done.
+    fn decide_by(
+        &self,
+        version: u64,
+        snapshot: Snapshot,
+        (cases, restart): (usize, Vec<String>),
+        trigger: &Trigger,
+    ) {
+        let service = &self.0.parts.service;
+        let (digest, was) = (snapshot.digest, service.active().digest);
+        let bindings = snapshot.bindings.len();
+        service.activate(snapshot.clone());
+        let mut state = self.state();
+        state.ready.retain(|(ready, _)| *ready != version);
+        state.ready.push_back((version, snapshot));
+        while state.ready.len() > READY_MAX {
+            state.ready.pop_front();
+        }
+        state.status = Status {
             policy_set: digest,
-            was,
-            trigger: trigger.name().to_owned(),
-            by: trigger.by().cloned(),
+            version: Some(version),
+            since_ms: now_ms(),
+            trigger: trigger.clone(),
+            bindings,
+            cases,
+            failure: None,
+            restart,
         };
-        if let Err(refusal) = self.tell(digest, fact).await {
-            return Outcome::Refused(refusal);
-        }
-        let (bindings, cases) = (candidate.snapshot.bindings.len(), candidate.cases);
-        let status = Status::activated(&candidate, trigger, restart, now_ms());
-        service.activate(candidate.snapshot);
-        self.state().status = status;
+        drop(state);
         let by = trigger.by().map(ToString::to_string);
         let trigger = trigger.name();
-        tracing::info!(%digest, %was, trigger, by, bindings, cases, "another policy set decides");
-        Outcome::Activated(digest)
+        tracing::info!(version, %digest, %was, trigger, by, bindings, cases, "another policy set decides");
     }
 
     /// Tells why a set is not to decide: one line, one event, and the status.
@@ -227,8 +383,8 @@ impl Reload {
         let is_told = {
             let mut state = self.state();
             let before = state.status.failure.replace(failed);
-            // The same file, looked at once more, fails once more.
-            *trigger == Trigger::File && before.is_some_and(|before| before.is_of(refusal))
+            // What nobody asked for, tried once more, fails once more.
+            trigger.by().is_none() && before.is_some_and(|before| before.is_of(refusal))
         };
         let active = self.0.parts.service.active().digest;
         if is_told {
@@ -246,16 +402,8 @@ impl Reload {
             place: refusal.place.clone(),
         };
         // Where that fails, too, the log has it: a store that cannot be written says so itself.
-        self.tell(active, fact).await.ok();
-    }
-
-    async fn tell(&self, about: Digest, fact: Fact) -> Result<(), Refusal> {
         let Parts { store, tenant, .. } = &self.0.parts;
-        let told = store.tell(tenant, Evidence::of_tenant(now_ms(), about, fact)).await;
-        told.map_err(|error| {
-            tracing::error!(%error, "the change of the policy set cannot be recorded");
-            Refusal::unrecorded(about)
-        })
+        store.tell(tenant, Evidence::of_tenant(now_ms(), active, fact)).await.ok();
     }
 
     /// Says once what a file now says in vain.

@@ -69,6 +69,7 @@ pub async fn run(
     let reloading = [
         Background::start(app.reload.clone().answer()),
         Background::start(app.reload.clone().watch()),
+        Background::start(app.reload.clone().follow()),
     ];
     app.lifecycle.advance(Stage::Serving);
     let mut shutdown = pin!(shutdown);

@@ -182,9 +182,9 @@ fn a_server_that_seals_has_no_argument_in_its_files_and_gives_it_back() {
     world.restart("k1", &["k1"]);
     world.ask(5);
     assert_eq!((world.count(), found_in(&world)), (5, vec![]));
-    // The key that signs denials is from before there was one.
+    // The key that signs denials and the version that decides are from before there was one.
     let url = format!("http://{}", world.server.address());
-    assert_eq!(world.rotate(&["--server", &url]), json!({"key": "k1", "values": 1}));
+    assert_eq!(world.rotate(&["--server", &url]), json!({"key": "k1", "values": 2}));
     world.server.kill();
     assert_eq!(found_in(&world), [""; 0]);
     // With another key of the same name nothing opens, and it is said why.
@@ -200,15 +200,15 @@ fn on_files_everything_is_sealed_anew_through_the_server_and_where_none_runs() {
     assert!(!found_in(&world).is_empty(), "it would be found");
     world.restart("k1", &["k1"]);
     let url = format!("http://{}", world.server.address());
-    // Each with the decision and, once, the signing key.
-    assert_eq!(world.rotate(&["--server", &url]), json!({"key": "k1", "values": 41}));
+    // Each with the decision and, once, the signing key and the version of the policy set.
+    assert_eq!(world.rotate(&["--server", &url]), json!({"key": "k1", "values": 42}));
     world.ask(5);
     world.server.kill();
     world.configure("k2", &["k1", "k2"]);
     assert_eq!(world.rotate_and_die(&["--config", "writ.toml"], 7), 7);
     let rest = world.rotate(&["--config", "writ.toml"]);
     let values = rest["values"].as_u64().unwrap();
-    assert!((30..=51 - 7).contains(&values), "{rest}");
+    assert!((30..=52 - 7).contains(&values), "{rest}");
     world.configure("k2", &["k2"]);
     world.server.restart();
     assert_eq!(world.count(), 25);
@@ -225,7 +225,7 @@ fn on_a_shared_database_everything_is_sealed_anew_while_a_server_serves() {
     world.ask(5);
     let rest = world.rotate(&["--config", "writ.toml"]);
     let values = rest["values"].as_u64().unwrap();
-    assert!((30..=51 - 7).contains(&values), "{rest}");
+    assert!((30..=52 - 7).contains(&values), "{rest}");
     assert_eq!(world.count(), 30);
     world.restart("k2", &["k2"]);
     assert_eq!(world.count(), 30);

@@ -10,7 +10,9 @@ use writ_testkit::server::Writ;
 fn the_whole_road_of_a_payment() {
     let example = guests::repository().join("examples/payments");
     let config = std::fs::read_to_string(example.join("writ.toml")).unwrap();
-    let server = Writ::start(env!("CARGO_BIN_EXE_writ"), &config, &[]);
+    let cases = std::fs::read(example.join("cases/payments.toml")).unwrap();
+    let place = [("cases/payments.toml", cases)];
+    let server = Writ::start(env!("CARGO_BIN_EXE_writ"), &config, &place);
     let walked = Command::new(example.join("walk.sh"))
         .env("WRIT", env!("CARGO_BIN_EXE_writ"))
         .env("WRIT_SERVER", format!("http://{}", server.address()))

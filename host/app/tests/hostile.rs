@@ -218,6 +218,7 @@ refused! {
 fn every_hostile_guest_has_a_test_that_names_it() {
     let this = concat!(
         include_str!("hostile.rs"),
+        include_str!("reload/refusing.rs"),
         include_str!("sensitive.rs"),
         include_str!("tools/directory.rs"),
         include_str!("tools/hostile.rs"),

@@ -19,7 +19,7 @@ use writ::config::{Config, Fixed, Origin, Overrides};
 use writ::http::{self, App, Guard, Parts, Serves};
 use writ::lifecycle::Stage;
 use writ::policy_set;
-use writ::reload::{self, Candidate, Reload};
+use writ::reload::{self, Begun, Reload};
 use writ::service::ephemeral::Ephemeral;
 use writ::service::{Executions, Records, Retention, Service};
 use writ::telemetry::Metrics;
@@ -110,7 +110,7 @@ async fn app(config: &Config, store: Store) -> (App, Secret) {
     let keys = Keyring::open(elsewhere, Tenant::default()).await.unwrap();
     let key = keys.create(Draft::of_first_key(), 0).await.unwrap().text;
     let auth = Authenticator::new(keys, None);
-    let first = Candidate::new(snapshot.clone());
+    let first = Begun::new(snapshot.clone());
     let service = Service::new(snapshot, config.breaker, records, Arc::new(Metrics::new()));
     let service = Arc::new(service);
     let channels = Channels::open(store.clone(), Tenant::default(), &[]).await.unwrap();
@@ -120,6 +120,7 @@ async fn app(config: &Config, store: Store) -> (App, Secret) {
         service: service.clone(),
         store: store.clone(),
         tenant: Tenant::default(),
+        leads: true,
     };
     let reload = Reload::new(parts, Fixed::of(config), first);
     let executions = Executions::new(service.clone(), store);

@@ -59,6 +59,20 @@ pub enum ApprovalState {
     Cancelled,
 }
 
+/// How the question of one stage stands for one person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing<'a> {
+    /// They can answer.
+    Open {
+        /// Until when, in milliseconds since the Unix epoch.
+        expires_at_ms: u64,
+    },
+    /// They have answered.
+    Answered(&'a Vote),
+    /// It is past: the approval has ended, its time is over, or another stage is asked.
+    Over,
+}
+
 impl ApprovalState {
     /// The state's name in answers, records and the contract.
     pub fn name(&self) -> &'static str {
@@ -106,6 +120,27 @@ impl Approval {
     /// Whether any of its stages names a person, or one of their groups.
     pub fn names(&self, person: &Person, groups: &BTreeSet<Person>) -> bool {
         self.requirement.stages.iter().any(|stage| vote::names(stage, person, groups))
+    }
+
+    /// How the question of a stage, from 0, stands at a time for one person. Whether it is put to
+    /// them is not looked at.
+    pub fn standing(&self, person: &Person, stage: usize, now_ms: u64) -> Standing<'_> {
+        let is_theirs = |vote: &&Vote| vote.stage == stage && vote.approver == *person;
+        if let Some(vote) = self.votes.iter().rfind(is_theirs) {
+            return Standing::Answered(vote);
+        }
+        match self.state {
+            ApprovalState::Pending { stage: asked, expires_at_ms }
+                if asked == stage && now_ms < expires_at_ms =>
+            {
+                Standing::Open { expires_at_ms }
+            }
+            ApprovalState::Pending { .. }
+            | ApprovalState::Approved
+            | ApprovalState::Rejected
+            | ApprovalState::Expired
+            | ApprovalState::Cancelled => Standing::Over,
+        }
     }
 
     /// Counts a ballot. `themselves` are those who ask: the request's subject and who sent it.

@@ -27,6 +27,7 @@ pub mod request;
 pub mod requirement;
 pub mod sensitive;
 pub mod strand;
+pub mod text;
 pub mod tool;
 pub mod verdict;
 

@@ -11,6 +11,8 @@ use std::sync::Arc;
 
 use unicode_normalization::UnicodeNormalization;
 
+use crate::text::is_invisible;
+
 /// How long a name may be, in bytes, as it is written.
 pub const PERSON_BYTES_MAX: usize = 256;
 
@@ -56,15 +58,6 @@ pub fn fold(text: &str) -> String {
     let visible: String = text.chars().filter(|letter| !is_invisible(*letter)).collect();
     // Folding twice: lower case may give letters that NFKC composes again.
     visible.trim().nfkc().collect::<String>().to_lowercase().nfkc().collect()
-}
-
-/// Characters that nobody sees: controls, and what joins, separates or turns others.
-fn is_invisible(letter: char) -> bool {
-    letter.is_control()
-        || matches!(letter, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{feff}')
-        || matches!(letter, '\u{180b}'..='\u{180e}' | '\u{200b}'..='\u{200f}')
-        || matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
-        || matches!(letter, '\u{fe00}'..='\u{fe0f}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 impl FromStr for Person {

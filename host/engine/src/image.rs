@@ -111,7 +111,7 @@ impl Image {
             number: NUMBER.fetch_add(1, Ordering::Relaxed),
             digest: Digest::of_parts(parts),
             imports: Imports::of(&compiled.imports),
-            sensitive: Arc::new(of_settings(&description, settings)),
+            sensitive: Arc::new(description.sensitive(settings)),
             compiled,
             description,
             pre,
@@ -296,13 +296,5 @@ impl Evaluation {
             memoised: true,
             ledger: None,
         }
-    }
-}
-
-/// What a policy's schema marks in its settings.
-fn of_settings(description: &Description, settings: &Json) -> Sensitive {
-    match Sensitive::is_marked(&description.settings_schema) {
-        true => Sensitive::of(&description.settings_schema, &settings.to_value()),
-        false => Sensitive::default(),
     }
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 use wasmtime_wizer::Wizer;
-use writ_core::{Digest, LoadLimits};
+use writ_core::{Digest, Json, LoadLimits};
 
 use crate::config;
 use crate::link::Kind;
@@ -79,17 +79,20 @@ fn try_out<'a>(component: &'a [u8], job: &Job) -> Result<TriedOut<'a>, LoadError
     let bytes = instrumented.as_ref().map_or(component, |(_, bytes)| bytes);
     let compiled = Component::new(&engine, bytes).map_err(compile_failed)?;
     let trial = Trial::new(&engine, &compiled, Digest::of(component), &job.limits)?;
-    let description = Described::Policy(trial.describe()?);
+    let description = trial.describe()?;
     let Work::Policy(settings) = &job.work else {
+        let description = Described::Policy(description);
         return Ok((Prepared { description, not_preinitialised: instrumented.err() }, None));
     };
-    let mut configured = trial.configure(settings)?;
+    let settings = Json::parse(settings).expect("the host sends what it has parsed");
+    let mut configured = trial.configure(settings.as_str(), &description.sensitive(&settings))?;
     let snapshot =
         instrumented.and_then(|(context, _)| guarded(|| configured.snapshot(&wizer, &context)));
     let (bytes, not_preinitialised) = match snapshot {
         Ok(snapshot) => (Cow::Owned(snapshot), None),
         Err(reason) => (Cow::Borrowed(component), Some(reason)),
     };
+    let description = Described::Policy(description);
     Ok((Prepared { description, not_preinitialised }, Some(bytes)))
 }
 

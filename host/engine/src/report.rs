@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use writ_core::{Digest, Json};
+use writ_core::{Digest, Json, Sensitive};
 
 use crate::load_error::LoadError;
 
@@ -87,6 +87,14 @@ impl Description {
             settings_schema: checked_schema("settings-schema", settings_schema)?,
         };
         Ok(described)
+    }
+
+    /// What must not be told of some settings, by what their schema marks.
+    pub fn sensitive(&self, settings: &Json) -> Sensitive {
+        match Sensitive::is_marked(&self.settings_schema) {
+            true => Sensitive::of(&self.settings_schema, &settings.to_value()),
+            false => Sensitive::default(),
+        }
     }
 }
 

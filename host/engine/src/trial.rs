@@ -13,7 +13,7 @@ use wasmtime::component::{Component, Instance, InstancePre, Linker, ResourceTabl
 use wasmtime::{Config, Engine, Store, Trap};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView, p2};
 use writ_core::limits::MEMORY_BYTES_CEILING;
-use writ_core::{Digest, FaultCode, Limits, LoadLimits};
+use writ_core::{Digest, FaultCode, Limits, LoadLimits, Sensitive};
 
 use crate::bindings::PolicyGuest;
 use crate::bindings::tool::ToolGuest;
@@ -142,8 +142,13 @@ impl<'a> Trial<'a> {
         ToolDescription::checked(&said.name, said.version, said.summary, schemas)
     }
 
-    /// A fresh instance, configured.
-    pub(crate) fn configure(&self, settings: &str) -> Result<Configured, LoadError> {
+    /// A fresh instance, configured. What a policy says of settings that it refuses is told without
+    /// what is sensitive of them.
+    pub(crate) fn configure(
+        &self,
+        settings: &str,
+        sensitive: &Sensitive,
+    ) -> Result<Configured, LoadError> {
         let mut store = self.store();
         let configured = self.in_time(async {
             let (guest, instance) = self.instantiate(&mut store).await?;
@@ -153,7 +158,7 @@ impl<'a> Trial<'a> {
         match configured {
             Ok((Ok(()), instance)) => Ok(Configured { store, instance }),
             Ok((Err(text), _)) => {
-                let (code, text) = (FaultCode::GuestError, shown(&text));
+                let (code, text) = (FaultCode::GuestError, shown(&sensitive.mask(&text)));
                 Err(LoadError::ConfigureFailed { code, text })
             }
             Err(error) => Err(match ended(&error, &store) {

@@ -4,8 +4,9 @@
 //! is the outbox, and a channel is a place in it. One host at a time tells: it holds a lease, and a
 //! fence that nobody held before. A place moves on only under the fence that it was leased with.
 
-use writ_core::{ChannelName, Tenant};
+use writ_core::{ChannelName, Digest, Tenant};
 
+use crate::answer_links::AnswerLink;
 use crate::error::StoreError;
 use crate::letters::DeadLetter;
 use crate::port::on;
@@ -29,6 +30,17 @@ pub struct ChannelState {
     pub holder: String,
     /// The last lease's number, from 1; 0 where there was none.
     pub fence: u64,
+}
+
+/// A channel that was opened once, whether or not anybody still tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownChannel {
+    /// Which.
+    pub name: ChannelName,
+    /// The place of the first event that is still to be told, from 1.
+    pub next: u64,
+    /// Until when somebody has it leased, in milliseconds since the Unix epoch; 0 where nobody has.
+    pub leased_until_ms: u64,
 }
 
 /// The right to tell a channel's events, for as long as nobody leases it after its end.
@@ -64,25 +76,31 @@ pub struct Untold {
     pub at_ms: u64,
 }
 
-/// What becomes of a channel or a dead letter.
+/// What becomes of a channel, a dead letter or a link in a letter.
 #[derive(Debug)]
 pub(crate) enum ChannelChange {
     Open(ChannelId),
     Lease { channel: ChannelId, holder: String, now_ms: u64, until_ms: u64 },
     Renew { lease: ChannelLease, until_ms: u64 },
     Advance { lease: ChannelLease, told: Told },
+    Forget { channel: ChannelId, now_ms: u64 },
     Failed(DeadLetter),
     Delivered { tenant: Tenant, id: String },
+    Linked(Box<AnswerLink>),
+    LinkSent { tenant: Tenant, token: Digest },
 }
 
 impl ChannelChange {
     /// Whose.
     pub(crate) fn tenant(&self) -> &Tenant {
         match self {
-            Self::Open(channel) | Self::Lease { channel, .. } => &channel.tenant,
+            Self::Open(channel) | Self::Lease { channel, .. } | Self::Forget { channel, .. } => {
+                &channel.tenant
+            }
             Self::Renew { lease, .. } | Self::Advance { lease, .. } => &lease.channel.tenant,
             Self::Failed(letter) => &letter.tenant,
-            Self::Delivered { tenant, .. } => tenant,
+            Self::Delivered { tenant, .. } | Self::LinkSent { tenant, .. } => tenant,
+            Self::Linked(link) => &link.channel.tenant,
         }
     }
 }
@@ -149,6 +167,28 @@ impl Store {
     ) -> Result<bool, StoreError> {
         self.change_channel(ChannelChange::Advance { lease: lease.clone(), told }).await?;
         self.holds(lease).await
+    }
+
+    /// Every channel of a tenant, by name.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn channels(&self, tenant: &Tenant) -> Result<Vec<KnownChannel>, StoreError> {
+        on!(self, backend => backend.channels(tenant).await)
+    }
+
+    /// Gives a channel up, unless somebody has it leased at `now_ms` (in milliseconds since the Unix
+    /// epoch). Tells whether it is gone. Its dead letters stay as long as others do.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn forget_channel(
+        &self,
+        channel: &ChannelId,
+        now_ms: u64,
+    ) -> Result<bool, StoreError> {
+        self.change_channel(ChannelChange::Forget { channel: channel.clone(), now_ms }).await?;
+        Ok(self.channel(channel).await?.is_none())
     }
 
     async fn holds(&self, lease: &ChannelLease) -> Result<bool, StoreError> {

@@ -51,23 +51,30 @@
 //! - `channels`: a row for each channel on which others are told of events: the place in the tenant's
 //!   chain up to which it has told, and the lease of the host that tells. `dead_letters`: a row for each
 //!   event that a channel has given up, until it was told after all.
+//! - `answer_links`: a row for each letter that asks somebody, with the digest of what answers in their
+//!   name; it goes with its execution.
 //! - `anchors`: a row for each tenant of whose chain the start was removed: where it begins, and until
 //!   when what had ended was removed ([`Store::retain`]).
 //! - `signing_keys`: a row for each key that signs for a tenant: one in use, and those before it, until
 //!   what they have signed has ended.
+//! - `policy_sets`: a row for each version of a tenant's policy set, appended, never changed: its bindings
+//!   as JSON, and its digest, which no other version has. `policy_components`: a row for each component
+//!   that versions are made of, by its digest. `policy_active`: a row for each tenant, which names the
+//!   version that decides, the one before it, and what a host's files said last.
 //! - `probes`: always empty, written and emptied in one transaction to see whether writing works.
 //!
 //! # What is sealed
 //!
 //! Where the configuration has keys ([`Sealing`]), columns are encrypted before they are written:
 //! `executions.body` (arguments and results, errors, what people are asked and say),
-//! `decision_batches.body` (and `decisions.policies` before there were batches), `journal.body` and
-//! `signing_keys.secret`. A batch is sealed once, as a whole. Sealed values and others lie side by
-//! side; [`Store::reseal`] seals what was not, or with another key. Plain stays what finds and orders
-//! things: ids, states, times, requesters and approvers, what approvals are about (subject, action's
-//! name, resource), digests, keys for requests that are sent again, events (which
+//! `decision_batches.body` (and `decisions.policies` before there were batches), `journal.body`,
+//! `signing_keys.secret` and `policy_sets.document` (what policies are configured with). A batch is
+//! sealed once, as a whole. Sealed values and others lie side by side; [`Store::reseal`] seals what was
+//! not, or with another key. Plain stays what finds and orders things: ids, states, times, requesters
+//! and approvers, what approvals are about (subject, action's name, resource), digests, keys for
+//! requests that are sent again, events (which
 //! hold no arguments, results or reasons), dead letters of channels; and what policies and tools store
-//! (`storage`), by whose keys and sizes it is found and counted. A digest in the chain is of what was
+//! (`storage`), by whose keys and sizes it is found and counted, and components of policies. A digest in the chain is of what was
 //! sealed, not of the sealed text, so the evidence is the same with and without.
 //!
 //! # Strands of decisions
@@ -157,6 +164,8 @@
 //!   tells of an execution that is there. [`Store::verify`] looks whether that is so, and whether
 //!   each chain is whole. Events that happened to the tenant tell of none ([`Store::tell`]); the last of
 //!   [`writ_core::execution::Fact::Swept`] tells of the tenant's anchor.
+//! - A version of a policy set and a component are never changed, and a version's components are there.
+//!   `policy_active` names a version that is there.
 //! - A channel's place moves on only under the last lease's fence, never back, and past an event only
 //!   when that was told or, in the same transaction, has become a dead letter.
 //! - A strand's batches have places without a gap from its start on, which the last
@@ -220,6 +229,7 @@
 //! decision was there before: hosts draw them.
 
 mod account;
+mod answer_links;
 mod channels;
 mod claim;
 mod commit;
@@ -232,6 +242,7 @@ mod letters;
 mod migration;
 mod moment;
 pub mod points;
+mod policies;
 mod port;
 mod postgres;
 mod reseal;
@@ -247,7 +258,8 @@ mod strand;
 mod telling;
 mod verify;
 
-pub use crate::channels::{ChannelId, ChannelLease, ChannelState, Told, Untold};
+pub use crate::answer_links::{AnswerLink, AskedOf};
+pub use crate::channels::{ChannelId, ChannelLease, ChannelState, KnownChannel, Told, Untold};
 pub use crate::commit::Accepted;
 pub use crate::config::{Database, PostgresConfig, StoreConfig};
 pub use crate::error::{Cause, CommitError, Failure, StoreError};
@@ -257,6 +269,9 @@ pub use crate::execution::{
 };
 pub use crate::letters::{DeadLetter, Unsent};
 pub use crate::migration::Migrated;
+pub use crate::policies::{
+    ActiveSet, Chosen, NewSet, SET_VERSIONS_MAX, SetChange, SetVersion, StoredComponent,
+};
 pub use crate::reseal::{ResealFrom, Resealed};
 pub use crate::retention::{Holder, Removed};
 pub use crate::row::StoredDecision;

@@ -177,6 +177,7 @@ fn kind(fact: &Fact) -> Option<Kind> {
         | Fact::Swept { .. }
         | Fact::DecisionsAnchored { .. }
         | Fact::SetActivated { .. }
-        | Fact::SetRefused { .. } => return None,
+        | Fact::SetRefused { .. }
+        | Fact::ChannelForgotten { .. } => return None,
     })
 }

@@ -23,6 +23,7 @@
 //! Row-level security shows a transaction one tenant's rows; it says which when it begins. What
 //! serves all tenants says that instead. See `migrations/postgres` and [`scope`].
 
+mod answer_links;
 mod approvals;
 mod audit;
 mod backend;
@@ -46,6 +47,7 @@ mod letters;
 mod link;
 mod listener;
 mod namespaces;
+mod policies;
 mod reader;
 mod reading;
 mod recording;

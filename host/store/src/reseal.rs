@@ -146,7 +146,14 @@ mod tests {
         }
         assert_eq!(
             tables,
-            ["executions", "decisions", "decision_batches", "journal", "signing_keys"]
+            [
+                "executions",
+                "decisions",
+                "decision_batches",
+                "journal",
+                "signing_keys",
+                "policy_sets"
+            ]
         );
         for text in ["", "events/0/a", "executions/x/a", "executions/1"] {
             assert_eq!(ResealFrom::parse(text), None, "{text}");

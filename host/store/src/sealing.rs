@@ -97,6 +97,8 @@ pub(crate) enum Sealed {
     Journal,
     /// `signing_keys.secret`
     SigningKey,
+    /// `policy_sets.document`: what policies are configured with.
+    PolicySet,
 }
 
 /// Opens what one tenant's rows hold.
@@ -201,8 +203,14 @@ impl Opener<'_> {
 }
 
 impl Sealed {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Execution, Self::Decision, Self::Decisions, Self::Journal, Self::SigningKey];
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Execution,
+        Self::Decision,
+        Self::Decisions,
+        Self::Journal,
+        Self::SigningKey,
+        Self::PolicySet,
+    ];
 
     /// What a row is, in texts.
     fn what(self) -> &'static str {
@@ -212,6 +220,7 @@ impl Sealed {
             Self::Decisions => "a batch of decisions of strand",
             Self::Journal => "the journal of execution",
             Self::SigningKey => "signing key",
+            Self::PolicySet => "policy set",
         }
     }
 
@@ -223,6 +232,7 @@ impl Sealed {
             Self::Decisions => ("decision_batches", "body", "strand", Some("number")),
             Self::Journal => ("journal", "body", "execution", Some("number")),
             Self::SigningKey => ("signing_keys", "secret", "kid", None),
+            Self::PolicySet => ("policy_sets", "document", "named", None),
         }
     }
 

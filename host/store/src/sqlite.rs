@@ -2,6 +2,7 @@
 //!
 //! SQL is in a file a table; nothing but those files speaks it.
 
+mod answer_links;
 mod approvals;
 mod audit;
 pub(crate) mod backend;
@@ -23,6 +24,7 @@ mod journal;
 mod keys;
 mod letters;
 mod locks;
+mod policies;
 mod reader;
 mod reading;
 mod recording;

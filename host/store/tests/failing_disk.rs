@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use writ_core::Tenant;
 use writ_store::{Cause, CommitError, CreateError, Store, StoreError};
 
-const FILE_BYTES_MAX: u64 = 256 << 10;
+const FILE_BYTES_MAX: u64 = 512 << 10;
 
 async fn small() -> Opened {
     Opened::new(|config| config.file_bytes_max = FILE_BYTES_MAX).await

@@ -10,7 +10,7 @@ use opened::Opened;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 
 /// Every table with rows of tenants.
-const TABLES: [&str; 20] = [
+const TABLES: [&str; 24] = [
     "decisions",
     "decision_batches",
     "decision_strands",
@@ -27,9 +27,13 @@ const TABLES: [&str; 20] = [
     "work",
     "channels",
     "dead_letters",
+    "answer_links",
     "errands",
     "anchors",
     "signing_keys",
+    "policy_components",
+    "policy_sets",
+    "policy_active",
     "api_keys",
 ];
 
@@ -50,7 +54,11 @@ async fn filled() -> (Opened, PgConnection) {
         INSERT INTO errands VALUES ('default', 'e.1.call-off', 'call-off', 'e', NULL, 0);
         INSERT INTO channels VALUES ('default', 'c', 1, '', 0, 0);
         INSERT INTO dead_letters VALUES ('default', 'd', 'c', 1, NULL, 1, '', 0);
+        INSERT INTO answer_links VALUES ('default', '', 'c', 'e', 'a', 0, 'ann', false);
         INSERT INTO signing_keys VALUES ('default', 'k', 0, '', NULL);
+        INSERT INTO policy_components VALUES ('default', '', '', '{}', 0);
+        INSERT INTO policy_sets VALUES ('default', 1, '', '{}', NULL, '', 0);
+        INSERT INTO policy_active VALUES ('default', 1, NULL, 1, NULL, 0);
         INSERT INTO anchors SELECT tenant, 0, '', 0 FROM work";
     sqlx::raw_sql(tool).execute(&mut connection).await.unwrap();
     let start = writ_core::chain::Head::start("default".parse().unwrap()).hash;
@@ -142,7 +150,8 @@ async fn who_serves_all_tenants_sees_what_that_needs_and_writes_leases_alone() {
     let (_opened, mut connection) = filled().await;
     say(&mut connection, "writ.scope", "all-tenants").await;
     for (table, count) in counts(&mut connection).await {
-        let is_seen = ["storage", "executions", "chains", "work", "errands"].contains(&table);
+        let seen = ["storage", "executions", "chains", "work", "errands", "policy_active"];
+        let is_seen = seen.contains(&table);
         assert_eq!(count > 0, is_seen, "{table}: {count}");
     }
     for table in TABLES {

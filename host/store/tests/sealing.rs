@@ -19,7 +19,8 @@ use writ_core::ports::{About, Window};
 use writ_core::tool::{Answer, HostCall};
 use writ_core::{BoundTool, DecisionRecord, Digest, Execution, Json, Request, Tenant, ToolKind};
 use writ_store::{
-    Broken, ResealFrom, Run, SealError, Sealing, SigningKey, Store, StoreError, VerifyError,
+    Broken, Chosen, NewSet, ResealFrom, Run, SealError, Sealing, SetChange, SigningKey, Store,
+    StoreError, VerifyError,
 };
 
 /// What nobody is to read.
@@ -29,8 +30,9 @@ const REASON: &str = "the-reason-4713";
 const SAID: &str = "what-a-policy-said-4714";
 const ANSWER: i64 = 47_154_715_471_547;
 const SECRET: &[u8] = b"a signing key 4716";
-const SECRETS: [&str; 6] =
-    [ARGUMENT, RESULT, REASON, SAID, "47154715471547", "YSBzaWduaW5nIGtleSA0NzE2"];
+const SETTINGS: &str = "what-a-policy-is-configured-with-4717";
+const SECRETS: [&str; 7] =
+    [ARGUMENT, RESULT, REASON, SAID, "47154715471547", "YSBzaWduaW5nIGtleSA0NzE2", SETTINGS];
 
 /// How long a test waits before it fails.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -60,6 +62,24 @@ fn said() -> DecisionRecord {
 
 fn signing() -> SigningKey {
     SigningKey { kid: "kid".into(), created_ms: 1, secret: SECRET.into(), retired_ms: None }
+}
+
+/// That a set decides.
+fn first_set() -> SetChange {
+    let set = NewSet {
+        policy_set: Digest::of(SETTINGS),
+        document: SETTINGS.into(),
+        author: None,
+        comment: String::new(),
+        components: Vec::new(),
+    };
+    SetChange {
+        tenant: Tenant::default(),
+        chosen: Chosen::Set(Box::new(set)),
+        files: None,
+        at_ms: NOW_MS,
+        evidence: Box::new(|_| None),
+    }
 }
 
 /// What a store holds.
@@ -98,6 +118,7 @@ async fn fill(store: &Store) -> Filled {
     with_grounds.decision.policies[0].reason = Some(SAID.into());
     store.create(permitted().created(), Some(with_grounds)).await.unwrap();
     store.keep_signing_key(&Tenant::default(), &signing()).await.unwrap();
+    store.activate_set(first_set()).await.unwrap();
     Filled { done, approved, decision }
 }
 
@@ -117,6 +138,14 @@ async fn check(store: &Store, filled: &Filled) {
     let recent = store.approval_reader().recent(&About::of(&tenant, &about()), window).await;
     assert_eq!(recent.unwrap(), approved.approvals);
     assert_eq!(store.signing_keys(&tenant).await.unwrap(), [signing()]);
+    let version = store.set_version(&tenant, 1).await.unwrap().unwrap();
+    assert_eq!(version.document, SETTINGS);
+    assert_eq!(
+        store.set_versions(&tenant, None, 10).await.unwrap(),
+        std::slice::from_ref(&version)
+    );
+    let found = store.set_version_of(&tenant, Digest::of(SETTINGS)).await.unwrap();
+    assert_eq!(found, Some(version));
     store.verify(&tenant).await.unwrap();
 }
 
@@ -214,6 +243,7 @@ async fn a_changed_value_and_one_of_another_row_are_errors_of_their_own() {
         tamper(&opened, &format!("UPDATE journal SET {} WHERE {entry}", flip("body"))).await;
         tamper(&opened, &format!("UPDATE decision_batches SET {}", flip("body"))).await;
         tamper(&opened, &format!("UPDATE signing_keys SET {}", flip("secret"))).await;
+        tamper(&opened, &format!("UPDATE policy_sets SET {}", flip("document"))).await;
         let (store, tenant) = (&opened.store, Tenant::default());
         let broken = |error: StoreError| {
             assert!(matches!(error, StoreError::Sealed(SealError::Broken { .. })), "{error:?}");
@@ -222,6 +252,8 @@ async fn a_changed_value_and_one_of_another_row_are_errors_of_their_own() {
         broken(store.journal(&tenant, id).await.unwrap_err());
         broken(store.decision(&tenant, &filled.decision.id).await.unwrap_err());
         broken(store.signing_keys(&tenant).await.unwrap_err());
+        broken(store.set_version(&tenant, 1).await.unwrap_err());
+        broken(store.set_versions(&tenant, None, 10).await.unwrap_err());
         let Err(VerifyError::Broken(Broken::Changed { execution, .. })) =
             store.verify(&tenant).await
         else {
@@ -286,7 +318,11 @@ async fn the_old_key_can_go_once_everything_is_sealed_anew_also_after_a_stop() {
         let store = Store::open(place.sealed(&sealing("k2", &["k1", "k2"]))).await.unwrap();
         let opened = Opened { store, place };
         let rest = reseal(&opened.store, 2, usize::MAX).await;
-        assert_eq!(rest, 13 - 6 + 2 + 2 + 1, "executions, decisions, journal, signing key");
+        assert_eq!(
+            rest,
+            13 - 6 + 2 + 2 + 1 + 1,
+            "executions, decisions, journal, signing key, version"
+        );
         assert_eq!(reseal(&opened.store, 1_000, usize::MAX).await, 0);
 
         let opened = opened.again_with(&sealing("k2", &["k2"])).await;

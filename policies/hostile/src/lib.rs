@@ -21,6 +21,8 @@ use tool_bindings::writ::host::approvals;
 pub trait Rule {
     /// The name of the file, of the component and of the policy.
     const NAME: &'static str;
+    /// What settings it takes: without more, any.
+    const SETTINGS_SCHEMA: &'static str = r#"{"type":"object"}"#;
 
     /// As the contract's `configure`.
     ///
@@ -59,7 +61,7 @@ impl<R: Rule> Guest for Policy<R> {
             name: R::NAME.to_owned(),
             version: "0.1.0".to_owned(),
             summary: format!("Breaks the rule `{}`.", R::NAME),
-            settings_schema: r#"{"type":"object"}"#.to_owned(),
+            settings_schema: R::SETTINGS_SCHEMA.to_owned(),
         }
     }
 

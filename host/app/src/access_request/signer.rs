@@ -15,6 +15,7 @@ use writ_core::{Digest, Tenant};
 use writ_store::StoreError;
 
 use super::Binding;
+use crate::clock::rfc3339;
 
 /// How long a denial may be put to people, in milliseconds: 10 minutes.
 pub(super) const LIFETIME_MS: u64 = 600_000;
@@ -178,12 +179,6 @@ impl Signer {
     fn name(&self) -> String {
         format!("urn:writ:decision-point:{}", self.id)
     }
-}
-
-/// A time as text (RFC 3339), in UTC.
-pub(crate) fn rfc3339(at_ms: u64) -> String {
-    let at = i64::try_from(at_ms).ok().and_then(|at| Timestamp::from_millisecond(at).ok());
-    at.unwrap_or(Timestamp::MAX).to_string()
 }
 
 /// Whether two texts are the same time; no text that is none is.

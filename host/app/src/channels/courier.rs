@@ -10,7 +10,7 @@ use uuid::Uuid;
 use writ_core::ChainedEvent;
 use writ_store::{ChannelLease, Store, StoreError, Told, Untold};
 
-use super::delivery::GivenUp;
+use super::delivery::{GivenUp, Unsent};
 use super::{Channel, Notice};
 use crate::clock::now_ms;
 use crate::points;
@@ -82,7 +82,11 @@ impl Courier {
     async fn round(&mut self) -> Result<(), Broken> {
         self.changes.borrow_and_update();
         let Some(state) = self.store.channel(&self.channel.id).await? else {
-            return Err(Broken::Lost);
+            // Somebody has given it up while this host tells it: it is new again.
+            let channel = self.channel.id.name.as_str();
+            tracing::warn!(channel, "the channel was given up; it begins with what happens next");
+            self.store.open_channel(&self.channel.id).await?;
+            return Ok(());
         };
         let first = state.next.max(self.passed);
         let tenant = &self.channel.id.tenant;
@@ -130,8 +134,8 @@ impl Courier {
     /// What is given up, where the receiver does not confirm.
     async fn deliver(&self, event: ChainedEvent) -> Result<Option<Untold>, Broken> {
         let sequence = event.sequence;
-        let given_up = match Notice::of(event, &self.store).await {
-            Ok(notice) => self.channel.tell(&notice).await.err(),
+        let given_up = match Notice::of(event.clone(), &self.store).await {
+            Ok(notice) => self.tell_as_it_is(event, notice).await.err(),
             Err(error @ (StoreError::Damaged { .. } | StoreError::Sealed(_))) => {
                 Some(GivenUp { attempts: 0, error: error.to_string() })
             }
@@ -143,6 +147,25 @@ impl Courier {
             let id = Uuid::now_v7().to_string();
             Untold { id, sequence, attempts, error, at_ms: now_ms() }
         }))
+    }
+
+    /// Each attempt after the first tells what is so then: a question may have been answered meanwhile.
+    async fn tell_as_it_is(&self, event: ChainedEvent, first: Notice) -> Result<(), GivenUp> {
+        let Channel { receiver, retry, .. } = &*self.channel;
+        let (mut known, event) = (Some(first), &event);
+        let attempt = || {
+            let known = known.take();
+            async move {
+                let notice = match known {
+                    Some(notice) => notice,
+                    None => Notice::of(event.clone(), &self.store).await.map_err(|error| {
+                        Unsent { error: error.to_string(), retry: true, retry_after: None }
+                    })?,
+                };
+                receiver.send(&notice).await
+            }
+        };
+        retry.attempt(attempt).await
     }
 
     async fn advance(&self, lease: &ChannelLease, told: Told) -> Result<(), Broken> {
@@ -195,10 +218,6 @@ impl Courier {
 impl Channel {
     fn wants(&self, event: &ChainedEvent) -> bool {
         self.events.contains(event.fact.kind())
-    }
-
-    async fn tell(&self, notice: &Notice) -> Result<(), GivenUp> {
-        self.retry.attempt(|| self.receiver.send(notice)).await
     }
 }
 

@@ -1,10 +1,13 @@
 //! One event to one receiver: tried, and tried again, within bounds.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
 use super::Notice;
+use super::mail::Mail;
+use super::slack::Slack;
 use super::webhook::Webhook;
 use crate::outbound::Backoff;
 
@@ -20,6 +23,8 @@ pub struct Retry {
 /// Who is told.
 pub(super) enum Receiver {
     Webhook(Webhook),
+    Slack(Arc<Slack>),
+    Mail(Box<Mail>),
 }
 
 /// An attempt failed.
@@ -46,6 +51,8 @@ impl Receiver {
     pub(super) async fn send(&self, notice: &Notice) -> Result<(), Unsent> {
         match self {
             Self::Webhook(webhook) => webhook.send(notice).await,
+            Self::Slack(slack) => slack.send(notice).await,
+            Self::Mail(mail) => mail.send(notice).await,
         }
     }
 }

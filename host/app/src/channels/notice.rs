@@ -2,9 +2,12 @@
 //! context, and nothing that a vote says but yes or no.
 
 use serde::Serialize;
+use writ_core::approval::ApprovalState;
 use writ_core::execution::Fact;
 use writ_core::{ChainedEvent, Digest, Execution, Tenant};
 use writ_store::{Store, StoreError};
+
+use crate::clock::now_ms;
 
 /// How many characters of an event's hash are part of its id: enough that another chain's event in
 /// the same place has another.
@@ -33,6 +36,23 @@ pub(super) struct Question {
     pub(super) reason: String,
     /// Who is asked: `user:ID` or `group:ID`.
     pub(super) approvers: Vec<String>,
+    /// Who sent it, as that is known here: not as they call themselves.
+    #[serde(skip)]
+    pub(super) requester: String,
+    /// Whether an answer must say why.
+    #[serde(skip)]
+    pub(super) reason_required: bool,
+    /// Whether it is still asked, as far as is known when this is told.
+    #[serde(skip)]
+    pub(super) is_open: bool,
+}
+
+/// A question that is still asked, and where an answer to it belongs.
+pub(super) struct Asking<'a> {
+    pub(super) question: &'a Question,
+    pub(super) approval: &'a str,
+    pub(super) stage: usize,
+    pub(super) expires_at_ms: u64,
 }
 
 /// A notice's content, as a receiver reads it.
@@ -68,6 +88,13 @@ impl Notice {
         Self { tenant, id, at_ms, execution, fact, question, sequence }
     }
 
+    /// The question that it asks, where it asks one and an answer would still count.
+    pub(super) fn asking(&self) -> Option<Asking<'_>> {
+        let Fact::Asked { approval, stage, expires_at_ms } = &self.fact else { return None };
+        let question = self.question.as_ref().filter(|question| question.is_open)?;
+        Some(Asking { question, approval, stage: *stage, expires_at_ms: *expires_at_ms })
+    }
+
     /// What a receiver reads, as JSON.
     pub(super) fn content(&self) -> impl Serialize {
         Content {
@@ -81,11 +108,22 @@ impl Notice {
 }
 
 impl Question {
-    fn of(execution: &Execution, approval: &str, stage: usize) -> Option<Self> {
-        let requirement = &execution.approval(approval)?.requirement;
-        let approvers = requirement.stages.get(stage)?.approvers.clone();
-        let (title, reason) = (requirement.title.clone(), requirement.reason.clone());
-        Some(Self { title, reason, approvers })
+    /// The question that a stage of an approval asks.
+    pub(super) fn of(execution: &Execution, approval: &str, stage: usize) -> Option<Self> {
+        let approval = execution.approval(approval)?;
+        let requirement = &approval.requirement;
+        Some(Self {
+            title: requirement.title.clone(),
+            reason: requirement.reason.clone(),
+            approvers: requirement.stages.get(stage)?.approvers.clone(),
+            requester: execution.requester.to_string(),
+            reason_required: requirement.reason_required,
+            is_open: matches!(
+                approval.state,
+                ApprovalState::Pending { stage: now, expires_at_ms }
+                    if now == stage && now_ms() < expires_at_ms
+            ),
+        })
     }
 }
 

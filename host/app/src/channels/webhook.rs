@@ -4,14 +4,13 @@
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
-use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
 use serde::Serialize;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::Notice;
 use super::config::WebhookConfig;
 use super::delivery::Unsent;
+use crate::clock::rfc3339;
 use crate::outbound::{Connections, Endpoint, Signer, told};
 
 /// A receiver of CloudEvents.
@@ -64,6 +63,11 @@ impl Sender {
         self.client.post(self.endpoint.url.clone())
     }
 
+    /// The same, to another address of the same host.
+    pub(super) fn post_to(&self, url: Url) -> RequestBuilder {
+        self.client.post(url)
+    }
+
     /// Sends; only the answer's head is read.
     pub(super) async fn send(&self, request: RequestBuilder) -> Result<(), Unsent> {
         match request.send().await {
@@ -87,15 +91,6 @@ fn cloud_event(notice: &Notice) -> String {
     serde_json::to_string(&event).expect("a notice is JSON")
 }
 
-/// A time as RFC 3339 says, in UTC.
-pub(super) fn rfc3339(at_ms: u64) -> String {
-    let nanoseconds = i128::from(at_ms) * 1_000_000;
-    let time = OffsetDateTime::from_unix_timestamp_nanos(nanoseconds);
-    // Beyond the year 9999 there is no text; whoever set a clock there is told the epoch.
-    let time = time.unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    time.format(&Rfc3339).expect("a time before the year 10000 has a text")
-}
-
 fn confirmed(response: &Response) -> Result<(), Unsent> {
     let status = response.status();
     if status.is_success() {
@@ -106,16 +101,4 @@ fn confirmed(response: &Response) -> Result<(), Unsent> {
     let retry = !status.is_client_error()
         || matches!(status, StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS);
     Err(Unsent { error: format!("the receiver answers {status}"), retry, retry_after })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_time_is_written_in_utc() {
-        assert_eq!(rfc3339(0), "1970-01-01T00:00:00Z");
-        assert_eq!(rfc3339(1_614_265_330_123), "2021-02-25T15:02:10.123Z");
-        assert_eq!(rfc3339(u64::MAX), "1970-01-01T00:00:00Z");
-    }
 }

@@ -7,7 +7,7 @@ use super::exit::{Exit, Failure};
 use super::place::PlaceArgs;
 use super::remote::Remote;
 use super::text;
-use crate::access_request::rfc3339;
+use crate::clock::rfc3339;
 use crate::config::Environment;
 use crate::http::verification::{AnchorReply, PATH, VerificationReply};
 

@@ -134,7 +134,7 @@ pub(super) fn line(execution: &Value) -> String {
         text_of(&execution["id"]),
         text_of(&execution["status"]),
         text_of(&execution["action"]["name"]),
-        execution["action"]["properties"],
+        text_of(&execution["action"]["properties"]),
         text_of(&execution["subject"]["type"]),
         text_of(&execution["subject"]["id"]),
     )
@@ -149,7 +149,7 @@ fn one(execution: &Value) -> String {
         told.push_str(&text::row(label, format_args!("{kind} {id}")));
     }
     let action = &execution["action"];
-    let properties = &action["properties"];
+    let properties = text_of(&action["properties"]);
     told.push_str(&text::row("action", format_args!("{} {properties}", text_of(&action["name"]))));
     told.push_str(&text::row("digest", text_of(&execution["digest"])));
     for label in ["retry_of", "denial", "result", "error", "holder"] {

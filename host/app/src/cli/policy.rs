@@ -4,12 +4,13 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::exit::{Exit, Failure};
-use super::remote::{Remote, ServerArgs, text_of};
+use super::remote::{LimitArgs, Remote, ServerArgs, more, text_of};
 use super::text::{self, row};
 use crate::config::Environment;
 use crate::http::policies::{RELOAD, STATUS};
+use crate::http::policy_sets::{PATH, ROLLBACK};
 
-/// See by which policy set a running server decides, and have its files read again
+/// See by which policy set a running server decides, and have it decide by another
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -24,20 +25,105 @@ enum Command {
     Status,
     /// Read the set's files again, test what they say, and decide by it
     Reload,
+    /// List versions, newest first
+    List(LimitArgs),
+    /// Show one version: what it binds, with which settings
+    Show(Number),
+    /// Tell what differs from one version to another
+    Diff(Numbers),
+    /// Have a version decide, on every host that shares the store
+    Activate(Number),
+    /// Have the version decide that did before the one that does
+    Rollback,
+}
+
+#[derive(Debug, clap::Args)]
+struct Number {
+    /// The version's number
+    number: u64,
+}
+
+#[derive(Debug, clap::Args)]
+struct Numbers {
+    /// The first version's number
+    from: u64,
+    /// The second version's number
+    to: u64,
 }
 
 pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Failure> {
     let Args { command, server } = args;
     let remote = Remote::open(&server, &environment)?;
-    let told: Value = match command {
+    let told: Value = match &command {
         Command::Status => remote.get(&[STATUS], &[]).await?,
         Command::Reload => remote.post(&[RELOAD], &json!({})).await?,
+        Command::Rollback => remote.post(&[ROLLBACK], &json!({})).await?,
+        Command::List(LimitArgs { limit }) => remote.list(PATH, &[], *limit).await?,
+        Command::Show(Number { number }) => remote.get(&[PATH, &number.to_string()], &[]).await?,
+        Command::Activate(Number { number }) => {
+            remote.post(&[PATH, &number.to_string(), "activate"], &json!({})).await?
+        }
+        Command::Diff(Numbers { from, to }) => {
+            remote.get(&[PATH, &from.to_string(), "diff", &to.to_string()], &[]).await?
+        }
     };
-    match server.json {
-        true => text::json_to_stdout(&told)?,
-        false => text::to_stdout(&human(&told))?,
+    if server.json {
+        text::json_to_stdout(&told)?;
+        return Ok(Exit::Permitted);
     }
+    text::to_stdout(&match command {
+        Command::Status | Command::Reload | Command::Rollback | Command::Activate(_) => {
+            human(&told)
+        }
+        Command::List(_) => list(&told),
+        Command::Show(_) => version(&told),
+        Command::Diff(_) => diff(&told),
+    })?;
     Ok(Exit::Permitted)
+}
+
+fn list(page: &Value) -> String {
+    let items = page["items"].as_array().map_or(&[][..], Vec::as_slice);
+    items.iter().map(line).collect::<String>() + more(page)
+}
+
+fn line(version: &Value) -> String {
+    let active = if version["active"] == true { "  (decides)" } else { "" };
+    let by = version["author"].as_str().map(|by| format!(" by {by}")).unwrap_or_default();
+    let (at, set) = (text_of(&version["created_at"]), text_of(&version["policy_set"]));
+    format!("{}  {at}{by}  {set}{active}\n", version["id"])
+}
+
+fn version(version: &Value) -> String {
+    let mut text = line(version);
+    for binding in version["bindings"].as_array().into_iter().flatten() {
+        text += &format!("\n{}\n", text_of(&binding["name"]));
+        for key in ["source", "component", "match", "settings", "mode", "commit", "order"] {
+            text += &row(key, text_of(&binding[key]));
+        }
+    }
+    text
+}
+
+fn diff(diff: &Value) -> String {
+    let mut text = String::new();
+    for (key, sign) in [("added", '+'), ("removed", '-')] {
+        for name in diff[key].as_array().into_iter().flatten() {
+            text += &format!("{sign} {}\n", text_of(name));
+        }
+    }
+    for binding in diff["changed"].as_array().into_iter().flatten() {
+        text += &format!("~ {}\n", text_of(&binding["name"]));
+        for change in binding["changes"].as_array().into_iter().flatten() {
+            let side = |key: &str| change.get(key).map_or("nothing".to_owned(), Value::to_string);
+            let pointer = text_of(&change["pointer"]);
+            text += &format!("    {pointer}: {} -> {}\n", side("from"), side("to"));
+        }
+    }
+    if diff["reordered"] == true {
+        text += "The bindings are evaluated in another order.\n";
+    }
+    if text.is_empty() { "Nothing differs.\n".to_owned() } else { text }
 }
 
 fn human(status: &Value) -> String {
@@ -51,6 +137,9 @@ fn human(status: &Value) -> String {
         None => text_of(&of["trigger"]),
     };
     text += &row("policy set", text_of(&status["policy_set"]));
+    if status["version"].is_u64() {
+        text += &row("version", &status["version"]);
+    }
     text += &row("since", format_args!("{} ({})", text_of(&status["since"]), by(status)));
     text += &row("bindings", &status["bindings"]);
     text += &row("cases", &status["cases"]);

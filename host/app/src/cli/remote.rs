@@ -6,6 +6,7 @@ use reqwest::{Client, Method, RequestBuilder, Response, Url};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use writ_core::text::visible;
 
 use super::exit::Failure;
 use crate::auth::Secret;
@@ -197,5 +198,5 @@ pub(super) fn more(page: &Value) -> &'static str {
 
 /// A JSON text without its quotes; anything else as JSON.
 pub(super) fn text_of(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+    visible(value.as_str().unwrap_or(&value.to_string()))
 }

@@ -26,7 +26,7 @@ use crate::data_directory::DataDirectory;
 use crate::endpoints::RegisteredEndpoint;
 use crate::http::{App, Guard, Parts, Serves};
 use crate::memory;
-use crate::reload::{self, Reload, Trigger};
+use crate::reload::{self, Reload, Trigger, Versions, Wish};
 use crate::server::{self, Ended};
 use crate::service::{Executions, Records, Service};
 use crate::telemetry::{Metrics, log};
@@ -114,10 +114,16 @@ pub(super) async fn open(config: &Config, origin: Origin, serves: Serves) -> Res
     let start = Instant::now();
     let first = reload::prepare(&engine, &origin, config).await;
     let first = first.map_err(Failure::configuration)?;
-    let snapshot = first.snapshot.clone();
-    let (set, bindings, cases) = (snapshot.digest, snapshot.bindings.len(), first.cases);
+    let tenant = Tenant::default();
+    // A worker beside servers takes what they decide by: it may be started with less than they have.
+    let leads = serves == Serves::Everything || !store.is_shared();
+    let versions = Versions { engine: &engine, store: &store, tenant: &tenant };
+    let begun = versions.begin(first, leads).await.map_err(Failure::configuration)?;
+    let snapshot = begun.snapshot.clone();
+    let (set, bindings, cases) = (snapshot.digest, snapshot.bindings.len(), begun.cases);
+    let version = begun.version;
     let duration_ms = start.elapsed().as_millis();
-    tracing::info!(%set, bindings, cases, duration_ms, "the policy set is loaded");
+    tracing::info!(%set, version, bindings, cases, duration_ms, "the policy set is loaded");
     if snapshot.bindings.is_empty() {
         tracing::warn!("no policy is bound: every request is denied, and `/ready` says so");
     }
@@ -143,7 +149,8 @@ pub(super) async fn open(config: &Config, origin: Origin, serves: Serves) -> Res
         engine: engine.clone(),
         service: service.clone(),
         store: executions.store().clone(),
-        tenant: Tenant::default(),
+        tenant,
+        leads,
     };
     let server = &config.server;
     let guard = Guard::new(server.listen, &server.allowed_hosts, &server.allowed_origins);
@@ -152,7 +159,7 @@ pub(super) async fn open(config: &Config, origin: Origin, serves: Serves) -> Res
         service,
         executions,
         channels,
-        reload: Reload::new(parts, Fixed::of(config), first),
+        reload: Reload::new(parts, Fixed::of(config), begun),
         engine,
         guard,
         auth,
@@ -239,7 +246,7 @@ pub(super) fn hangup() -> Result<Signal, Failure> {
 /// Reads the policy set again at each signal, for as long as it is polled.
 pub(super) async fn reload_at(mut hangup: Signal, reload: Reload) {
     while hangup.recv().await.is_some() {
-        if reload.ask(Trigger::Signal).await.is_none() {
+        if reload.ask(Wish::Files, Trigger::Signal).await.is_none() {
             return;
         }
     }

@@ -1,8 +1,13 @@
 //! Who is told what happens: `[[channel]]`, checked.
 
+mod mail;
+mod people;
+mod slack;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use reqwest::Url;
 use wildmatch::WildMatch;
 use writ_core::ChannelName;
 use writ_core::execution::Fact;
@@ -17,6 +22,7 @@ use crate::channels::config::{ChannelConfig, Kind, Retry, WebhookConfig};
 
 pub(super) fn checked(
     raw: Vec<raw::Channel>,
+    public_url: Option<&Url>,
     document: &Document,
     root: &Root,
 ) -> Result<Vec<ChannelConfig>, ConfigError> {
@@ -24,7 +30,7 @@ pub(super) fn checked(
     for (index, raw) in raw.iter().enumerate() {
         let what = format!("a channel of kind `{}`", raw.kind.name());
         let outward = Outward { at: at!["channel", index], what, root };
-        let channel = Raw { index, raw, outward }.checked();
+        let channel = Raw { index, raw, outward, public_url }.checked();
         let channel = channel.map_err(|(path, text)| document.error(&path, text))?;
         if channels.iter().any(|other| other.name == channel.name) {
             let text = format!(
@@ -43,6 +49,7 @@ struct Raw<'a> {
     index: usize,
     raw: &'a raw::Channel,
     outward: Outward<'a>,
+    public_url: Option<&'a Url>,
 }
 
 impl Raw<'_> {
@@ -50,10 +57,38 @@ impl Raw<'_> {
         let name = self.raw.name.parse::<ChannelName>();
         let name = name.map_err(|error| self.outward.refused("name", &error))?;
         let (events, retry) = (self.events()?, self.retry()?);
+        self.check_keys()?;
         let kind = match self.raw.kind {
             raw::ChannelKind::Webhook => Kind::Webhook(self.webhook()?),
+            raw::ChannelKind::Slack => Kind::Slack(self.slack()?),
+            raw::ChannelKind::Mail => Kind::Mail(self.mail(&events)?),
         };
         Ok(ChannelConfig { name, events, retry, kind })
+    }
+
+    /// Whether each key that is there belongs to a channel of its kind.
+    fn check_keys(&self) -> Result<(), Refusal> {
+        use raw::ChannelKind::{Mail, Slack, Webhook};
+        let raw = self.raw;
+        let keys: [(&str, bool, &[raw::ChannelKind]); 10] = [
+            ("url", raw.url.is_some(), &[Webhook]),
+            ("url-file", raw.url_file.is_some(), &[Slack]),
+            ("url-env", raw.url_env.is_some(), &[Slack]),
+            ("allowed-addresses", !raw.allowed_addresses.is_empty(), &[Webhook, Slack]),
+            ("relay", raw.relay.is_some(), &[Mail]),
+            ("tls", raw.tls.is_some(), &[Mail]),
+            ("user", raw.user.is_some(), &[Mail]),
+            ("from", raw.from.is_some(), &[Mail]),
+            ("people", !raw.people.is_empty(), &[Slack, Mail]),
+            ("groups", !raw.groups.is_empty(), &[Slack, Mail]),
+        ];
+        for (key, is_there, kinds) in keys {
+            if is_there && !kinds.contains(&raw.kind) {
+                let text = format!("{} has no `{key}`", self.outward.what);
+                return Err(self.outward.refused(key, &text));
+            }
+        }
+        Ok(())
     }
 
     /// Every kind of event that one of the globs names. A glob that names none is a mistake.

@@ -12,6 +12,10 @@ use super::root::Root;
 use crate::auth::Secret;
 use crate::outbound::{Backoff, Endpoint, Reachable, check_secret, is_private};
 
+/// The keys that say where a section's secret is.
+pub(super) const SECRET_FILE: &str = "secret-file";
+pub(super) const SECRET_ENV: &str = "secret-env";
+
 /// How large a file with a secret may be, in bytes.
 const SECRET_BYTES_MAX: u64 = 4 << 10;
 
@@ -33,21 +37,32 @@ impl Outward<'_> {
         timeout_ms: u64,
     ) -> Result<Endpoint, Refusal> {
         let text = url.ok_or_else(|| self.missing("`url`, to which requests are sent"))?;
+        self.endpoint_at("url", text, allowed_addresses, timeout_ms)
+    }
+
+    /// Where requests are sent, as the value of a key says.
+    pub(super) fn endpoint_at(
+        &self,
+        key: &str,
+        text: &str,
+        allowed_addresses: &[String],
+        timeout_ms: u64,
+    ) -> Result<Endpoint, Refusal> {
         let url = text.parse::<Url>();
-        let url = url.map_err(|error| self.refused("url", &format!("this is no URL: {error}")))?;
+        let url = url.map_err(|error| self.refused(key, &format!("this is no URL: {error}")))?;
         if !is_private(&url) {
             let text = "whoever is between could read what is sent there\nhint: use `https`; `http` is for this machine alone";
-            return Err(self.refused("url", &text));
+            return Err(self.refused(key, &text));
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(self.refused("url", &"a URL must not hold a name or a password"));
+            return Err(self.refused(key, &"a URL must not hold a name or a password"));
         }
         let reachable = Reachable::new(&url, self.networks(allowed_addresses)?);
         if let Some(address) = reachable.refused(&url) {
             let text = format!(
                 "`{address}` is not an address of the internet\nhint: list its network in `allowed-addresses`, if this host may call it"
             );
-            return Err(self.refused("url", &text));
+            return Err(self.refused(key, &text));
         }
         self.bounded("timeout-ms", timeout_ms, 1, 60_000)?;
         Ok(Endpoint { url, reachable, timeout: Duration::from_millis(timeout_ms) })
@@ -71,7 +86,7 @@ impl Outward<'_> {
         file: Option<&str>,
         variable: Option<&str>,
     ) -> Result<Secret, Refusal> {
-        let (key, secret) = self.secret(file, variable)?;
+        let (key, secret) = self.secret([SECRET_FILE, SECRET_ENV], [file, variable])?;
         if !check_secret(&secret) {
             let text = "the secret is not `whsec_` and 24 to 64 random bytes in base64\nhint: make one with `echo whsec_$(openssl rand -base64 32)`";
             return Err(self.refused(key, &text));
@@ -79,13 +94,13 @@ impl Outward<'_> {
         Ok(secret)
     }
 
-    /// A secret, and the key that says where it is.
-    fn secret(
+    /// A secret that two keys may say where to find, in a file or in a variable; and the key that
+    /// does.
+    pub(super) fn secret(
         &self,
-        file: Option<&str>,
-        variable: Option<&str>,
+        [by_file, by_variable]: [&'static str; 2],
+        [file, variable]: [Option<&str>; 2],
     ) -> Result<(&'static str, Secret), Refusal> {
-        let (by_file, by_variable) = ("secret-file", "secret-env");
         match (file, variable) {
             (Some(path), None) => {
                 let read = self.root.read_text(path, SECRET_BYTES_MAX);
@@ -129,7 +144,7 @@ impl Outward<'_> {
         in_range(self.path(key), value, min, max)
     }
 
-    fn missing(&self, what: &str) -> Refusal {
+    pub(super) fn missing(&self, what: &str) -> Refusal {
         (self.at.clone(), format!("{} needs {what}", self.what))
     }
 
@@ -137,7 +152,7 @@ impl Outward<'_> {
         (self.path(key), text.to_string())
     }
 
-    fn path(&self, key: &str) -> Vec<Step> {
+    pub(super) fn path(&self, key: &str) -> Vec<Step> {
         let key = Step::Key(key.to_owned());
         self.at.iter().cloned().chain([key]).collect()
     }

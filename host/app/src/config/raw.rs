@@ -59,6 +59,7 @@ pub(super) struct Server {
     pub(super) allowed_origins: Vec<String>,
     pub(super) drain_timeout_ms: u64,
     pub(super) body_bytes_max: usize,
+    pub(super) public_url: Option<String>,
 }
 
 /// `[auth]`
@@ -97,8 +98,18 @@ pub(super) struct Channel {
     pub(super) kind: ChannelKind,
     pub(super) events: Vec<String>,
     pub(super) url: Option<String>,
+    pub(super) url_file: Option<String>,
+    pub(super) url_env: Option<String>,
     pub(super) secret_file: Option<String>,
     pub(super) secret_env: Option<String>,
+    pub(super) relay: Option<String>,
+    pub(super) tls: Option<RelayTls>,
+    pub(super) user: Option<String>,
+    pub(super) from: Option<String>,
+    #[serde(default)]
+    pub(super) people: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(super) groups: BTreeMap<String, Vec<String>>,
     #[serde(default)]
     pub(super) allowed_addresses: Vec<String>,
     #[serde(default = "Channel::timeout_ms")]
@@ -143,14 +154,27 @@ pub(super) struct Endpoint {
 #[serde(rename_all = "kebab-case")]
 pub(super) enum ChannelKind {
     Webhook,
+    Slack,
+    Mail,
 }
 
 impl ChannelKind {
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Webhook => "webhook",
+            Self::Slack => "slack",
+            Self::Mail => "mail",
         }
     }
+}
+
+/// `tls` of `[[channel]]`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum RelayTls {
+    Starttls,
+    Tls,
+    None,
 }
 
 /// `[store]`
@@ -238,6 +262,7 @@ impl Default for Server {
             allowed_origins: Vec::new(),
             drain_timeout_ms: 10_000,
             body_bytes_max: 1 << 20,
+            public_url: None,
         }
     }
 }

@@ -3,9 +3,12 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use reqwest::Url;
+
 use super::document::{Document, at};
 use super::error::ConfigError;
 use super::raw;
+use crate::outbound::is_private;
 
 /// `[server]`, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +24,9 @@ pub struct ServerConfig {
     pub drain_timeout: Duration,
     /// How large the body of a request may be, in bytes.
     pub body_bytes_max: usize,
+    /// How callers elsewhere call this host, through whatever is in front of it. Its host and its
+    /// origin are answered, too.
+    pub public_url: Option<Url>,
 }
 
 pub(super) fn checked(
@@ -47,13 +53,33 @@ pub(super) fn checked(
         );
         return Err(document.error(&at!["server", "allowed-origins", index], text));
     }
+    let public_url = raw.public_url.as_deref().map(public_url).transpose();
+    let public_url = public_url.map_err(|text| refused((at!["server", "public-url"], text)))?;
+    let host = public_url.as_ref().and_then(Url::host_str).map(str::to_owned);
+    let origin = public_url.as_ref().map(|url| url.origin().ascii_serialization());
     Ok(ServerConfig {
         listen,
-        allowed_hosts: raw.allowed_hosts,
-        allowed_origins: raw.allowed_origins,
+        allowed_hosts: raw.allowed_hosts.into_iter().chain(host).collect(),
+        allowed_origins: raw.allowed_origins.into_iter().chain(origin).collect(),
+        public_url,
         drain_timeout: Duration::from_millis(raw.drain_timeout_ms),
         body_bytes_max: raw.body_bytes_max,
     })
+}
+
+/// A URL that people's browsers can be sent to.
+fn public_url(text: &str) -> Result<Url, String> {
+    let hint = "hint: write where people reach this host, such as `https://writ.example`";
+    let url = text.parse::<Url>().map_err(|error| format!("this is no URL: {error}\n{hint}"))?;
+    if !is_private(&url) {
+        let text = "whoever is between could read what is sent there\nhint: use `https`; `http` is for this machine alone";
+        return Err(text.to_owned());
+    }
+    let is_bare = url.username().is_empty() && url.password().is_none();
+    match is_bare && url.query().is_none() && url.fragment().is_none() {
+        true => Ok(url),
+        false => Err(format!("a public URL ends with its path, and names nobody\n{hint}")),
+    }
 }
 
 /// Whether a text may be the value of `Origin` (RFC 6454, section 7) that a browser sends.

@@ -92,11 +92,11 @@ async fn answered(response: Response) -> Result<Called, Unanswered> {
     };
     match status {
         // It says that it has not looked at the request.
-        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS => {
-            Err(unanswered(false))
-        }
+        StatusCode::TOO_EARLY | StatusCode::TOO_MANY_REQUESTS => Err(unanswered(false)),
+        // A proxy may say so of a request that it has passed on.
+        StatusCode::REQUEST_TIMEOUT => Err(unanswered(true)),
         status if status.is_success() => Ok(Called::Done(result(response).await?)),
-        status if status.is_client_error() || status.is_redirection() => {
+        status if status.is_client_error() => {
             let text = read(response).await.unwrap_or_default();
             let text: String =
                 String::from_utf8_lossy(&text).chars().take(REFUSAL_CHARS_MAX).collect();

@@ -25,6 +25,8 @@ const TOKEN_BYTES_MAX: usize = 16 << 10;
 pub enum Access {
     /// Anybody who may call this host at all.
     Public,
+    /// Whoever shows the handler what only they can have: what that is.
+    Shown(&'static str),
     /// Principals with one of these roles.
     Roles(&'static [Role]),
 }

@@ -23,7 +23,7 @@ use super::problem::{Problem, ProblemCode};
 use super::reply::{json as reply, ok};
 use crate::auth::Caller;
 use crate::points;
-use crate::service::executions::{ApprovalAnswer, ExecutionError, Part, View};
+use crate::service::executions::{ApprovalAnswer, ExecutionError, Part, Seen, View};
 
 /// Where approvals are.
 pub const PATH: &str = "/v1/approvals";
@@ -202,13 +202,13 @@ pub async fn decide(
 }
 
 /// The version that the caller has seen, if it says (RFC 9110, section 13.1.1).
-fn seen(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
-    let Some(tag) = only(headers, &IF_MATCH)? else { return Ok(None) };
+fn seen(headers: &HeaderMap) -> Result<Seen, Problem> {
+    let Some(tag) = only(headers, &IF_MATCH)? else { return Ok(Seen::Anything) };
     let tag = tag.to_str().unwrap_or_default().trim();
     let version = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
     match version.and_then(|text| text.parse::<u64>().ok().filter(|n| n.to_string() == text)) {
-        Some(version) => Ok(Some(version)),
-        None if tag == "*" => Ok(None),
+        Some(version) => Ok(Seen::Version(version)),
+        None if tag == "*" => Ok(Seen::Anything),
         None => Err(Problem::new(ProblemCode::Changed)
             .with_detail("`If-Match` holds no entity tag of this host")
             .with_hint("send the `ETag` of the approval as it was read")),

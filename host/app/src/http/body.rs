@@ -49,6 +49,18 @@ pub(super) async fn read(
     bytes_max: usize,
 ) -> Result<Bytes, Problem> {
     check_kind(headers)?;
+    whole(headers, body, bytes_max).await
+}
+
+/// A body's bytes, whatever they are announced as.
+///
+/// # Errors
+/// Where it is longer than `bytes_max`, breaks off, or takes longer than 10 seconds.
+pub(super) async fn whole(
+    headers: &HeaderMap,
+    body: Body,
+    bytes_max: usize,
+) -> Result<Bytes, Problem> {
     let announced =
         headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     if announced.is_some_and(|length: usize| length > bytes_max) {

@@ -77,7 +77,7 @@ pub struct LettersReply<'a> {
     params(Listing),
     responses(
         (status = 200, body = LettersReply<'static>, description = "A page; `next` leads on, where there may be more."),
-        super::openapi::LetterErrors,
+        super::openapi::ListErrors,
     ),
 )]
 pub async fn list(

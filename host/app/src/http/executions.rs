@@ -88,7 +88,7 @@ impl From<ExecutionError> for Problem {
             ExecutionError::OtherAction { .. } => ProblemCode::InvalidRequest,
             ExecutionError::Arguments(..) => ProblemCode::ArgumentsInvalid,
             ExecutionError::KeyReused => ProblemCode::KeyReused,
-            ExecutionError::NotRetried(_) => ProblemCode::NotNow,
+            ExecutionError::NotRetried(_) | ExecutionError::Answered => ProblemCode::NotNow,
             ExecutionError::Undecided(undecided) => return undecided.into(),
             ExecutionError::Unavailable => return Self::new(ProblemCode::StorageUnavailable),
             ExecutionError::Refused(refused) => code(&refused),

@@ -140,7 +140,7 @@ mod tests {
     use crate::config::{Config, Fixed, Origin};
     use crate::http::{Guard, Parts, Serves, router};
     use crate::policy_set::Snapshot;
-    use crate::reload::{self, Candidate, Reload};
+    use crate::reload::{self, Begun, Reload};
     use crate::service::{Executions, Retention, Service};
     use axum::body::Body;
     use axum::http::Request;
@@ -171,9 +171,10 @@ mod tests {
             service: service.clone(),
             store: store.clone(),
             tenant: Default::default(),
+            leads: true,
         };
         let config = Config::bare(None).unwrap();
-        let first = Candidate::new(Snapshot::new(vec![]));
+        let first = Begun::new(Snapshot::new(vec![]));
         let reload = Reload::new(parts, Fixed::of(&config), first);
         let executions = Executions::new(service.clone(), store);
         let guard = Guard::new("127.0.0.1:1".parse().unwrap(), &[], &[]);

@@ -15,8 +15,9 @@ use super::App;
 use super::problem::{ProblemBody, ProblemCode};
 use super::reply::{DecisionReply, DecisionsReply};
 use super::{
-    access_requests, approvals, authzen, dead_letters, discovery, events, executions, health, keys,
-    metrics, policies, rotation, signing, verification, wire,
+    access_requests, answer, approvals, authzen, channels, dead_letters, discovery, events,
+    executions, health, keys, metrics, policies, policy_sets, rotation, signing, slack,
+    verification, wire,
 };
 
 #[derive(OpenApi)]
@@ -46,12 +47,22 @@ use super::{
         approvals::list,
         approvals::one,
         approvals::decide,
+        answer::show,
+        answer::answer,
         events::stream,
         verification::verification,
+        channels::list,
+        channels::forget,
+        slack::press,
         dead_letters::list,
         dead_letters::redeliver,
         policies::status,
         policies::reload,
+        policy_sets::rollback,
+        policy_sets::list,
+        policy_sets::one,
+        policy_sets::diff,
+        policy_sets::activate,
         health::live,
         health::ready,
         health::ready_below_health,
@@ -133,10 +144,13 @@ pub struct CallerErrors;
 /// Problems of a change to keys.
 pub struct KeyErrors;
 
-/// Problems of having other keys used.
-pub struct RotationErrors;
+/// Problems of what asks for nothing but the store.
+pub struct StoreErrors;
 
-/// Problems of reading the policy set again.
+/// Problems of reading versions of the policy set.
+pub struct VersionErrors;
+
+/// Problems of having another policy set decide.
 pub struct ReloadErrors;
 
 /// Problems of a question.
@@ -145,8 +159,17 @@ pub struct DecisionErrors;
 /// Problems of reading executions and approvals.
 pub struct SeenErrors;
 
-/// Problems of listing dead letters.
-pub struct LetterErrors;
+/// Problems of giving a channel up.
+pub struct ForgetErrors;
+
+/// Problems of a page, before it is one.
+pub struct PageErrors;
+
+/// Problems of a press of a button in Slack.
+pub struct PressErrors;
+
+/// Problems of listing what operators see.
+pub struct ListErrors;
 
 /// Problems of sending a dead letter again.
 pub struct RedeliveryErrors;
@@ -187,15 +210,27 @@ impl IntoResponses for KeyErrors {
     }
 }
 
-impl IntoResponses for RotationErrors {
+impl IntoResponses for StoreErrors {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         problems(&[&CALLER[..], &[ProblemCode::StorageUnavailable]].concat())
     }
 }
 
+impl IntoResponses for VersionErrors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let own = [ProblemCode::NotFound, ProblemCode::StorageUnavailable, ProblemCode::Internal];
+        problems(&[&CALLER[..], &own].concat())
+    }
+}
+
 impl IntoResponses for ReloadErrors {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        let own = [ProblemCode::PolicySetRefused, ProblemCode::Internal];
+        let own = [
+            ProblemCode::PolicySetRefused,
+            ProblemCode::NotFound,
+            ProblemCode::StorageUnavailable,
+            ProblemCode::Internal,
+        ];
         problems(&[&CALLER[..], &own].concat())
     }
 }
@@ -217,7 +252,35 @@ impl IntoResponses for SeenErrors {
     }
 }
 
-impl IntoResponses for LetterErrors {
+impl IntoResponses for ForgetErrors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let own =
+            [ProblemCode::NotFound, ProblemCode::ChannelInUse, ProblemCode::StorageUnavailable];
+        problems(&[&CALLER[..], &own].concat())
+    }
+}
+
+impl IntoResponses for PageErrors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let mut responses = NameErrors::responses();
+        let own =
+            [ProblemCode::BodyUnreadable, ProblemCode::BodyTimeout, ProblemCode::BodyTooLarge];
+        responses.extend(problems(&own));
+        responses
+    }
+}
+
+impl IntoResponses for PressErrors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let mut responses = PageErrors::responses();
+        responses.extend(problems(&[ProblemCode::Unauthenticated]));
+        let invalid = [ProblemCode::HeaderInvalid, ProblemCode::InvalidRequest];
+        responses.extend(problems(&[&invalid[..], &[ProblemCode::BodyUnreadable]].concat()));
+        responses
+    }
+}
+
+impl IntoResponses for ListErrors {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         let own = [ProblemCode::InvalidRequest, ProblemCode::StorageUnavailable];
         problems(&[&CALLER[..], &own].concat())

@@ -10,9 +10,9 @@ use writ_core::Digest;
 
 use super::App;
 use super::problem::{Problem, ProblemCode};
-use crate::access_request::rfc3339;
 use crate::auth::Caller;
-use crate::reload::{Failed, Outcome, Status, Trigger};
+use crate::clock::rfc3339;
+use crate::reload::{Failed, Outcome, Phase, Status, Trigger, Wish};
 
 /// Where it is told which set decides.
 pub const STATUS: &str = "/v1/policies/status";
@@ -26,10 +26,14 @@ pub struct StatusReply {
     /// Digest of the set.
     #[schema(value_type = String, example = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")]
     policy_set: Digest,
+    /// Its version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<u64>,
     /// Since when it decides here.
     #[schema(format = "date-time")]
     since: String,
-    /// What led to it: `start`, `file`, `signal` or `request`.
+    /// What led to it: `start`, `file`, `signal`, `request`, or `follow` where another host
+    /// made it decide.
     trigger: &'static str,
     /// Who asked for it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -58,7 +62,7 @@ struct FailureReply {
     /// Who asked for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     by: Option<String>,
-    /// What it did not get through: `configuration`, `loading`, `cases` or `recording`.
+    /// What it did not get through: `configuration`, `loading`, `cases`, `recording` or `choosing`.
     phase: &'static str,
     /// Why.
     reason: String,
@@ -100,9 +104,17 @@ pub async fn reload(
     State(app): State<Arc<App>>,
     caller: Caller,
 ) -> Result<Json<ReloadReply>, Problem> {
+    changed(&app, &caller, Wish::Files).await
+}
+
+/// Has another set decide, and tells which does.
+pub(super) async fn changed(
+    app: &App,
+    caller: &Caller,
+    wish: Wish,
+) -> Result<Json<ReloadReply>, Problem> {
     let by = caller.principal().person.clone();
-    let outcome = app.reload.ask(Trigger::Request(by)).await;
-    match outcome {
+    match app.reload.ask(wish, Trigger::Request(by)).await {
         Some(outcome @ (Outcome::Activated(_) | Outcome::Unchanged(_))) => {
             let status = StatusReply::new(app.reload.status());
             Ok(Json(ReloadReply { outcome: outcome.name(), status }))
@@ -110,7 +122,13 @@ pub async fn reload(
         Some(Outcome::Refused(refusal)) => Err(Problem {
             detail: Some(refusal.reason().to_owned()),
             hint: refusal.hint.clone(),
-            ..Problem::new(ProblemCode::PolicySetRefused)
+            ..Problem::new(match refusal.phase {
+                Phase::Choosing => ProblemCode::NotFound,
+                Phase::Recording => ProblemCode::StorageUnavailable,
+                Phase::Configuration | Phase::Loading | Phase::Cases => {
+                    ProblemCode::PolicySetRefused
+                }
+            })
         }),
         // The host stops.
         None => Err(Problem::new(ProblemCode::Internal)),
@@ -119,9 +137,11 @@ pub async fn reload(
 
 impl StatusReply {
     fn new(status: Status) -> Self {
-        let Status { policy_set, since_ms, trigger, bindings, cases, failure, restart } = status;
+        let Status { policy_set, version, since_ms, trigger, bindings, cases, failure, restart } =
+            status;
         Self {
             policy_set,
+            version,
             since: rfc3339(since_ms),
             trigger: trigger.name(),
             by: by(&trigger),

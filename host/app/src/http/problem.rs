@@ -104,6 +104,8 @@ problem_codes! {
     InvalidTaskState = "invalid_task_state", CONFLICT, "the access request has ended";
     /// Its channel is not configured any more.
     NoSuchChannel = "no-such-channel", CONFLICT, "the channel is not configured";
+    /// Some host still tells it.
+    ChannelInUse = "channel-in-use", CONFLICT, "the channel is still told";
     /// The receiver did not confirm.
     NotDelivered = "not-delivered", BAD_GATEWAY, "the receiver did not confirm";
     /// It did not get through everything: the set before it decides.

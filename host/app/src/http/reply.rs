@@ -11,7 +11,8 @@ use writ_core::{Action, BindingName, Digest, FaultCode, Json, Mode, Outcome, Pol
 
 use super::problem::{Problem, ProblemBody};
 use super::reevaluation::{Granted, Unapproved};
-use crate::access_request::{Denial, rfc3339};
+use crate::access_request::Denial;
+use crate::clock::rfc3339;
 use crate::service::Answer;
 
 /// A decision.

@@ -31,7 +31,7 @@ pub struct SigningKeyReply {
     post, path = PATH, tag = "keys", operation_id = "rotateSigningKey", security(("bearer" = [])),
     responses(
         (status = 201, body = SigningKeyReply, description = "Made, and durable. Hosts that share the database sign with it within half a minute."),
-        super::openapi::RotationErrors,
+        super::openapi::StoreErrors,
     ),
 )]
 pub async fn rotate(State(app): State<Arc<App>>, caller: Caller) -> Result<Response, Problem> {

@@ -2,11 +2,12 @@
 //! configured.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use futures_util::future;
-use writ_core::{Binding, BindingName, FaultCode, Limits, Matcher};
+use writ_core::{Binding, BindingName, Digest, FaultCode, Limits, Matcher};
 use writ_engine::{Described, Engine, Image, LoadError};
 
 use super::parsed::{PolicyBinding, PolicySetConfig};
@@ -25,10 +26,32 @@ pub async fn load(
     config: &PolicySetConfig,
     component_bytes_max: usize,
 ) -> Result<Snapshot, ConfigError> {
+    let loaded = load_whole(engine, config, component_bytes_max).await;
+    loaded.map(|(snapshot, _)| snapshot)
+}
+
+/// The same, with the components that the set is made of, by digest.
+///
+/// # Errors
+/// As [`load`].
+pub async fn load_whole(
+    engine: &Engine,
+    config: &PolicySetConfig,
+    component_bytes_max: usize,
+) -> Result<(Snapshot, Components), ConfigError> {
     let one = |binding| Loading { engine, config, binding }.bound(component_bytes_max);
     let bound = future::join_all(config.bindings.iter().map(one)).await;
-    Ok(Snapshot::new(bound.into_iter().collect::<Result<_, _>>()?))
+    let (mut bindings, mut components) = (Vec::with_capacity(bound.len()), Components::new());
+    for bound in bound {
+        let (bound, component) = bound?;
+        components.insert(bound.image.component_digest(), component);
+        bindings.push(bound);
+    }
+    Ok((Snapshot::new(bindings), components))
 }
+
+/// Components by their digests.
+pub type Components = BTreeMap<Digest, Cow<'static, [u8]>>;
 
 /// A policy set of one component that decides every request, under the default limits.
 ///
@@ -56,7 +79,8 @@ pub async fn load_single(
     let matcher = Matcher::default();
     let binding = Binding { name, matcher, mode: Default::default(), commit: Default::default() };
     let matches = Default::default();
-    Ok(Snapshot::new(vec![Bound { binding, image, matches, source: source.clone(), order: 0 }]))
+    let (source, settings) = (source.clone(), settings.json().clone());
+    Ok(Snapshot::new(vec![Bound { binding, image, matches, source, order: 0, settings }]))
 }
 
 /// What is to be mended where a policy does not load.
@@ -108,11 +132,14 @@ struct Loading<'a> {
 }
 
 impl Loading<'_> {
-    async fn bound(self, component_bytes_max: usize) -> Result<Bound, ConfigError> {
+    async fn bound(
+        self,
+        component_bytes_max: usize,
+    ) -> Result<(Bound, Cow<'static, [u8]>), ConfigError> {
         let PolicyBinding { source, settings, limits, .. } = self.binding;
         let component = self.component(component_bytes_max as u64)?;
         match image(self.engine, &component, settings, limits).await {
-            Ok(image) => Ok(Bound::new(self.binding, image)),
+            Ok(image) => Ok((Bound::new(self.binding, image), component)),
             Err(Refused::Settings(error)) => Err(error),
             Err(Refused::Component(error)) => {
                 Err(self.error("source", format!("policy `{source}` does not load: {error}")))

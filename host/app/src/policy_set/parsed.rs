@@ -79,6 +79,15 @@ pub(crate) fn parse(
     Ok(PolicySetConfig { bindings, tests: tests.directory, document, root })
 }
 
+/// What `match` calls the parts of a request.
+pub(super) const PARTS: [(&str, Part); 5] = [
+    ("subject-type", Part::SubjectType),
+    ("subject-id", Part::SubjectId),
+    ("action", Part::ActionName),
+    ("resource-type", Part::ResourceType),
+    ("resource-id", Part::ResourceId),
+];
+
 struct File<'a> {
     document: &'a Arc<Document>,
     root: &'a Root,
@@ -119,16 +128,11 @@ impl File<'_> {
         index: usize,
         raw: RawMatch,
     ) -> Result<(Matcher, BTreeMap<&'static str, Vec<String>>), ConfigError> {
-        let parts = [
-            ("subject-type", Part::SubjectType, raw.subject_type),
-            ("subject-id", Part::SubjectId, raw.subject_id),
-            ("action", Part::ActionName, raw.action),
-            ("resource-type", Part::ResourceType, raw.resource_type),
-            ("resource-id", Part::ResourceId, raw.resource_id),
-        ];
+        let RawMatch { subject_type, subject_id, action, resource_type, resource_id } = raw;
+        let globs = [subject_type, subject_id, action, resource_type, resource_id];
         let mut matcher = Matcher::default();
         let mut texts = BTreeMap::new();
-        for (key, part, globs) in parts {
+        for ((key, part), globs) in PARTS.into_iter().zip(globs) {
             let Some(Globs(globs)) = globs else { continue };
             let path = at!["binding", index, "match", key];
             if globs.is_empty() {

@@ -98,7 +98,7 @@ impl Settings {
             .build(schema)
             .map_err(|error| self.broken_schema(&error))?;
         let value = self.json.to_value();
-        match Violation::of(validator.iter_errors(&value), schema) {
+        match Violation::of(validator.iter_errors(&value), schema, &value) {
             Some(found) => {
                 Err(ConfigError::at(self.place(found.path), found.message).with_hint(found.hint))
             }

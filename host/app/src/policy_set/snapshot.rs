@@ -32,6 +32,8 @@ pub struct Bound {
     pub source: Source,
     /// What the operator wrote for `order`.
     pub order: i64,
+    /// What `configure` was given.
+    pub settings: Json,
 }
 
 impl Snapshot {
@@ -54,6 +56,7 @@ impl Bound {
             matches: binding.matches.clone(),
             source: binding.source.clone(),
             order: binding.order,
+            settings: binding.settings.json().clone(),
         }
     }
 

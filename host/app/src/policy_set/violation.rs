@@ -7,6 +7,7 @@ use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind as Kind;
 use jsonschema::paths::{Location, LocationSegment};
 use serde_json::Value;
+use writ_core::Sensitive;
 
 use crate::config::document::Step;
 use crate::config::wording::suggest;
@@ -27,18 +28,24 @@ pub(super) struct Violation {
 }
 
 impl Violation {
-    /// The violation that says most, of all that there are.
+    /// The violation that says most, of all that there are, without what the schema marks as
+    /// sensitive in the settings.
     pub(super) fn of<'a>(
         errors: impl Iterator<Item = ValidationError<'a>>,
         schema: &Value,
+        settings: &Value,
     ) -> Option<Self> {
         let errors: Vec<_> = errors.take(ERRORS_MAX).collect();
         // A key that is misspelt also leaves another one missing: the first of the best.
         let best = errors.iter().map(leaf).min_by_key(|leaf| !is_unknown_key(leaf))?;
-        Some(Self::new(best, schema))
+        let sensitive = match Sensitive::is_marked(schema) {
+            true => Sensitive::of(schema, settings),
+            false => Sensitive::default(),
+        };
+        Some(Self::new(best, schema, &sensitive))
     }
 
-    fn new(error: &ValidationError<'_>, schema: &Value) -> Self {
+    fn new(error: &ValidationError<'_>, schema: &Value, sensitive: &Sensitive) -> Self {
         let mut path = steps(error.instance_path());
         let place = pointer(error.instance_path());
         match error.kind() {
@@ -54,7 +61,7 @@ impl Violation {
                 Self { path, message, hint: SEE_SCHEMA.to_owned() }
             }
             _ => {
-                let what = shortened(&error.to_string());
+                let what = shortened(&sensitive.mask(&error.to_string()));
                 let message = format!("the settings break the policy's schema{place}: {what}");
                 Self { path, message, hint: SEE_SCHEMA.to_owned() }
             }
@@ -129,6 +136,7 @@ mod tests {
             "type": "object",
             "properties": {
                 "limit": { "type": "integer", "minimum": 1 },
+                "token": { "type": "string", "maxLength": 8, "x-sensitive": true },
                 "rules": { "type": "array", "items": { "$ref": "#/$defs/rule" } },
             },
             "required": ["limit"],
@@ -144,7 +152,7 @@ mod tests {
             ] } },
         });
         let validator = jsonschema::draft202012::options().offline().build(&schema).unwrap();
-        let found = Violation::of(validator.iter_errors(&settings), &schema).unwrap();
+        let found = Violation::of(validator.iter_errors(&settings), &schema, &settings).unwrap();
         assert_eq!((found.message.as_str(), found.hint.as_str()), (message, hint));
     }
 
@@ -153,6 +161,15 @@ mod tests {
         check(json!({"limt": 5}), "there is no setting `limt`", "did you mean `limit`?");
         let message = "there is no setting `den` at `/rules/0`";
         check(json!({"limit": 1, "rules": [{"den": ""}]}), message, "did you mean `deny`?");
+    }
+
+    #[test]
+    fn a_sensitive_value_is_not_quoted() {
+        let message = "the settings break the policy's schema at `/token`: \"•••\" is longer than 8 characters";
+        check(json!({"limit": 1, "token": "hunter2-hunter2"}), message, SEE_SCHEMA);
+        let message =
+            "the settings break the policy's schema at `/token`: ••• is not of type \"string\"";
+        check(json!({"limit": 1, "token": 47_114_711}), message, SEE_SCHEMA);
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub(super) struct Files {
 }
 
 /// What was found.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Look {
     files: Files,
     /// None of what is not there.
@@ -106,6 +106,11 @@ impl Look {
             }
         }
         self
+    }
+
+    /// The same files, of which nothing is known.
+    pub(super) fn forgotten(&self) -> Self {
+        Self { files: self.files.clone(), found: BTreeMap::new() }
     }
 
     /// Whether the files are as they were found, as far as that can be told.

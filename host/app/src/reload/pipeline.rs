@@ -1,5 +1,7 @@
 //! From a configuration to a set that may decide.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use writ_core::Digest;
@@ -10,6 +12,7 @@ use super::files::{Files, Look};
 use crate::cases::{self, Case, CaseReport};
 use crate::config::{Config, ConfigError, Fixed, Origin};
 use crate::policy_set::{self, Snapshot};
+use writ_store::StoreError;
 
 /// A set that got through everything.
 pub struct Candidate {
@@ -17,6 +20,8 @@ pub struct Candidate {
     pub snapshot: Snapshot,
     /// How many cases hold.
     pub cases: usize,
+    /// What it is made of, by digest.
+    pub(super) components: BTreeMap<Digest, Cow<'static, [u8]>>,
     /// What its files were before they were read.
     pub(super) look: Look,
 }
@@ -32,6 +37,8 @@ pub enum Phase {
     Cases,
     /// The change is recorded.
     Recording,
+    /// There is such a version.
+    Choosing,
 }
 
 /// Why a set may not decide.
@@ -56,13 +63,6 @@ pub(super) struct Prepared {
     pub(super) candidate: Result<(Candidate, Vec<String>), Refusal>,
 }
 
-impl Candidate {
-    /// A set without cases and without files.
-    pub fn new(snapshot: Snapshot) -> Self {
-        Self { snapshot, cases: 0, look: Look::default() }
-    }
-}
-
 impl Phase {
     /// Its name in answers, events and logs.
     pub fn name(self) -> &'static str {
@@ -71,6 +71,7 @@ impl Phase {
             Self::Loading => "loading",
             Self::Cases => "cases",
             Self::Recording => "recording",
+            Self::Choosing => "choosing",
         }
     }
 }
@@ -111,6 +112,41 @@ impl Refusal {
     }
 
     /// The store does not answer.
+    pub(super) fn of_store(error: StoreError) -> Self {
+        tracing::error!(%error, "versions of the policy set cannot be read or kept");
+        Self {
+            phase: Phase::Recording,
+            place: "the store".into(),
+            policy_set: None,
+            reason: "the store does not answer".into(),
+            hint: Some("try again when it does".into()),
+        }
+    }
+
+    /// Something that is kept does not load.
+    pub(super) fn of_loading(place: &str, error: impl fmt::Display) -> Self {
+        let (reason, hint) = (error.to_string(), None);
+        Self { phase: Phase::Loading, place: place.to_owned(), policy_set: None, reason, hint }
+    }
+
+    /// There is no version of this number.
+    pub(super) fn of_version(number: u64) -> Self {
+        let reason = format!("there is no version {number} of the policy set");
+        Self::of_choice(reason, "`writ policy list` tells which there are")
+    }
+
+    /// There was no other version yet.
+    pub(super) fn of_no_previous() -> Self {
+        let reason = "no version decided before the one that does".to_owned();
+        Self::of_choice(reason, "`writ policy activate NUMBER` takes any version")
+    }
+
+    fn of_choice(reason: String, hint: &str) -> Self {
+        let (place, hint) = ("the store".to_owned(), Some(hint.to_owned()));
+        Self { phase: Phase::Choosing, place, policy_set: None, reason, hint }
+    }
+
+    /// The version that was to be kept is not there.
     pub(super) fn unrecorded(policy_set: Digest) -> Self {
         Self {
             phase: Phase::Recording,
@@ -144,13 +180,22 @@ async fn checked(
     look: Look,
 ) -> Result<Candidate, Refusal> {
     let bytes_max = config.engine.load.component_bytes_max;
-    let snapshot = policy_set::load(engine, &config.policies, bytes_max).await;
-    let snapshot = snapshot.map_err(|error| Refusal::of(Phase::Loading, error))?;
+    let loaded = policy_set::load_whole(engine, &config.policies, bytes_max).await;
+    let (snapshot, components) = loaded.map_err(|error| Refusal::of(Phase::Loading, error))?;
     let report = cases::run(&snapshot, &cases, config.breaker).await;
     match Refusal::of_cases(snapshot.digest, &report) {
         Some(refusal) => Err(refusal),
-        None => Ok(Candidate { snapshot, cases: cases.len(), look }),
+        None => Ok(Candidate { snapshot, cases: cases.len(), components, look }),
     }
+}
+
+/// A file that says nothing is being written, or was lost: taken at its word, it would deny everything.
+fn not_emptied(config: Config) -> Result<Config, ConfigError> {
+    if !config.text().trim().is_empty() {
+        return Ok(config);
+    }
+    let hint = "one that is to deny everything can say so in a comment";
+    Err(config.policies.document().error(&[], "the file is empty").with_hint(hint))
 }
 
 /// Reads everything again. `known` is what the files were when they were last read.
@@ -161,7 +206,7 @@ pub(super) async fn again(parts: &Parts, started: &Fixed, known: Look) -> Prepar
         // Before anything is read, so that what changes meanwhile is seen as a change.
         let before = files.look();
         let refused = |error| Refusal::of(Phase::Configuration, error);
-        let config = match origin.load() {
+        let config = match origin.load().and_then(not_emptied) {
             Ok(config) => config,
             Err(error) => return (before, Err(refused(error))),
         };

@@ -3,13 +3,15 @@
 use writ_core::Digest;
 
 use super::pipeline::{Candidate, Refusal};
-use super::{Phase, Trigger};
+use super::{Begun, Phase, Trigger};
 
 /// The policy set that decides, and what became of the last reload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
     /// Digest of the set.
     pub policy_set: Digest,
+    /// Its version; none where nothing keeps versions.
+    pub version: Option<u64>,
     /// Since when it decides, in milliseconds since the Unix epoch.
     pub since_ms: u64,
     /// What led to it.
@@ -39,25 +41,16 @@ pub struct Failed {
 
 impl Status {
     /// Of a host that has just been started.
-    pub(super) fn started(first: &Candidate, now_ms: u64) -> Self {
-        Self::activated(first, &Trigger::Start, Vec::new(), now_ms)
-    }
-
-    /// Of a set that decides from now on.
-    pub(super) fn activated(
-        candidate: &Candidate,
-        trigger: &Trigger,
-        restart: Vec<String>,
-        now_ms: u64,
-    ) -> Self {
+    pub(super) fn started(begun: &Begun, now_ms: u64) -> Self {
         Self {
-            policy_set: candidate.snapshot.digest,
+            policy_set: begun.snapshot.digest,
+            version: begun.version,
             since_ms: now_ms,
-            trigger: trigger.clone(),
-            bindings: candidate.snapshot.bindings.len(),
-            cases: candidate.cases,
+            trigger: Trigger::Start,
+            bindings: begun.snapshot.bindings.len(),
+            cases: begun.cases,
             failure: None,
-            restart,
+            restart: Vec::new(),
         }
     }
 

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout};
 
-use super::files::Files;
-use super::{Reload, Trigger};
+use super::files::{Files, Look};
+use super::{Outcome, Phase, REST, Reload, Trigger, Wish};
 
 /// How often everything is looked at.
 const POLL: Duration = Duration::from_secs(1);
@@ -41,8 +41,16 @@ impl Reload {
             while self.holds().await {
                 watch.wait().await;
             }
-            if self.ask(Trigger::File).await.is_none() {
-                return;
+            rest(&files).await;
+            match self.ask(Wish::Files, Trigger::File).await {
+                None => return,
+                // The files are as they should be: it is the store that was not.
+                Some(Outcome::Refused(refusal)) if refusal.phase == Phase::Recording => {
+                    tokio::time::sleep(REST).await;
+                    let mut state = self.state();
+                    state.look = state.look.forgotten();
+                }
+                Some(_) => {}
             }
         }
     }
@@ -75,17 +83,28 @@ impl Watch {
         Self { told, _watcher: watcher.ok() }
     }
 
-    /// Waits for a reason to look, and then until files rest.
+    /// Waits for a reason to look.
     async fn wait(&mut self) {
-        if !matches!(timeout(POLL, self.told.recv()).await, Ok(Some(()))) {
+        timeout(POLL, self.told.recv()).await.ok();
+    }
+}
+
+/// Waits until nothing has changed for a while: one that is being written says half of what it will.
+async fn rest(files: &Files) {
+    let end = Instant::now() + QUIET_MAX;
+    let mut before = look(files).await;
+    while Instant::now() < end {
+        tokio::time::sleep(QUIET).await;
+        let now = look(files).await;
+        if now == before {
             return;
         }
-        let end = Instant::now() + QUIET_MAX;
-        loop {
-            let rest = (Instant::now() + QUIET).min(end);
-            if timeout_at(rest, self.told.recv()).await.is_err() {
-                return;
-            }
-        }
+        before = now;
     }
+}
+
+/// What they are now; none where the host stops.
+async fn look(files: &Files) -> Option<Look> {
+    let files = files.clone();
+    tokio::task::spawn_blocking(move || files.look()).await.ok()
 }

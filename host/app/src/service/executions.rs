@@ -31,7 +31,7 @@ use create::Nested;
 pub use create::NewExecution;
 pub use error::ExecutionError;
 pub use list::{Part, View};
-pub use people::Answer as ApprovalAnswer;
+pub use people::{Answer as ApprovalAnswer, Seen};
 pub use start::{Claim, Permit};
 use tools::Workshop;
 pub use tools::{Worker, WorkerConfig};
@@ -123,27 +123,27 @@ impl Executions {
         grounds: Option<Grounds>,
         change: impl FnOnce(&Execution) -> Result<Transition, R>,
     ) -> Result<Execution, ChangeError<R>> {
-        let mut facts = Vec::new();
+        let mut took = Vec::new();
         let step = |current: &Execution| {
             let transition = change(current)?;
-            facts.clone_from(&transition.facts);
+            took = approvals_took(&transition, at_ms);
             Ok(transition)
         };
         let changed = Box::pin(self.store.change(tenant, id, at_ms, grounds, step)).await?;
-        for fact in &facts {
-            self.count(fact, &changed, at_ms);
+        for took in took {
+            self.service.metrics().approval_ended(&changed.request.action.name, took);
         }
         Ok(self.told(changed))
     }
+}
 
-    fn count(&self, fact: &Fact, changed: &Execution, at_ms: u64) {
-        if let Fact::Ended { approval, .. } = fact
-            && let Some(ended) = changed.approval(approval)
-        {
-            let took = Duration::from_millis(at_ms.saturating_sub(ended.opened_at_ms));
-            self.service.metrics().approval_ended(&changed.request.action.name, took);
-        }
-    }
+/// How long each approval took that a step ends.
+fn approvals_took(step: &Transition, at_ms: u64) -> Vec<Duration> {
+    let ended = step.facts.iter().filter_map(|fact| match fact {
+        Fact::Ended { approval, .. } => step.next.approval(approval),
+        _ => None,
+    });
+    ended.map(|ended| Duration::from_millis(at_ms.saturating_sub(ended.opened_at_ms))).collect()
 }
 
 /// Who sent an execution carries it out or calls it off, or an operator does.

@@ -149,3 +149,34 @@ fn a_host_that_stops_gives_its_channels_back_and_goes_on_where_it_was() {
     let again = ids(&seen).into_iter().filter(|id| *id == first.header("webhook-id"));
     assert_eq!(again.count(), 1, "what was confirmed is not sent again");
 }
+
+#[test]
+fn a_channel_is_given_up_once_nobody_tells_it() {
+    let receiver = Receiver::content();
+    let channel = receiver.channel("ops", QUESTIONS);
+    let mut world = World::with(&channel, SECRET);
+    world.ask("pay", 500);
+    receiver.wait_for(1);
+    let operator = world.server.key().to_owned();
+    let forget = |world: &World| {
+        let reply = world.client(&operator).delete("/v1/channels/ops").unwrap();
+        (reply.status, reply.text().to_owned())
+    };
+    let (status, told) = forget(&world);
+    assert_eq!(status, 409, "it is configured: {told}");
+    assert!(told.contains("channel-in-use"), "{told}");
+    world.server.ask_to_stop();
+    assert!(world.server.wait().success());
+    let file = world.server.directory().join("writ.toml");
+    let config = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, config.replace(&channel, "")).unwrap();
+    world.server.restart();
+    let listed = world.get(&operator, "/v1/channels");
+    assert_eq!(listed["items"][0]["name"], "ops");
+    assert_eq!(listed["items"][0]["configured"], false, "{listed}");
+    assert_eq!(forget(&world), (204, String::new()));
+    assert_eq!(world.get(&operator, "/v1/channels")["items"], serde_json::json!([]));
+    assert_eq!(forget(&world).0, 404);
+    let verified = world.get(&operator, "/v1/events/verification");
+    assert!(verified.get("broken").is_none(), "{verified}");
+}

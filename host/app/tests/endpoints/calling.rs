@@ -40,14 +40,22 @@ fn what_people_must_agree_to_is_sent_when_they_have() {
 
 #[test]
 fn what_an_endpoint_refuses_has_failed_and_is_not_sent_again() {
-    let refuses: [(fn() -> Answer, _); 2] = [
-        (|| Answer::Status(422), "422"),
+    let paid = Paid::new("", |_, _| Answer::Status(422));
+    let failed = paid.world.until_status(&paid.ask(50), "failed");
+    assert!(text(&failed["error"]).contains("422"), "{failed}");
+    assert_eq!(paid.receiver.count(), 1);
+}
+
+#[test]
+fn what_an_endpoint_may_have_done_though_it_answers_otherwise_is_unknown() {
+    let answers: [(fn() -> Answer, _); 2] = [
+        (|| Answer::Status(408), "408"),
         (|| Answer::Redirect("http://127.0.0.1:1/".into()), "307"),
     ];
-    for (answer, told) in refuses {
+    for (answer, told) in answers {
         let paid = Paid::new("", move |_, _| answer());
-        let failed = paid.world.until_status(&paid.ask(50), "failed");
-        assert!(text(&failed["error"]).contains(told), "{failed}");
+        let unknown = paid.world.until_status(&paid.ask(50), "unknown");
+        assert!(text(&unknown["error"]).contains(told), "{unknown}");
         assert_eq!(paid.receiver.count(), 1);
     }
 }

@@ -4,5 +4,7 @@
 
 mod activating;
 mod refusing;
+mod soaking;
+mod versions;
 mod watching;
 mod world;

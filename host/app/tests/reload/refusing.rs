@@ -67,10 +67,43 @@ fn a_file_that_was_cut_off() {
     );
 }
 
+/// Many programs empty a file before they write it.
+#[test]
+fn a_file_that_was_emptied() {
+    check(|world| world.write("writ.toml", ""), "configuration", "the file is empty");
+}
+
 #[test]
 fn settings_that_break_the_schema() {
     let settings = tested("7");
     check(|world| world.write("writ.toml", &settings), "loading", "7 is not of type");
+}
+
+/// Neither the host nor a policy quotes what a policy's schema marks.
+#[test]
+fn sensitive_settings_are_not_told() {
+    let config = |token: &str| {
+        tested("\"read\"")
+            .replace("builtin:tool-list", "tells.wasm")
+            .replace("allow = [\"read\"]", &format!("token = \"{token}\""))
+    };
+    for (token, reason) in [
+        ("hunter2-hunter2", "these will not do: {\"token\":\"•••\"}"),
+        (&"hunter2-".repeat(6), "\"•••\" is longer than 40 characters"),
+    ] {
+        check(
+            |world| {
+                world.write("tells.wasm", guests::bytes("hostile/tells-settings"));
+                world.write("writ.toml", config(token));
+                assert_eq!(world.reload().status, 422);
+                let events = world.events("policy-set.refused", 1);
+                let told = format!("{} {events:?}", world.status());
+                assert!(!told.contains("hunter2"), "{told}");
+            },
+            "loading",
+            reason,
+        );
+    }
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 mod hosts;
 mod killed;
+mod policies;
 mod sharing;
 mod signing;
 mod tables;

@@ -158,3 +158,25 @@ fn an_approval_counts_later_if_the_same_people_would_do() {
     assert!(!approved.meets(&reasoned, &[]));
     assert!(!two_of_three().meets(&two_of_three().requirement, &[]), "pending meets nothing");
 }
+
+#[test]
+fn a_question_is_open_to_one_person_until_they_answer_or_it_is_past() {
+    let stages = vec![
+        stage(&["user:ann", "user:bob"], 2, Disposition::Deny),
+        stage(&["user:ann"], 1, Disposition::Deny),
+    ];
+    let asked = opened(requirement(stages));
+    let open = Standing::Open { expires_at_ms: 61_000 };
+    assert_eq!(asked.standing(&person("ann"), 0, 60_999), open);
+    assert_eq!(asked.standing(&person("ann"), 0, 61_000), Standing::Over);
+    assert_eq!(asked.standing(&person("ann"), 1, 1_001), Standing::Over);
+    let half = asked.vote(&ballot("ANN", Choice::Approve, 1_001), &[]).unwrap();
+    assert_eq!(half.standing(&person("ann"), 0, 1_002), Standing::Answered(&half.votes[0]));
+    assert_eq!(half.standing(&person("bob"), 0, 1_002), open);
+    let second = half.vote(&ballot("bob", Choice::Approve, 5_000), &[]).unwrap();
+    assert_eq!(second.standing(&person("cid"), 0, 5_001), Standing::Over);
+    let asked_again = Standing::Open { expires_at_ms: 65_000 };
+    assert_eq!(second.standing(&person("ann"), 1, 5_001), asked_again);
+    let rejected = half.vote(&ballot("bob", Choice::Reject, 5_000), &[]).unwrap();
+    assert_eq!(rejected.standing(&person("cid"), 0, 5_001), Standing::Over);
+}

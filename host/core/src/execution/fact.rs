@@ -195,7 +195,10 @@ pub enum Fact {
         policy_set: Digest,
         /// Digest of the set before it.
         was: Digest,
-        /// What led to it: `file`, `signal` or `request`.
+        /// The set's version.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<u64>,
+        /// What led to it: `start`, `file`, `signal`, `request` or `follow`.
         trigger: String,
         /// Who asked for it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -210,15 +213,27 @@ pub enum Fact {
         /// Digest of the one that was refused; none where there is no set yet to have one.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         policy_set: Option<Digest>,
-        /// What led to it: `file`, `signal` or `request`.
+        /// What led to it: `start`, `file`, `signal`, `request` or `follow`.
         trigger: String,
         /// Who asked for it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<Person>,
-        /// What it did not get through: `configuration`, `loading` or `cases`.
+        /// What it did not get through: `configuration`, `loading`, `cases`, `recording` or
+        /// `choosing`.
         phase: String,
         /// Where: a file, with line and column where that is known. What is wrong there is in the log.
         place: String,
+    },
+    /// A channel that nobody tells any more was given up, with what it had still to tell. It happened
+    /// to no execution, but to the tenant.
+    #[serde(rename = "channel.forgotten")]
+    ChannelForgotten {
+        /// Its name.
+        channel: String,
+        /// The place of the first event that it had not told.
+        next: u64,
+        /// Who said so.
+        by: Person,
     },
 }
 
@@ -250,6 +265,7 @@ impl Fact {
         "decisions.anchored",
         "policy-set.activated",
         "policy-set.refused",
+        "channel.forgotten",
     ];
 
     /// Its kind, as records and answers name it.
@@ -280,6 +296,7 @@ impl Fact {
             Self::DecisionsAnchored { .. } => "decisions.anchored",
             Self::SetActivated { .. } => "policy-set.activated",
             Self::SetRefused { .. } => "policy-set.refused",
+            Self::ChannelForgotten { .. } => "channel.forgotten",
         }
     }
 }
@@ -300,7 +317,7 @@ mod tests {
                 "policy_set": crate::Digest::of(""), "was": crate::Digest::of(""),
                 "active": crate::Digest::of(""), "trigger": "file", "phase": "cases", "place": "f",
                 "retry": "e2", "executions": 1, "approvals": 1, "events": 1, "decisions": 1, "dead_letters": 1,
-                "strands": [],
+                "strands": [], "channel": "c", "next": 1,
             });
             let fact: Fact = serde_json::from_value(text).unwrap();
             assert_eq!(fact.kind(), *kind);

@@ -1,10 +1,11 @@
-//! Compiled code of this process, and refusals that would only be repeated.
+//! What this process has loaded: compiled code, reports, and refusals that would only be repeated.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use moka::sync::Cache;
 
+use crate::cache::code::Code;
 use crate::cache::key::Key;
 use crate::load::Compiled;
 use crate::load_error::LoadError;
@@ -15,7 +16,8 @@ const SMALL_ENTRIES_MAX: u64 = 256;
 
 /// What is in memory, all of it bounded.
 pub(crate) struct Memory {
-    code: Cache<Key, Arc<Compiled>>,
+    /// Guards which code there is, for as long as it is looked up; never across a wait.
+    code: Mutex<Code<Key, Compiled>>,
     reports: Cache<Key, Arc<Report>>,
     refusals: Cache<Key, LoadError>,
     /// Guards the list of loads under way, for as long as it is looked up; never across a wait.
@@ -26,12 +28,10 @@ pub(crate) struct Memory {
 pub(crate) type Flight = tokio::sync::Mutex<()>;
 
 impl Memory {
-    /// With room for so many bytes of code.
+    /// With room for so many bytes of code that nothing uses.
     pub(crate) fn new(code_bytes_max: u64) -> Self {
-        let weigh =
-            |_: &Key, code: &Arc<Compiled>| u32::try_from(code.code_bytes).unwrap_or(u32::MAX);
         Self {
-            code: Cache::builder().max_capacity(code_bytes_max).weigher(weigh).build(),
+            code: Mutex::new(Code::new(code_bytes_max)),
             reports: Cache::new(SMALL_ENTRIES_MAX),
             refusals: Cache::new(SMALL_ENTRIES_MAX),
             flights: Mutex::default(),
@@ -39,11 +39,17 @@ impl Memory {
     }
 
     pub(crate) fn code(&self, key: &Key) -> Option<Arc<Compiled>> {
-        self.code.get(key)
+        self.all_code().get(key)
     }
 
     pub(crate) fn keep_code(&self, key: Key, code: Arc<Compiled>) {
-        self.code.insert(key, code);
+        let bytes = code.code_bytes as u64;
+        // Outside of the lock: it may be the last user of much memory.
+        let _let_go = self.all_code().insert(key, code, bytes);
+    }
+
+    fn all_code(&self) -> MutexGuard<'_, Code<Key, Compiled>> {
+        self.code.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn report(&self, key: &Key) -> Option<Arc<Report>> {

@@ -37,6 +37,8 @@ pub(crate) struct Inner {
     pub(super) events: watch::Sender<u64>,
     /// How often keys of all tenants have changed.
     pub(super) key_changes: watch::Sender<u64>,
+    /// How often another policy set was made to decide, for all tenants.
+    pub(super) set_changes: watch::Sender<u64>,
     /// Names this handle among those who look at what is due.
     pub(super) host: String,
     listening: PgPool,
@@ -74,6 +76,7 @@ impl Postgres {
             messages,
             events: watch::Sender::new(0),
             key_changes: watch::Sender::new(0),
+            set_changes: watch::Sender::new(0),
             host,
             config,
             tasks: Mutex::new(None),

@@ -1,13 +1,16 @@
 //! Channels: one row each.
 
 use sqlx::postgres::{PgConnection, PgRow};
+use writ_core::Tenant;
 
 use super::backend::Postgres;
-use super::letters;
-use super::rows::{integer, number, text};
+use super::rows::{integer, name, number, text};
 use super::scope::{Access, Scope};
 use super::text::kept;
-use crate::channels::{ChannelChange, ChannelId, ChannelLease, ChannelState, Told, Untold};
+use super::{answer_links, letters};
+use crate::channels::{
+    ChannelChange, ChannelId, ChannelLease, ChannelState, KnownChannel, Told, Untold,
+};
 use crate::error::StoreError;
 use crate::letters::{DeadLetter, Unsent};
 
@@ -22,6 +25,9 @@ const RENEW: &str =
 const HOLD: &str = "SELECT next FROM channels
     WHERE tenant = $1 AND name = $2 AND fence = $3 AND next < $4 FOR UPDATE";
 const ADVANCE: &str = "UPDATE channels SET next = $3 WHERE tenant = $1 AND name = $2";
+const FORGET: &str =
+    "DELETE FROM channels WHERE tenant = $1 AND name = $2 AND lease_until_ms <= $3";
+const ALL: &str = "SELECT name, next, lease_until_ms FROM channels WHERE tenant = $1 ORDER BY name";
 const ONE: &str = "SELECT next, holder, fence FROM channels WHERE tenant = $1 AND name = $2";
 
 impl Postgres {
@@ -35,6 +41,14 @@ impl Postgres {
         let row = row.map_err(|error| self.inner.link.failed(error))?;
         let state = row.as_ref().map(state).transpose();
         Ok(state.map_err(|error| self.inner.link.failed(error))?)
+    }
+
+    pub(crate) async fn channels(&self, tenant: &Tenant) -> Result<Vec<KnownChannel>, StoreError> {
+        let mut view = self.inner.link.read(tenant).await?;
+        let rows = sqlx::query(ALL).bind(tenant.as_str()).fetch_all(&mut *view).await;
+        let rows = rows.map_err(|error| self.inner.link.failed(error))?;
+        let channels = rows.iter().map(known).collect::<Result<_, _>>();
+        Ok(channels.map_err(|error| self.inner.link.failed(error))?)
     }
 
     pub(crate) async fn change_channel(&self, change: ChannelChange) -> Result<(), StoreError> {
@@ -58,10 +72,15 @@ async fn apply(connection: &mut PgConnection, change: ChannelChange) -> Result<(
         ChannelChange::Renew { lease, until_ms } => {
             of(RENEW, &lease.channel).bind(integer(lease.fence)).bind(integer(*until_ms))
         }
+        ChannelChange::Forget { channel, now_ms } => of(FORGET, channel).bind(integer(*now_ms)),
         ChannelChange::Advance { lease, told } => return advance(connection, lease, told).await,
         ChannelChange::Failed(letter) => return letters::failed(connection, letter).await,
         ChannelChange::Delivered { tenant, id } => {
             return letters::remove(connection, tenant, id).await;
+        }
+        ChannelChange::Linked(link) => return answer_links::keep(connection, link).await,
+        ChannelChange::LinkSent { tenant, token } => {
+            return answer_links::sent(connection, tenant, token).await;
         }
     };
     query.execute(connection).await.map(drop)
@@ -90,6 +109,11 @@ async fn advance(
         letters::put(&mut *connection, &letter).await?;
     }
     of(ADVANCE, channel).bind(integer(told.next)).execute(connection).await.map(drop)
+}
+
+fn known(row: &PgRow) -> Result<KnownChannel, sqlx::Error> {
+    let leased_until_ms = number(row, "lease_until_ms")?;
+    Ok(KnownChannel { name: name(row, "name")?, next: number(row, "next")?, leased_until_ms })
 }
 
 fn state(row: &PgRow) -> Result<ChannelState, sqlx::Error> {

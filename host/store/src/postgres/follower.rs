@@ -1,4 +1,5 @@
-//! Follows what all hosts do: how many events there are, and how often keys have changed.
+//! Follows what all hosts do: how many events there are, and how often keys and policy
+//! sets have changed.
 //!
 //! It asks whenever the database tells of a change, and every so often in case it did not.
 
@@ -14,7 +15,8 @@ use super::scope::{Access, Scope};
 /// Places are given without a gap, so the last ones tell how many there are. Keys are never removed.
 const COUNTS: &str = "SELECT
     (SELECT coalesce(sum(sequence), 0)::bigint FROM chains) AS events,
-    (SELECT count(*) + count(revoked_at_ms) FROM api_keys) AS keys";
+    (SELECT count(*) + count(revoked_at_ms) FROM api_keys) AS keys,
+    (SELECT coalesce(sum(changes), 0)::bigint FROM policy_active) AS sets";
 
 /// How long what is told is gathered: under load, several transactions tell in that time.
 const GATHER: Duration = Duration::from_millis(2);
@@ -24,6 +26,7 @@ const GATHER: Duration = Duration::from_millis(2);
 pub(super) struct Counts {
     pub(super) events: u64,
     pub(super) keys: u64,
+    pub(super) sets: u64,
 }
 
 /// Looks at each ring and every so often, for as long as the store has handles.
@@ -52,11 +55,20 @@ impl Inner {
     pub(super) async fn counts(&self) -> Result<Counts, sqlx::Error> {
         let mut view = self.link.begin(Scope::AllTenants, Access::Read).await?;
         let row = sqlx::query(COUNTS).fetch_one(&mut *view).await?;
-        Ok(Counts { events: number(&row, "events")?, keys: number(&row, "keys")? })
+        Ok(Counts {
+            events: number(&row, "events")?,
+            keys: number(&row, "keys")?,
+            sets: number(&row, "sets")?,
+        })
     }
 
     pub(super) fn publish(&self, counts: Counts) {
-        for (watched, count) in [(&self.events, counts.events), (&self.key_changes, counts.keys)] {
+        let told = [
+            (&self.events, counts.events),
+            (&self.key_changes, counts.keys),
+            (&self.set_changes, counts.sets),
+        ];
+        for (watched, count) in told {
             watched.send_if_modified(|known| std::mem::replace(known, count) != count);
         }
     }

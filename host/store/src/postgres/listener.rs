@@ -11,6 +11,9 @@ pub(super) const EVENTS: &str = "writ_events";
 /// Where the database tells that keys have changed.
 pub(super) const KEYS: &str = "writ_keys";
 
+/// Where the database tells that another policy set decides.
+pub(super) const SETS: &str = "writ_policy_sets";
+
 /// How long to rest where the database cannot be listened to.
 const REST: Duration = Duration::from_secs(1);
 
@@ -28,7 +31,7 @@ pub(super) async fn run(pool: PgPool, bell: Arc<Notify>) {
 
 async fn listen(pool: &PgPool, bell: &Notify) -> Result<(), sqlx::Error> {
     let mut listener = PgListener::connect_with(pool).await?;
-    listener.listen_all([EVENTS, KEYS]).await?;
+    listener.listen_all([EVENTS, KEYS, SETS]).await?;
     loop {
         // Also where the connection was lost: what was told meanwhile was missed.
         bell.notify_one();

@@ -10,6 +10,7 @@ use crate::error::Failure;
 use crate::reseal::ResealRow;
 use crate::row::{DecisionRow, JournalRow, KeyChange, StorageRow, WorkerNote};
 use crate::sqlite::locks::Held;
+use crate::sqlite::policies::Activation;
 use crate::sqlite::retention::Sweep;
 use crate::step::{Step, TenantEvent, Versions};
 
@@ -45,6 +46,8 @@ pub(crate) struct Job {
     pub(crate) told: Option<Box<TenantEvent>>,
     /// When it is to be told how far strands of decisions have come: now.
     pub(crate) anchors_at_ms: Option<u64>,
+    /// That another policy set decides.
+    pub(crate) activation: Option<Box<Activation>>,
     /// The table's sequence; 0 where the table was not asked.
     pub(crate) sequence: u64,
     /// Whether to write something that only tells whether writing works.
@@ -72,6 +75,7 @@ pub(crate) struct Batch {
     pub(crate) sweeps: Vec<Sweep>,
     pub(crate) told: Vec<TenantEvent>,
     pub(crate) anchors_at_ms: Option<u64>,
+    pub(crate) activations: Vec<Activation>,
     pub(crate) sequence: u64,
     pub(crate) is_probe: bool,
 }
@@ -96,7 +100,8 @@ impl Job {
         let stores = stores || !self.resealed.is_empty();
         let changes = self.step.is_some() || self.key.is_some();
         let notes = self.channel.is_some() || self.note.is_some() || self.sweep.is_some();
-        let tells = self.told.is_some() || self.anchors_at_ms.is_some();
+        let tells =
+            self.told.is_some() || self.anchors_at_ms.is_some() || self.activation.is_some();
         !stores && !changes && !notes && !tells && !self.is_probe
     }
 }
@@ -147,6 +152,7 @@ impl Batch {
         self.sweeps.extend(job.sweep.map(|sweep| *sweep));
         self.told.extend(job.told.map(|told| *told));
         self.anchors_at_ms = self.anchors_at_ms.max(job.anchors_at_ms);
+        self.activations.extend(job.activation.map(|activation| *activation));
         self.sequence = self.sequence.max(job.sequence);
         self.is_probe |= job.is_probe;
     }

@@ -1,14 +1,17 @@
 //! Channels: one row each.
 
 use sqlx::Row as _;
-use sqlx::sqlite::{SqliteConnection, SqlitePool};
+use sqlx::sqlite::{SqliteConnection, SqlitePool, SqliteRow};
+use writ_core::Tenant;
 
-use crate::channels::{ChannelChange, ChannelId, ChannelLease, ChannelState, Told, Untold};
+use crate::channels::{
+    ChannelChange, ChannelId, ChannelLease, ChannelState, KnownChannel, Told, Untold,
+};
 use crate::error::{Failure, StoreError};
 use crate::sqlite::backend::Sqlite;
 use crate::sqlite::batch::Job;
-use crate::sqlite::letters;
-use crate::sqlite::rows::{integer, number};
+use crate::sqlite::rows::{integer, name, number};
+use crate::sqlite::{answer_links, letters};
 
 impl Sqlite {
     pub(crate) async fn channel(
@@ -17,6 +20,13 @@ impl Sqlite {
     ) -> Result<Option<ChannelState>, StoreError> {
         let state = one(&self.inner.shared.readers, channel).await;
         Ok(state.map_err(Failure::from)?)
+    }
+
+    pub(crate) async fn channels(&self, tenant: &Tenant) -> Result<Vec<KnownChannel>, StoreError> {
+        let query = sqlx::query(ALL).bind(tenant.as_str());
+        let rows = query.fetch_all(&self.inner.shared.readers).await.map_err(Failure::from)?;
+        let channels = rows.iter().map(known).collect::<Result<_, _>>();
+        Ok(channels.map_err(Failure::from)?)
     }
 
     pub(crate) async fn change_channel(&self, change: ChannelChange) -> Result<(), StoreError> {
@@ -38,9 +48,16 @@ pub(crate) async fn apply(
             }
             ChannelChange::Renew { lease, until_ms } => renew(connection, &lease, until_ms).await?,
             ChannelChange::Advance { lease, told } => advance(connection, &lease, told).await?,
+            ChannelChange::Forget { channel, now_ms } => {
+                forget(connection, &channel, now_ms).await?;
+            }
             ChannelChange::Failed(letter) => letters::failed(connection, letter).await?,
             ChannelChange::Delivered { tenant, id } => {
                 letters::remove(connection, &tenant, &id).await?;
+            }
+            ChannelChange::Linked(link) => answer_links::keep(connection, *link).await?,
+            ChannelChange::LinkSent { tenant, token } => {
+                answer_links::sent(connection, &tenant, &token).await?;
             }
         }
     }
@@ -129,6 +146,27 @@ async fn advance(
     Ok(())
 }
 
+async fn forget(
+    connection: &mut SqliteConnection,
+    channel: &ChannelId,
+    now_ms: u64,
+) -> Result<(), sqlx::Error> {
+    let sql = "DELETE FROM channels WHERE tenant = ? AND name = ? AND lease_until_ms <= ?";
+    let query = sqlx::query(sql).bind(channel.tenant.as_str()).bind(channel.name.as_str());
+    query.bind(integer(now_ms)).execute(connection).await?;
+    Ok(())
+}
+
+fn known(row: &SqliteRow) -> Result<KnownChannel, sqlx::Error> {
+    Ok(KnownChannel {
+        name: name(row, "name")?,
+        next: number(row, "next")?,
+        leased_until_ms: number(row, "lease_until_ms")?,
+    })
+}
+
+pub(super) const ALL: &str =
+    "SELECT name, next, lease_until_ms FROM channels WHERE tenant = ? ORDER BY name";
 pub(super) const ONE: &str =
     "SELECT next, holder, fence FROM channels WHERE tenant = ? AND name = ?";
 /// Where a channel stands, as far as that is durable.

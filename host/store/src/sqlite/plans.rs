@@ -4,8 +4,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Row as _};
 
 use super::{
-    approvals, audit, batches, channels, errands, events, executions, history, idempotency,
-    journal, letters, retention, strands, work,
+    answer_links, approvals, audit, batches, channels, errands, events, executions, history,
+    idempotency, journal, letters, retention, strands, work,
 };
 
 async fn tables() -> SqliteConnection {
@@ -92,6 +92,13 @@ async fn each_query_uses_its_index() {
                (tenant=? AND strand=?)"],
         ),
         (strands::STARTS, &["SEARCH decision_strands USING PRIMARY KEY (tenant=?)"]),
+        (channels::ALL, &["SEARCH channels USING PRIMARY KEY (tenant=?)"]),
+        (answer_links::ONE, &["SEARCH answer_links USING PRIMARY KEY (tenant=? AND token=?)"]),
+        (
+            answer_links::SENT_TO,
+            &["SEARCH answer_links USING INDEX answer_links_by_execution \
+               (tenant=? AND execution=?)"],
+        ),
         (channels::ONE, &["SEARCH channels USING PRIMARY KEY (tenant=? AND name=?)"]),
         (letters::PAGE, &["SEARCH dead_letters USING PRIMARY KEY (tenant=? AND id<?)"]),
         (letters::ONE, &["SEARCH dead_letters USING PRIMARY KEY (tenant=? AND id=?)"]),
@@ -145,11 +152,12 @@ async fn each_query_uses_its_index() {
 #[tokio::test]
 async fn what_is_to_be_removed_is_found_by_its_index() {
     let mut connection = tables().await;
-    let [history, keys, journal] = retention::OF_EXECUTIONS;
+    let [history, keys, journal, links] = retention::OF_EXECUTIONS;
     for (sql, index) in [
         (history, "approval_history_by_execution (tenant=? AND execution=?)"),
         (keys, "idempotency_by_execution (tenant=? AND execution=?)"),
         (journal, "sqlite_autoindex_journal_1 (tenant=? AND execution=?)"),
+        (links, "answer_links_by_execution (tenant=? AND execution=?)"),
         (retention::APPROVALS, "approvals_by_execution (tenant=? AND execution=?)"),
         (retention::EVENTS, "sqlite_autoindex_events_1 (tenant=? AND sequence<?)"),
         (retention::DECISIONS, "decisions_by_id (tenant=? AND id<?)"),

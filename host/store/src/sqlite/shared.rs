@@ -27,6 +27,8 @@ pub(crate) struct Shared {
     pub(crate) events: watch::Sender<u64>,
     /// Nobody else changes keys: never sent to.
     pub(crate) key_changes: watch::Sender<u64>,
+    /// Nobody else makes another policy set decide: never sent to.
+    pub(crate) set_changes: watch::Sender<u64>,
 }
 
 impl Shared {
@@ -38,6 +40,7 @@ impl Shared {
             counters: Counters::default(),
             events: watch::Sender::new(0),
             key_changes: watch::Sender::new(0),
+            set_changes: watch::Sender::new(0),
         }
     }
 

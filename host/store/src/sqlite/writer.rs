@@ -22,7 +22,7 @@ use crate::sqlite::rows::ROWS_MAX;
 use crate::sqlite::shared::Shared;
 use crate::sqlite::strands::Strands;
 use crate::sqlite::write::Statements;
-use crate::sqlite::{connect, retention};
+use crate::sqlite::{connect, policies, retention};
 use crate::step::Versions;
 use crate::strand;
 
@@ -187,6 +187,8 @@ impl Writer {
         let mut events = chains.append(&mut transaction, &mut batch.steps).await?;
         let told = std::mem::take(&mut batch.told);
         events.extend(chains.tell(&mut transaction, told).await?);
+        let activations = std::mem::take(&mut batch.activations);
+        events.extend(policies::apply(&mut transaction, chains, activations).await?);
         let mut written = Written::of(&batch, events.len(), refusals);
         let sweeps = std::mem::take(&mut batch.sweeps);
         let anchors_at_ms = batch.anchors_at_ms;

@@ -1,9 +1,12 @@
 //! Channels: one holder at a time, a place that never goes back, and what could not be told.
 
-use writ_core::Tenant;
-use writ_store::{ChannelId, ChannelLease, DeadLetter, Store, Told, Unsent, Untold};
+use writ_core::{Digest, Tenant};
+use writ_store::{
+    AnswerLink, AskedOf, ChannelId, ChannelLease, DeadLetter, Store, Told, Unsent, Untold,
+};
 
-use super::flow::{permitted, tenant};
+use super::evaluation::NOW_MS;
+use super::flow::{asking, cancel, happen, permitted, person, tenant};
 
 fn channel(tenant: Tenant, name: &str) -> ChannelId {
     ChannelId { tenant, name: name.parse().unwrap() }
@@ -98,4 +101,54 @@ pub async fn a_dead_letter_is_kept_once_with_the_place(store: &Store) {
     store.remove_dead_letter(&tenant("other"), "a").await.unwrap();
     store.remove_dead_letter(&Tenant::default(), "d").await.unwrap();
     assert_eq!(letters(store).await, ["a"]);
+}
+
+fn asked(execution: &str, stage: usize) -> AskedOf {
+    AskedOf { execution: execution.into(), approval: "a".into(), stage }
+}
+
+fn link(text: &str, asked: AskedOf) -> AnswerLink {
+    let (token, person) = (Digest::of(text), person("Ann"));
+    AnswerLink { token, channel: ops(), asked, person }
+}
+
+pub async fn a_link_is_found_by_its_digest_and_tells_whose_letter_was_taken(store: &Store) {
+    let first = link("first", asked("e", 0));
+    let again = link("again", asked("e", 0));
+    for link in [&first, &again] {
+        store.keep_answer_link(link.clone()).await.unwrap();
+    }
+    let tenant_of = Tenant::default();
+    assert_eq!(store.answer_link(&tenant_of, &first.token).await.unwrap(), Some(first.clone()));
+    assert_eq!(store.answer_link(&tenant_of, &Digest::of("other")).await.unwrap(), None);
+    assert_eq!(store.answer_link(&tenant("other"), &first.token).await.unwrap(), None);
+    let sent = async |channel: ChannelId, asked: AskedOf| {
+        store.sent_answer_links(&channel, &asked).await.unwrap()
+    };
+    assert_eq!(sent(ops(), asked("e", 0)).await, []);
+    store.answer_link_sent(again.clone()).await.unwrap();
+    assert_eq!(sent(ops(), asked("e", 0)).await, [person("ann")]);
+    assert_eq!(store.answer_link(&tenant_of, &again.token).await.unwrap(), Some(again));
+    assert_eq!(sent(ops(), asked("e", 1)).await, []);
+    assert_eq!(sent(ops(), asked("other", 0)).await, []);
+    assert_eq!(sent(channel(Tenant::default(), "other"), asked("e", 0)).await, []);
+    assert_eq!(sent(channel(tenant("other"), "ops"), asked("e", 0)).await, []);
+}
+
+pub async fn a_link_goes_with_its_execution(store: &Store) {
+    let ended = asking(&[&["user:ann"]]).create(store).await;
+    happen(store, &ended, cancel()).await.unwrap();
+    let stays = asking(&[&["user:ann"]]).create(store).await;
+    let [gone, kept] =
+        [&ended, &stays].map(|execution| link(&execution.id, asked(&execution.id, 0)));
+    for link in [&gone, &kept] {
+        store.keep_answer_link(link.clone()).await.unwrap();
+    }
+    let removed = store.retain(&Tenant::default(), NOW_MS + 1_000, NOW_MS + 1_000).await.unwrap();
+    assert_eq!(removed.executions, 1);
+    let is_there = async |link: &AnswerLink| {
+        store.answer_link(&Tenant::default(), &link.token).await.unwrap().is_some()
+    };
+    assert!(!is_there(&gone).await);
+    assert!(is_there(&kept).await);
 }

@@ -16,6 +16,7 @@ pub mod flow;
 pub mod history;
 pub mod journal;
 pub mod listing;
+pub mod policies;
 pub mod quotas;
 pub mod retention;
 pub mod texts;
@@ -33,6 +34,8 @@ macro_rules! conformance_tests {
             channels: one_holder_at_a_time_has_a_channel,
             channels: a_channel_never_goes_back,
             channels: a_dead_letter_is_kept_once_with_the_place,
+            channels: a_link_is_found_by_its_digest_and_tells_whose_letter_was_taken,
+            channels: a_link_goes_with_its_execution,
             commits: a_commit_is_seen_by_later_evaluations,
             commits: a_conflict_keeps_neither_decision_nor_writes,
             commits: an_evaluation_that_only_read_is_still_checked,
@@ -90,6 +93,11 @@ macro_rules! conformance_tests {
             listing: a_listing_is_in_conflict_with_a_new_key,
             listing: a_listing_is_in_conflict_with_a_deletion,
             listing: a_listing_is_not_in_conflict_with_a_changed_value,
+            policies: versions_are_numbered_and_one_decides,
+            policies: what_was_there_decides_again_under_its_number,
+            policies: a_version_that_is_not_there_changes_nothing,
+            policies: components_are_kept_once_and_for_their_tenant_alone,
+            policies: of_16_that_come_at_once_each_has_a_number,
             quotas: usage_counts_keys_and_bytes,
             quotas: two_evaluations_do_not_exceed_the_quota_together,
             quotas: a_full_namespace_may_still_shrink,

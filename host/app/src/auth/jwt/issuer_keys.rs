@@ -117,11 +117,12 @@ impl IssuerKeys {
         if asked.is_some_and(|last| last.elapsed() < self.refresh_min) {
             return;
         }
-        *asked = Some(Instant::now());
         match self.source.read().await {
             Ok(known) => self.known.store(Arc::new(known)),
             Err(error) => told(&error),
         }
+        // When it has answered, so that who waited meanwhile does not ask it once more.
+        *asked = Some(Instant::now());
     }
 }
 

@@ -6,7 +6,7 @@ use writ_core::approval::ApprovalState;
 use writ_core::execution::Status;
 use writ_core::{Approval, Execution};
 
-use crate::access_request::rfc3339;
+use crate::clock::rfc3339;
 
 /// A task, and what came of it.
 #[derive(Debug, Serialize, ToSchema)]

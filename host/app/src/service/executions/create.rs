@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 use writ_core::execution::{Parent, Retry, Status};
-use writ_core::{BoundTool, DecisionRecord, Digest, Execution, Person, Principal, Request};
+use writ_core::{BoundTool, DecisionRecord, Digest, Execution, Person, Principal, Request, Tenant};
 use writ_store::{CommitError, CreateError, Created, Grounds, IdempotencyKey, Store};
 
 use super::super::decide::Deciding;
@@ -15,9 +15,12 @@ use super::{ExecutionError, Executions, may_carry_out, ruling};
 use crate::clock::now_ms;
 use crate::tool_set::Signature;
 
-/// How long an execution that is allowed waits to be claimed, in milliseconds: 5 minutes. What
-/// policies have seen of the world when they allowed it is then old.
-const START_WITHIN_MS: u64 = 300_000;
+/// How long an execution that is allowed waits for its caller to claim it, in milliseconds: a day.
+/// Policies are asked again when it is claimed.
+const CLAIMED_WITHIN_MS: u64 = 86_400_000;
+/// How long one waits that hosts carry out, in milliseconds: 90 days. No host may be there for long, and
+/// what people agreed to is not lost for that.
+const CARRIED_OUT_WITHIN_MS: u64 = 90 * 86_400_000;
 
 /// What somebody asks for.
 #[derive(Clone, Debug)]
@@ -61,12 +64,7 @@ impl Executions {
         let tool = self.tool_for(&new)?;
         let (tenant, requester) = (by.tenant.clone(), by.person.clone());
         let id = Uuid::now_v7().to_string();
-        let received =
-            Execution::received(id, tenant, requester, new.request, START_WITHIN_MS, now_ms());
-        let received = match tool {
-            Some(tool) => received.by_tool(tool),
-            None => received,
-        };
+        let received = received(id, tenant, requester, new.request, tool);
         self.create_received(active, received, new.idempotency, None, meta).await
     }
 
@@ -99,12 +97,7 @@ impl Executions {
         let tool = self.tool_for(&new)?;
         let (tenant, requester) = (ended.tenant.clone(), ended.requester.clone());
         let id = Uuid::now_v7().to_string();
-        let received =
-            Execution::received(id, tenant, requester, new.request, START_WITHIN_MS, now_ms());
-        let received = match tool {
-            Some(tool) => received.by_tool(tool),
-            None => received,
-        };
+        let received = received(id, tenant, requester, new.request, tool);
         let retry = Retry { of: ended.id.clone(), by: by.person.clone() };
         let received = received.retrying(retry);
         self.create_received(active, received, new.idempotency, Some(ended), meta).await
@@ -123,9 +116,7 @@ impl Executions {
         let name = &request.action.name;
         let tool = self.signature(name)?.bound.clone();
         let (tenant, requester) = (caller.tenant.clone(), caller.requester.clone());
-        let received =
-            Execution::received(id, tenant, requester, request, START_WITHIN_MS, now_ms());
-        let received = received.by_tool(tool).called_by(parent);
+        let received = received(id, tenant, requester, request, Some(tool)).called_by(parent);
         let active = self.service.active();
         self.create_received(&active, received, Vec::new(), None, Meta::default()).await
     }
@@ -234,5 +225,21 @@ impl Keep for Creation<'_> {
             }
             Err(error) => Err(error.into()),
         }
+    }
+}
+
+/// What has just been asked for, and is carried out by a tool or by its caller.
+fn received(
+    id: String,
+    tenant: Tenant,
+    requester: Person,
+    request: Request,
+    tool: Option<BoundTool>,
+) -> Execution {
+    let within_ms = if tool.is_some() { CARRIED_OUT_WITHIN_MS } else { CLAIMED_WITHIN_MS };
+    let received = Execution::received(id, tenant, requester, request, within_ms, now_ms());
+    match tool {
+        Some(tool) => received.by_tool(tool),
+        None => received,
     }
 }

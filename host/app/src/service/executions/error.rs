@@ -44,6 +44,9 @@ pub enum ExecutionError {
     /// The caller saw an earlier version.
     #[error("it has changed since: it is at version {0}")]
     Changed(u64),
+    /// The caller has answered the question already.
+    #[error("this question has been answered by the same person already")]
+    Answered,
     /// The caller's key was used for another request.
     #[error("the idempotency key was used for another request")]
     KeyReused,

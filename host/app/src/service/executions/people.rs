@@ -1,6 +1,6 @@
 //! What people do with executions: answer, call off, say what became of one.
 
-use writ_core::approval::{Ballot, Choice};
+use writ_core::approval::{Ballot, Choice, Standing};
 use writ_core::execution::{Event, Refused, Report};
 use writ_core::{Execution, Principal};
 use writ_store::ChangeError;
@@ -15,14 +15,50 @@ pub struct Answer {
     pub choice: Choice,
     /// Why.
     pub reason: Option<String>,
-    /// The version of the execution that the approver has seen; none where any will do.
-    pub seen: Option<u64>,
+    /// What the approver has seen.
+    pub seen: Seen,
+}
+
+/// What an approver has seen who answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// They do not say: whatever is asked now.
+    Anything,
+    /// The execution at this version, and no later one.
+    Version(u64),
+    /// The question of this stage, from 0, which they answer for the first time.
+    Stage(usize),
 }
 
 /// Why a vote changes nothing.
 enum Unvoted {
     Refused(Refused),
     Changed(u64),
+    Answered,
+}
+
+impl Seen {
+    /// Whether what was seen is still so.
+    fn check(self, current: &Execution, approval: &str, ballot: &Ballot) -> Result<(), Unvoted> {
+        match self {
+            Self::Anything => Ok(()),
+            Self::Version(seen) if seen == current.version => Ok(()),
+            Self::Version(_) => Err(Unvoted::Changed(current.version)),
+            Self::Stage(stage) => {
+                let Some(approval) = current.approval(approval) else { return Ok(()) };
+                match approval.standing(&ballot.voter, stage, ballot.at_ms) {
+                    Standing::Answered(_) => Err(Unvoted::Answered),
+                    // Another stage is asked, maybe them again; they have not seen that.
+                    Standing::Over
+                        if approval.expires_at_ms().is_some_and(|at| ballot.at_ms < at) =>
+                    {
+                        Err(Unvoted::Changed(current.version))
+                    }
+                    Standing::Open { .. } | Standing::Over => Ok(()),
+                }
+            }
+        }
+    }
 }
 
 /// Whether a principal is asked about an execution, or was.
@@ -48,7 +84,8 @@ impl Executions {
     ///
     /// # Errors
     /// [`ExecutionError::Refused`] where it does not count, [`ExecutionError::Changed`] where the
-    /// approver has seen an earlier version.
+    /// approver has seen an earlier version, [`ExecutionError::Answered`] where they answer a stage
+    /// again.
     pub async fn answer(
         &self,
         by: &Principal,
@@ -65,9 +102,7 @@ impl Executions {
             at_ms,
         };
         let vote = |current: &Execution| {
-            if answer.seen.is_some_and(|seen| seen != current.version) {
-                return Err(Unvoted::Changed(current.version));
-            }
+            answer.seen.check(current, approval, &ballot)?;
             let event = Event::Voted { approval: approval.to_owned(), ballot };
             current.apply(event).map_err(Unvoted::Refused)
         };
@@ -78,6 +113,7 @@ impl Executions {
             Err(ChangeError::Refused(Unvoted::Changed(current))) => {
                 Err(ExecutionError::Changed(current))
             }
+            Err(ChangeError::Refused(Unvoted::Answered)) => Err(ExecutionError::Answered),
             Err(error) => Err(ExecutionError::of(error)),
         }
     }

@@ -1,0 +1,82 @@
+//! The pages as HTML. What policies wrote is text there, whatever it holds.
+
+use maud::{DOCTYPE, Markup, html};
+use writ_core::text::visible;
+use writ_core::{Execution, Requirement};
+
+use crate::channels::{Linked, Unanswered};
+use crate::clock::rfc3339;
+
+const STYLE: &str = "body{font:1rem/1.5 system-ui,sans-serif;max-width:40rem;margin:2rem auto;padding:0 1rem}\
+.said{white-space:pre-wrap;border-left:.25rem solid #888;padding-left:1rem;overflow-wrap:anywhere}\
+textarea{width:100%;box-sizing:border-box}button{padding:.5rem 1rem;margin-right:1rem}";
+
+/// The question, and a form to answer it with. The form goes where the page came from.
+pub(super) fn question(
+    linked: &Linked,
+    requirement: &Requirement,
+    expires_at_ms: u64,
+    wrong: Option<&Unanswered>,
+) -> Markup {
+    let person = linked.invitation.by.person.as_str();
+    let is_required = requirement.reason_required;
+    whole(html! {
+        h1 { "Approve or reject?" }
+        p { "You are asked as " strong { (person) } ", until " (rfc3339(expires_at_ms)) "." }
+        div.said {
+            strong { (requirement.title) }
+            @if !requirement.reason.is_empty() { "\n\n" (requirement.reason) }
+        }
+        (action(&linked.execution))
+        @if let Some(wrong) = wrong { p role="alert" { strong { (wrong) } } }
+        form method="post" {
+            p {
+                label for="reason" { "Reason" @if !is_required { " (if you want to give one)" } }
+                textarea #reason name="reason" rows="4" maxlength="2000" required[is_required] {}
+            }
+            p {
+                button name="decision" value="approve" { "Approve" }
+                button name="decision" value="reject" { "Reject" }
+            }
+        }
+    })
+}
+
+/// What is to be done, as it would be done, and who sent it: what a policy says of that is above.
+fn action(execution: &Execution) -> Markup {
+    let (action, resource) = (execution.action(), &execution.request.resource);
+    let subject = &execution.request.subject;
+    let arguments = serde_json::to_string_pretty(&action.properties).expect("arguments are JSON");
+    let arguments: Vec<_> = arguments.lines().map(visible).collect();
+    html! {
+        dl {
+            dt { "Action" } dd { code { (visible(&action.name)) } }
+            dt { "Arguments" } dd { pre.said { (arguments.join("\n")) } }
+            dt { "Resource" } dd { (visible(&resource.kind)) " " (visible(&resource.id)) }
+            dt { "In the name of" } dd { (visible(&subject.kind)) " " (visible(&subject.id)) }
+            dt { "Sent by" } dd { (execution.requester.as_str()) }
+            dt { "Execution" } dd { code { (execution.id) } }
+        }
+    }
+}
+
+/// A page that says one thing.
+pub(super) fn told(text: &str) -> Markup {
+    whole(html! { p role="status" { (text) } })
+}
+
+fn whole(content: Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width";
+                meta name="robots" content="noindex";
+                title { "Writ" }
+                style { (STYLE) }
+            }
+            body { (content) }
+        }
+    }
+}

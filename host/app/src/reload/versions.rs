@@ -1,0 +1,179 @@
+//! Versions of the policy set: which one a host begins with, and making another one decide.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use writ_core::chain::Evidence;
+use writ_core::execution::Fact;
+use writ_core::{Digest, Tenant};
+use writ_engine::Engine;
+use writ_store::{ActiveSet, Chosen, NewSet, SetChange, Store};
+
+use super::files::Look;
+use super::{Candidate, Refusal, Trigger};
+use crate::clock::now_ms;
+use crate::policy_set::{Snapshot, StoredError, StoredSet, component};
+
+/// The set that a host begins to decide by.
+pub struct Begun {
+    /// The set.
+    pub snapshot: Snapshot,
+    /// Its number; none where nothing keeps versions.
+    pub version: Option<u64>,
+    /// How many cases it was tested with here.
+    pub cases: usize,
+    /// Digest of what the files say, which may be another set.
+    pub(super) files: Digest,
+    pub(super) look: Look,
+}
+
+/// What keeps versions, and what loads them.
+#[derive(Clone, Copy)]
+pub struct Versions<'a> {
+    /// What loads policies.
+    pub engine: &'a Engine,
+    /// What keeps versions.
+    pub store: &'a Store,
+    /// Whose they are.
+    pub tenant: &'a Tenant,
+}
+
+impl Begun {
+    /// With a set that nobody keeps, whose files nobody looks at.
+    pub fn new(snapshot: Snapshot) -> Self {
+        let files = snapshot.digest;
+        Self { snapshot, version: None, cases: 0, files, look: Look::default() }
+    }
+}
+
+impl Versions<'_> {
+    /// With which set a host begins, whose files say `first`. The version that decides already is
+    /// taken, also where the files say something older: unless they say what no host has said
+    /// before, or, where the store is this host's alone, something else than they said last. Only a
+    /// host that `leads` makes another version decide.
+    ///
+    /// # Errors
+    /// Where the store does not answer, or the version that decides does not load here.
+    pub async fn begin(self, first: Candidate, leads: bool) -> Result<Begun, Refusal> {
+        let Self { store, tenant, .. } = self;
+        let files = first.snapshot.digest;
+        let (cases, look) = (first.cases, first.look.clone());
+        let found = store.active_set(tenant).await.map_err(Refusal::of_store)?;
+        let Some(active) = found else {
+            let snapshot = first.snapshot.clone();
+            let version = match leads {
+                true => Some(self.activate_files(first, None, &Trigger::Start).await?),
+                false => None,
+            };
+            return Ok(Begun { snapshot, version, cases, files, look });
+        };
+        let number = active.number;
+        let version = store.set_version(tenant, number).await.map_err(Refusal::of_store)?;
+        let version = version.ok_or_else(|| Refusal::of_version(number))?;
+        if version.policy_set == files {
+            let snapshot = first.snapshot;
+            return Ok(Begun { snapshot, version: Some(number), cases, files, look });
+        }
+        if leads && self.is_news(&active, files).await? {
+            let snapshot = first.snapshot.clone();
+            let was = Some(version.policy_set);
+            let version = self.activate_files(first, was, &Trigger::Start).await?;
+            return Ok(Begun { snapshot, version: Some(version), cases, files, look });
+        }
+        tracing::warn!(
+            version = number,
+            "the files say another policy set than the one that decides, and one that is known: they are not used until they change"
+        );
+        let snapshot = self.load(number).await?;
+        Ok(Begun { snapshot, version: Some(number), cases: 0, files, look })
+    }
+
+    async fn is_news(self, active: &ActiveSet, files: Digest) -> Result<bool, Refusal> {
+        let Self { store, tenant, .. } = self;
+        if !store.is_shared() {
+            return Ok(active.files != Some(files));
+        }
+        let known = store.set_version_of(tenant, files).await.map_err(Refusal::of_store)?;
+        Ok(known.is_none())
+    }
+
+    /// Makes the set of this host's files decide, and returns its number. What is the first set of a
+    /// store is told by no event: nobody decided before it.
+    pub(super) async fn activate_files(
+        self,
+        candidate: Candidate,
+        was: Option<Digest>,
+        trigger: &Trigger,
+    ) -> Result<u64, Refusal> {
+        let Candidate { snapshot, components, .. } = candidate;
+        let policy_set = snapshot.digest;
+        let mut known: BTreeMap<Digest, Cow<'static, [u8]>> = components;
+        let components = snapshot.bindings.iter().filter_map(|bound| {
+            // Several bindings may have one component.
+            let bytes = known.remove(&bound.image.component_digest())?;
+            Some(component(bound, bytes))
+        });
+        let set = NewSet {
+            policy_set,
+            document: StoredSet::of(&snapshot).text(),
+            author: trigger.by().cloned(),
+            comment: String::new(),
+            components: components.collect(),
+        };
+        let chosen = Chosen::Set(Box::new(set));
+        let files = Some(policy_set);
+        self.activate(chosen, files, (policy_set, was), trigger)
+            .await?
+            .ok_or_else(|| Refusal::unrecorded(policy_set))
+    }
+
+    /// Makes a version decide; none where there is no such version.
+    pub(super) async fn activate_version(
+        self,
+        number: u64,
+        sets: (Digest, Digest),
+        trigger: &Trigger,
+    ) -> Result<Option<u64>, Refusal> {
+        let (policy_set, was) = sets;
+        self.activate(Chosen::Version(number), None, (policy_set, Some(was)), trigger).await
+    }
+
+    async fn activate(
+        self,
+        chosen: Chosen,
+        files: Option<Digest>,
+        (policy_set, was): (Digest, Option<Digest>),
+        trigger: &Trigger,
+    ) -> Result<Option<u64>, Refusal> {
+        let at_ms = now_ms();
+        let (trigger, by) = (trigger.name().to_owned(), trigger.by().cloned());
+        let evidence = move |version| {
+            let version = Some(version);
+            let fact = Fact::SetActivated { policy_set, was: was?, version, trigger, by };
+            Some(Evidence::of_tenant(at_ms, policy_set, fact))
+        };
+        let tenant = self.tenant.clone();
+        let change = SetChange { tenant, chosen, files, at_ms, evidence: Box::new(evidence) };
+        self.store.activate_set(change).await.map_err(Refusal::of_store)
+    }
+
+    /// A version, ready to decide.
+    pub(super) async fn load(self, number: u64) -> Result<Snapshot, Refusal> {
+        let Self { engine, store, tenant } = self;
+        let version = store.set_version(tenant, number).await.map_err(Refusal::of_store)?;
+        let version = version.ok_or_else(|| Refusal::of_version(number))?;
+        let set = StoredSet::read(&version).map_err(Refusal::of_stored)?;
+        set.load(&version, (engine, store, tenant)).await.map_err(Refusal::of_stored)
+    }
+}
+
+impl Refusal {
+    fn of_stored(error: StoredError) -> Self {
+        match error {
+            StoredError::Store(error) => Self::of_store(error),
+            error @ (StoredError::Damaged { .. } | StoredError::Unloadable { .. }) => {
+                Self::of_loading("the store", error)
+            }
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Versions: which there are, what differs, and deciding by another one.
+
+use serde_json::{Value, json};
+
+use super::world::{World, allowing};
+
+impl World {
+    fn get(&self, path: &str) -> Value {
+        let reply = self.client().get(path).unwrap();
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        reply.json()
+    }
+
+    fn post(&self, path: &str) -> (u16, Value) {
+        let reply = self.client().post(path, "{}").unwrap();
+        (reply.status, reply.json())
+    }
+
+    /// Has the files say something else, and decides by it.
+    fn say(&self, actions: &str) {
+        self.write("writ.toml", allowing(actions));
+        let reply = self.reload();
+        assert_eq!(reply.status, 200, "{}", reply.text());
+    }
+
+    fn version(&self) -> Value {
+        self.status()["version"].clone()
+    }
+}
+
+#[test]
+fn each_set_that_decides_is_a_version() {
+    let world = World::start(&allowing("\"one\""), &[]);
+    world.say("\"two\"");
+    assert_eq!(world.version(), 2);
+    let list = world.get("/v1/policy-sets");
+    let shown = |item: &Value| (item["id"].clone(), item["active"].clone());
+    let items: Vec<_> = list["items"].as_array().unwrap().iter().map(shown).collect();
+    assert_eq!(items, [(json!(2), json!(true)), (json!(1), json!(false))]);
+    assert_eq!(list["items"][0]["policy_set"], world.decide("two").1);
+    let page = world.get("/v1/policy-sets?limit=1");
+    let next = page["next"].as_str().unwrap();
+    assert_eq!(world.get(&format!("/v1/policy-sets?cursor={next}"))["items"][0]["id"], 1);
+
+    let one = world.get("/v1/policy-sets/1");
+    assert_eq!(one["bindings"][0]["settings"], json!({"allow": ["one"]}));
+    let diff = world.get("/v1/policy-sets/1/diff/2");
+    let change = json!({"pointer": "/settings/allow", "from": ["one"], "to": ["two"]});
+    assert_eq!(diff["changed"], json!([{"name": "tools", "changes": [change]}]));
+    let (code, text) = world.writ(&["policy", "diff", "1", "2"]);
+    let expected = "~ tools\n    /settings/allow: [\"one\"] -> [\"two\"]\n";
+    assert_eq!((code, text.as_str()), (Some(0), expected));
+    let (_, text) = world.writ(&["policy", "list"]);
+    assert_eq!(text.lines().filter(|line| line.ends_with("  (decides)")).count(), 1, "{text}");
+    let (_, text) = world.writ(&["policy", "show", "1"]);
+    assert!(text.contains("\ntools\n") && text.contains(r#"{"allow":["one"]}"#), "{text}");
+}
+
+#[test]
+fn an_older_version_decides_at_once_and_files_that_say_the_same_do_not_undo_it() {
+    let mut world = World::start(&allowing("\"one\""), &[]);
+    world.say("\"two\"");
+    world.say("\"three\"");
+    let (status, told) = world.post("/v1/policies/rollback");
+    assert_eq!((status, &told["version"], &told["outcome"]), (200, &json!(2), &json!("activated")));
+    assert!(world.allows("two") && !world.allows("three"));
+    assert_eq!(world.post("/v1/policy-sets/1/activate").0, 200);
+    assert!(world.allows("one"));
+    let events = world.events("policy-set.activated", 4);
+    let versions: Vec<_> = events.iter().map(|event| event["version"].clone()).collect();
+    assert_eq!(versions, [2, 3, 2, 1]);
+    assert_eq!(events[3]["by"], "operator");
+
+    // The files say what they said: neither a signal nor a restart takes them.
+    world.hang_up();
+    world.until("the signal was heard", |world| world.reloads("unchanged") > 0);
+    assert_eq!(world.version(), 1);
+    world.server.kill();
+    world.server.restart();
+    assert_eq!((world.version(), world.allows("one")), (json!(1), true));
+    // What they say anew is taken, and so is what an operator asks for.
+    world.say("\"four\"");
+    assert_eq!((world.version(), world.allows("four")), (json!(4), true));
+    assert_eq!(world.post("/v1/policy-sets/9/activate").0, 404);
+    assert!(world.allows("four"));
+}
+
+#[test]
+fn files_that_changed_while_the_host_was_down_decide() {
+    let mut world = World::start(&allowing("\"one\""), &[]);
+    world.say("\"two\"");
+    world.server.kill();
+    world.write("writ.toml", allowing("\"one\""));
+    world.server.restart();
+    assert_eq!((world.version(), world.allows("one")), (json!(1), true));
+    assert_eq!(world.events("policy-set.activated", 2)[1]["trigger"], "start");
+}

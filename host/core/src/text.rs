@@ -1,0 +1,38 @@
+//! Texts of somebody else's, which may hold what nobody sees.
+
+/// Whether nobody sees a character: a control, or what joins, separates or turns others. In a text of
+/// somebody else's it could make that look like another.
+pub fn is_invisible(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{feff}')
+        || matches!(letter, '\u{180b}'..='\u{180e}' | '\u{200b}'..='\u{200f}')
+        || matches!(letter, '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+        || matches!(letter, '\u{fe00}'..='\u{fe0f}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// A text of somebody else's, as it can be shown: what nobody sees stands there as `\u{…}`, so that
+/// nothing begins a line, moves a cursor, turns other text around, or hides.
+pub fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match is_invisible(letter) {
+            true => shown.extend(letter.escape_unicode()),
+            false => shown.push(letter),
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_of_others_forges_a_line_or_hides() {
+        assert_eq!(visible("an agent \u{e9}"), "an agent \u{e9}");
+        assert_eq!(
+            visible("a\nb\u{1b}[1A\u{202e}c\u{2028}"),
+            "a\\u{a}b\\u{1b}[1A\\u{202e}c\\u{2028}"
+        );
+    }
+}

@@ -1,0 +1,211 @@
+//! Versions of a tenant's policy set: numbered, never changed, and one of them decides.
+//!
+//! What a version says is its users' business: the store keeps texts and components under their
+//! digests. A version, its components, that it decides from now on, and the event that tells so are
+//! one transaction. Components that many versions share are kept once. What a version says is sealed,
+//! since it holds settings; components are not, they are named by their digests.
+//!
+//! Nothing is removed: decisions, events and what may yet be rolled back to name versions by digest for
+//! longer than the store could tell. A version is some kilobytes, and there is one a change.
+
+use tokio::sync::watch;
+use writ_core::chain::Evidence;
+use writ_core::{Digest, Person, Tenant};
+
+use crate::error::StoreError;
+use crate::port::on;
+use crate::sealing::{Sealed, Sealing};
+use crate::store::Store;
+
+/// How many versions a page may hold.
+pub const SET_VERSIONS_MAX: u32 = 100;
+
+/// A version of a policy set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetVersion {
+    /// Its number within the tenant, from 1 and without a gap.
+    pub number: u64,
+    /// Digest of the set.
+    pub policy_set: Digest,
+    /// What it says, as JSON.
+    pub document: String,
+    /// Who made it; none where a host's files did.
+    pub author: Option<Person>,
+    /// Why.
+    pub comment: String,
+    /// When, in milliseconds since the Unix epoch.
+    pub created_ms: u64,
+}
+
+/// A component, under its digest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredComponent {
+    /// SHA-256 of its bytes.
+    pub digest: Digest,
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// What it says of itself, as JSON.
+    pub report: String,
+}
+
+/// Which version decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ActiveSet {
+    /// Its number.
+    pub number: u64,
+    /// The version that decided before it; none where it is the first.
+    pub previous: Option<u64>,
+    /// Digest of what the files of a host said last; none where none said anything.
+    pub files: Option<Digest>,
+    /// Since when it decides, in milliseconds since the Unix epoch.
+    pub at_ms: u64,
+}
+
+/// A set that may be new.
+#[derive(Clone, Debug)]
+pub struct NewSet {
+    /// Digest of the set: a version that has it already is taken in place of a new one.
+    pub policy_set: Digest,
+    /// What it says, as JSON.
+    pub document: String,
+    /// Who makes it.
+    pub author: Option<Person>,
+    /// Why.
+    pub comment: String,
+    /// What it is made of.
+    pub components: Vec<StoredComponent>,
+}
+
+/// Which set is to decide.
+#[derive(Clone, Debug)]
+pub enum Chosen {
+    /// A set that the files of a host say, or that somebody sends. Boxed, since it may be large.
+    Set(Box<NewSet>),
+    /// A version that is there.
+    Version(u64),
+}
+
+/// That another set decides from now on.
+pub struct SetChange {
+    /// Whose.
+    pub tenant: Tenant,
+    /// Which.
+    pub chosen: Chosen,
+    /// Digest of what the files of this host say, where they lead to it.
+    pub files: Option<Digest>,
+    /// When, in milliseconds since the Unix epoch.
+    pub at_ms: u64,
+    /// What the chain tells of it, by the version's number; none where there is nothing to tell.
+    /// Called once.
+    pub evidence: Box<dyn FnOnce(u64) -> Option<Evidence> + Send + Sync>,
+}
+
+impl std::fmt::Debug for SetChange {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SetChange").field("tenant", &self.tenant).finish_non_exhaustive()
+    }
+}
+
+impl NewSet {
+    /// As it is to be kept. Its place is named as `policy_sets.named` does.
+    fn seal(&mut self, sealing: &Sealing, tenant: &Tenant) {
+        let (row, document) = (self.policy_set.hex(), std::mem::take(&mut self.document));
+        self.document = sealing.seal(tenant, Sealed::PolicySet, (&row, 0), document);
+    }
+}
+
+impl SetVersion {
+    /// As it was given.
+    fn opened(mut self, sealing: &Sealing, tenant: &Tenant) -> Result<Self, StoreError> {
+        let row = self.policy_set.hex();
+        let document = sealing.open(tenant, Sealed::PolicySet, (&row, 0), &self.document)?;
+        self.document = document.into_owned();
+        Ok(self)
+    }
+}
+
+impl Store {
+    /// Makes another set decide, as a new version where no version has its digest yet. Returns the
+    /// version's number, and none where there is no such version. Durable when this returns; who
+    /// stops waiting does not take it back.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn activate_set(&self, mut change: SetChange) -> Result<Option<u64>, StoreError> {
+        if let Chosen::Set(set) = &mut change.chosen {
+            set.seal(on!(self, backend => backend.sealing()), &change.tenant);
+        }
+        on!(self, backend => backend.activate_set(change).await)
+    }
+
+    /// Which version decides; none where none ever did.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn active_set(&self, tenant: &Tenant) -> Result<Option<ActiveSet>, StoreError> {
+        on!(self, backend => backend.active_set(tenant).await)
+    }
+
+    /// One version.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]; [`StoreError::Sealed`] where what it says does not open.
+    pub async fn set_version(
+        &self,
+        tenant: &Tenant,
+        number: u64,
+    ) -> Result<Option<SetVersion>, StoreError> {
+        let found = on!(self, backend => backend.set_version(tenant, number).await)?;
+        let sealing = on!(self, backend => backend.sealing());
+        found.map(|version| version.opened(sealing, tenant)).transpose()
+    }
+
+    /// The version that has a digest.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]; [`StoreError::Sealed`] where what it says does not open.
+    pub async fn set_version_of(
+        &self,
+        tenant: &Tenant,
+        policy_set: Digest,
+    ) -> Result<Option<SetVersion>, StoreError> {
+        let found = on!(self, backend => backend.set_version_of(tenant, policy_set).await)?;
+        let sealing = on!(self, backend => backend.sealing());
+        found.map(|version| version.opened(sealing, tenant)).transpose()
+    }
+
+    /// Versions, newest first: those before a number, at most so many, and never more than
+    /// [`SET_VERSIONS_MAX`].
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]; [`StoreError::Sealed`] where what it says does not open.
+    pub async fn set_versions(
+        &self,
+        tenant: &Tenant,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<SetVersion>, StoreError> {
+        let limit = limit.min(SET_VERSIONS_MAX);
+        let found = on!(self, backend => backend.set_versions(tenant, before, limit).await)?;
+        let sealing = on!(self, backend => backend.sealing());
+        found.into_iter().map(|version| version.opened(sealing, tenant)).collect()
+    }
+
+    /// A component.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn policy_component(
+        &self,
+        tenant: &Tenant,
+        digest: Digest,
+    ) -> Result<Option<StoredComponent>, StoreError> {
+        on!(self, backend => backend.policy_component(tenant, digest).await)
+    }
+
+    /// A count that grows once another version decides for any tenant, where other hosts share the
+    /// database: wait for it to change, then ask which. Where none do, it never changes.
+    pub fn set_changes(&self) -> watch::Receiver<u64> {
+        on!(self, backend => backend.set_changes())
+    }
+}

@@ -1,0 +1,217 @@
+//! Versions of policy sets, and which one decides: see [`crate::policies`].
+
+use sqlx::Row as _;
+use sqlx::postgres::{PgConnection, PgRow};
+use tokio::sync::watch;
+use writ_core::{Digest, Tenant};
+
+use super::backend::{Inner, Postgres};
+use super::events;
+use super::listener::SETS;
+use super::rows::{digest, integer, number, text};
+use super::scope::{Access, Scope};
+use super::text::kept;
+use crate::error::{Failure, StoreError};
+use crate::policies::{ActiveSet, Chosen, NewSet, SetChange, SetVersion, StoredComponent};
+
+/// Whoever makes a set decide comes one after the other, whichever host it is on, until the
+/// transaction ends; readers need not wait.
+const HOLD: &str = "SELECT pg_advisory_xact_lock(hashtextextended('writ policy set ' || $1, 0))";
+const ACTIVE: &str = "SELECT number, previous, files, at_ms FROM policy_active WHERE tenant = $1";
+const ONE: &str = "SELECT number, policy_set, document, author, comment, created_ms
+    FROM policy_sets WHERE tenant = $1 AND number = $2";
+const ONE_OF: &str = "SELECT number, policy_set, document, author, comment, created_ms
+    FROM policy_sets WHERE tenant = $1 AND policy_set = $2";
+const PAGE: &str = "SELECT number, policy_set, document, author, comment, created_ms
+    FROM policy_sets WHERE tenant = $1 AND number < $2 ORDER BY number DESC LIMIT $3";
+const COMPONENT: &str =
+    "SELECT digest, bytes, report FROM policy_components WHERE tenant = $1 AND digest = $2";
+const KNOWN: &str = "SELECT number FROM policy_sets WHERE tenant = $1 AND policy_set = $2";
+const IS_THERE: &str = "SELECT number FROM policy_sets WHERE tenant = $1 AND number = $2";
+const ADD: &str =
+    "INSERT INTO policy_sets (tenant, number, policy_set, document, author, comment, created_ms)
+    SELECT $1, coalesce(max(number), 0) + 1, $2, $3, $4, $5, $6 FROM policy_sets WHERE tenant = $1
+    RETURNING number";
+const ADD_COMPONENT: &str =
+    "INSERT INTO policy_components (tenant, digest, bytes, report, added_ms)
+    VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
+/// The listeners hear of it when the transaction is committed.
+const ACTIVATE: &str = "WITH activated AS (
+        INSERT INTO policy_active AS active (tenant, number, previous, changes, files, at_ms)
+        VALUES ($1, $2, NULL, 1, $3, $4)
+        ON CONFLICT (tenant) DO UPDATE SET
+            previous = CASE WHEN active.number = excluded.number
+                THEN active.previous ELSE active.number END,
+            number = excluded.number, changes = active.changes + 1,
+            files = coalesce(excluded.files, active.files), at_ms = excluded.at_ms
+    )
+    SELECT pg_notify($5, '')";
+
+impl Postgres {
+    pub(crate) async fn activate_set(&self, change: SetChange) -> Result<Option<u64>, StoreError> {
+        let inner = self.inner.clone();
+        // Who stops waiting does not take it back.
+        let changing = tokio::spawn(async move {
+            let changed = inner.activate_set(change).await;
+            changed.map_err(|error| inner.link.failed(error))
+        });
+        Ok(changing.await.unwrap_or_else(|_| Err(Failure::closed()))?)
+    }
+
+    pub(crate) async fn active_set(
+        &self,
+        tenant: &Tenant,
+    ) -> Result<Option<ActiveSet>, StoreError> {
+        let query = sqlx::query(ACTIVE).bind(tenant.as_str());
+        let mut view = self.inner.link.read(tenant).await?;
+        let row = query.fetch_optional(&mut *view).await.map_err(Failure::from)?;
+        Ok(row.as_ref().map(active).transpose().map_err(Failure::from)?)
+    }
+
+    pub(crate) async fn set_version(
+        &self,
+        tenant: &Tenant,
+        number: u64,
+    ) -> Result<Option<SetVersion>, StoreError> {
+        let query = sqlx::query(ONE).bind(tenant.as_str()).bind(integer(number));
+        let mut view = self.inner.link.read(tenant).await?;
+        let row = query.fetch_optional(&mut *view).await.map_err(Failure::from)?;
+        Ok(row.as_ref().map(version).transpose().map_err(Failure::from)?)
+    }
+
+    pub(crate) async fn set_version_of(
+        &self,
+        tenant: &Tenant,
+        policy_set: Digest,
+    ) -> Result<Option<SetVersion>, StoreError> {
+        let query = sqlx::query(ONE_OF).bind(tenant.as_str()).bind(&policy_set.as_bytes()[..]);
+        let mut view = self.inner.link.read(tenant).await?;
+        let row = query.fetch_optional(&mut *view).await.map_err(Failure::from)?;
+        Ok(row.as_ref().map(version).transpose().map_err(Failure::from)?)
+    }
+
+    pub(crate) async fn set_versions(
+        &self,
+        tenant: &Tenant,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<SetVersion>, StoreError> {
+        let before = before.map_or(i64::MAX, integer);
+        let query = sqlx::query(PAGE).bind(tenant.as_str()).bind(before).bind(i64::from(limit));
+        let mut view = self.inner.link.read(tenant).await?;
+        let rows = query.fetch_all(&mut *view).await.map_err(Failure::from)?;
+        Ok(rows.iter().map(version).collect::<Result<_, _>>().map_err(Failure::from)?)
+    }
+
+    pub(crate) async fn policy_component(
+        &self,
+        tenant: &Tenant,
+        digest: Digest,
+    ) -> Result<Option<StoredComponent>, StoreError> {
+        let query = sqlx::query(COMPONENT).bind(tenant.as_str()).bind(&digest.as_bytes()[..]);
+        let mut view = self.inner.link.read(tenant).await?;
+        let row = query.fetch_optional(&mut *view).await.map_err(Failure::from)?;
+        Ok(row.as_ref().map(component).transpose().map_err(Failure::from)?)
+    }
+
+    pub(crate) fn set_changes(&self) -> watch::Receiver<u64> {
+        self.inner.set_changes.subscribe()
+    }
+}
+
+impl Inner {
+    async fn activate_set(&self, change: SetChange) -> Result<Option<u64>, sqlx::Error> {
+        let SetChange { tenant, chosen, files, at_ms, evidence } = change;
+        let mut transaction = self.link.begin(Scope::Tenant(&tenant), Access::Write).await?;
+        sqlx::query(HOLD).bind(tenant.as_str()).execute(&mut *transaction).await?;
+        let chosen = chosen_number(&mut transaction, &tenant, chosen, at_ms).await?;
+        let Some(chosen) = chosen else { return Ok(None) };
+        sqlx::query(ACTIVATE)
+            .bind(tenant.as_str())
+            .bind(integer(chosen))
+            .bind(files.as_ref().map(|files| &files.as_bytes()[..]))
+            .bind(integer(at_ms))
+            .bind(SETS)
+            .execute(&mut *transaction)
+            .await?;
+        if let Some(evidence) = evidence(chosen) {
+            events::append(&mut transaction, &tenant, vec![evidence]).await?;
+        }
+        transaction.commit().await?;
+        Ok(Some(chosen))
+    }
+}
+
+/// The number of what was chosen: of a new version where there is none with the digest.
+async fn chosen_number(
+    connection: &mut PgConnection,
+    tenant: &Tenant,
+    chosen: Chosen,
+    at_ms: u64,
+) -> Result<Option<u64>, sqlx::Error> {
+    let known = match &chosen {
+        Chosen::Version(number) => {
+            sqlx::query(IS_THERE).bind(tenant.as_str()).bind(integer(*number))
+        }
+        Chosen::Set(set) => {
+            sqlx::query(KNOWN).bind(tenant.as_str()).bind(&set.policy_set.as_bytes()[..])
+        }
+    };
+    let known = known.fetch_optional(&mut *connection).await?;
+    match (known, &chosen) {
+        (Some(row), _) => number(&row, "number").map(Some),
+        (None, Chosen::Version(_)) => Ok(None),
+        (None, Chosen::Set(set)) => add(connection, tenant, set, at_ms).await.map(Some),
+    }
+}
+
+async fn add(
+    connection: &mut PgConnection,
+    tenant: &Tenant,
+    set: &NewSet,
+    at_ms: u64,
+) -> Result<u64, sqlx::Error> {
+    for StoredComponent { digest, bytes, report } in &set.components {
+        let query = sqlx::query(ADD_COMPONENT).bind(tenant.as_str()).bind(&digest.as_bytes()[..]);
+        let query = query.bind(bytes).bind(kept(report)).bind(integer(at_ms));
+        query.execute(&mut *connection).await?;
+    }
+    let row = sqlx::query(ADD)
+        .bind(tenant.as_str())
+        .bind(&set.policy_set.as_bytes()[..])
+        .bind(kept(&set.document))
+        .bind(set.author.as_ref().map(|author| kept(author.as_str())))
+        .bind(kept(&set.comment))
+        .bind(integer(at_ms))
+        .fetch_one(connection)
+        .await?;
+    number(&row, "number")
+}
+
+fn active(row: &PgRow) -> Result<ActiveSet, sqlx::Error> {
+    let previous: Option<i64> = row.try_get("previous")?;
+    let files: Option<Vec<u8>> = row.try_get("files")?;
+    Ok(ActiveSet {
+        number: number(row, "number")?,
+        previous: previous.map(i64::cast_unsigned),
+        files: files.and_then(|bytes| Some(Digest::from_bytes(bytes.try_into().ok()?))),
+        at_ms: number(row, "at_ms")?,
+    })
+}
+
+fn version(row: &PgRow) -> Result<SetVersion, sqlx::Error> {
+    let author: Option<String> = row.try_get("author")?;
+    Ok(SetVersion {
+        number: number(row, "number")?,
+        policy_set: digest(row, "policy_set")?,
+        document: text(row, "document")?,
+        author: author.and_then(|author| author.parse().ok()),
+        comment: text(row, "comment")?,
+        created_ms: number(row, "created_ms")?,
+    })
+}
+
+fn component(row: &PgRow) -> Result<StoredComponent, sqlx::Error> {
+    let (bytes, report) = (row.try_get("bytes")?, text(row, "report")?);
+    Ok(StoredComponent { digest: digest(row, "digest")?, bytes, report })
+}

@@ -1,0 +1,212 @@
+//! Versions of policy sets, and which one decides: see [`crate::policies`].
+
+use sqlx::Row as _;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use tokio::sync::{oneshot, watch};
+use writ_core::{ChainedEvent, Digest, Tenant};
+
+use crate::error::{Failure, StoreError};
+use crate::policies::{ActiveSet, Chosen, NewSet, SetChange, SetVersion, StoredComponent};
+use crate::sqlite::backend::Sqlite;
+use crate::sqlite::batch::Job;
+use crate::sqlite::chains::Chains;
+use crate::sqlite::rows::{digest, integer, number};
+
+/// What the writer is to change, and whom it tells which version that was: before it is durable.
+#[derive(Debug)]
+pub(crate) struct Activation {
+    change: SetChange,
+    number: oneshot::Sender<u64>,
+}
+
+const ACTIVE: &str = "SELECT number, previous, files, at_ms FROM policy_active WHERE tenant = ?";
+const ONE: &str = "SELECT number, policy_set, document, author, comment, created_ms
+    FROM policy_sets WHERE tenant = ?1 AND number = ?2";
+const ONE_OF: &str = "SELECT number, policy_set, document, author, comment, created_ms
+    FROM policy_sets WHERE tenant = ?1 AND policy_set = ?2";
+const PAGE: &str = "SELECT number, policy_set, document, author, comment, created_ms
+    FROM policy_sets WHERE tenant = ?1 AND number < ?2 ORDER BY number DESC LIMIT ?3";
+const COMPONENT: &str =
+    "SELECT digest, bytes, report FROM policy_components WHERE tenant = ?1 AND digest = ?2";
+const KNOWN: &str = "SELECT number FROM policy_sets WHERE tenant = ?1 AND policy_set = ?2";
+const IS_THERE: &str = "SELECT number FROM policy_sets WHERE tenant = ?1 AND number = ?2";
+const ADD: &str =
+    "INSERT INTO policy_sets (tenant, number, policy_set, document, author, comment, created_ms)
+    SELECT ?1, coalesce(max(number), 0) + 1, ?2, ?3, ?4, ?5, ?6 FROM policy_sets WHERE tenant = ?1
+    RETURNING number";
+const ADD_COMPONENT: &str =
+    "INSERT INTO policy_components (tenant, digest, bytes, report, added_ms)
+    VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
+/// The version that decides stays the previous one's follower where it is made to decide again.
+const ACTIVATE: &str = "INSERT INTO policy_active (tenant, number, previous, changes, files, at_ms)
+    VALUES (?1, ?2, NULL, 1, ?3, ?4)
+    ON CONFLICT DO UPDATE SET
+        previous = CASE WHEN number = excluded.number THEN previous ELSE number END,
+        number = excluded.number, changes = changes + 1,
+        files = coalesce(excluded.files, files), at_ms = excluded.at_ms";
+
+impl Sqlite {
+    pub(crate) async fn activate_set(&self, change: SetChange) -> Result<Option<u64>, StoreError> {
+        let (number, mut told) = oneshot::channel();
+        let activation = Some(Box::new(Activation { change, number }));
+        self.inner.write(Job { activation, ..Job::default() }).await?;
+        Ok(told.try_recv().ok())
+    }
+
+    pub(crate) async fn active_set(
+        &self,
+        tenant: &Tenant,
+    ) -> Result<Option<ActiveSet>, StoreError> {
+        let query = sqlx::query(ACTIVE).bind(tenant.as_str());
+        let row = query.fetch_optional(&self.inner.shared.readers).await.map_err(Failure::from)?;
+        Ok(row.as_ref().map(active).transpose().map_err(Failure::from)?)
+    }
+
+    pub(crate) async fn set_version(
+        &self,
+        tenant: &Tenant,
+        number: u64,
+    ) -> Result<Option<SetVersion>, StoreError> {
+        let query = sqlx::query(ONE).bind(tenant.as_str()).bind(integer(number));
+        let row = query.fetch_optional(&self.inner.shared.readers).await.map_err(Failure::from)?;
+        Ok(row.as_ref().map(version).transpose().map_err(Failure::from)?)
+    }
+
+    pub(crate) async fn set_version_of(
+        &self,
+        tenant: &Tenant,
+        policy_set: Digest,
+    ) -> Result<Option<SetVersion>, StoreError> {
+        let query = sqlx::query(ONE_OF).bind(tenant.as_str()).bind(&policy_set.as_bytes()[..]);
+        let row = query.fetch_optional(&self.inner.shared.readers).await.map_err(Failure::from)?;
+        Ok(row.as_ref().map(version).transpose().map_err(Failure::from)?)
+    }
+
+    pub(crate) async fn set_versions(
+        &self,
+        tenant: &Tenant,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<Vec<SetVersion>, StoreError> {
+        let before = before.map_or(i64::MAX, integer);
+        let query = sqlx::query(PAGE).bind(tenant.as_str()).bind(before).bind(limit);
+        let rows = query.fetch_all(&self.inner.shared.readers).await.map_err(Failure::from)?;
+        Ok(rows.iter().map(version).collect::<Result<_, _>>().map_err(Failure::from)?)
+    }
+
+    pub(crate) async fn policy_component(
+        &self,
+        tenant: &Tenant,
+        digest: Digest,
+    ) -> Result<Option<StoredComponent>, StoreError> {
+        let query = sqlx::query(COMPONENT).bind(tenant.as_str()).bind(&digest.as_bytes()[..]);
+        let row = query.fetch_optional(&self.inner.shared.readers).await.map_err(Failure::from)?;
+        Ok(row.as_ref().map(component).transpose().map_err(Failure::from)?)
+    }
+
+    /// Nobody else changes it: it is never sent to.
+    pub(crate) fn set_changes(&self) -> watch::Receiver<u64> {
+        self.inner.shared.set_changes.subscribe()
+    }
+}
+
+/// Makes sets decide, and returns the events that tell of it.
+pub(crate) async fn apply(
+    connection: &mut SqliteConnection,
+    chains: &mut Chains,
+    activations: Vec<Activation>,
+) -> Result<Vec<ChainedEvent>, sqlx::Error> {
+    let mut events = Vec::new();
+    for Activation { change, number } in activations {
+        let SetChange { tenant, chosen, files, at_ms, evidence } = change;
+        let Some(chosen) = chosen_number(connection, &tenant, chosen, at_ms).await? else {
+            continue;
+        };
+        sqlx::query(ACTIVATE)
+            .bind(tenant.as_str())
+            .bind(integer(chosen))
+            .bind(files.as_ref().map(|files| &files.as_bytes()[..]))
+            .bind(integer(at_ms))
+            .execute(&mut *connection)
+            .await?;
+        if let Some(evidence) = evidence(chosen) {
+            events.push(chains.head(connection, &tenant).await?.append(evidence));
+        }
+        // Who no longer waits has given up on the answer, not on the change.
+        number.send(chosen).ok();
+    }
+    Ok(events)
+}
+
+/// The number of what was chosen: of a new version where there is none with the digest.
+async fn chosen_number(
+    connection: &mut SqliteConnection,
+    tenant: &Tenant,
+    chosen: Chosen,
+    at_ms: u64,
+) -> Result<Option<u64>, sqlx::Error> {
+    let known = match &chosen {
+        Chosen::Version(number) => {
+            sqlx::query(IS_THERE).bind(tenant.as_str()).bind(integer(*number))
+        }
+        Chosen::Set(set) => {
+            sqlx::query(KNOWN).bind(tenant.as_str()).bind(&set.policy_set.as_bytes()[..])
+        }
+    };
+    let known = known.fetch_optional(&mut *connection).await?;
+    match (known, &chosen) {
+        (Some(row), _) => number(&row, "number").map(Some),
+        (None, Chosen::Version(_)) => Ok(None),
+        (None, Chosen::Set(set)) => add(connection, tenant, set, at_ms).await.map(Some),
+    }
+}
+
+async fn add(
+    connection: &mut SqliteConnection,
+    tenant: &Tenant,
+    set: &NewSet,
+    at_ms: u64,
+) -> Result<u64, sqlx::Error> {
+    for StoredComponent { digest, bytes, report } in &set.components {
+        let query = sqlx::query(ADD_COMPONENT).bind(tenant.as_str()).bind(&digest.as_bytes()[..]);
+        query.bind(bytes).bind(report).bind(integer(at_ms)).execute(&mut *connection).await?;
+    }
+    let row = sqlx::query(ADD)
+        .bind(tenant.as_str())
+        .bind(&set.policy_set.as_bytes()[..])
+        .bind(&set.document)
+        .bind(set.author.as_ref().map(|author| author.as_str()))
+        .bind(&set.comment)
+        .bind(integer(at_ms))
+        .fetch_one(connection)
+        .await?;
+    number(&row, "number")
+}
+
+fn active(row: &SqliteRow) -> Result<ActiveSet, sqlx::Error> {
+    let previous: Option<i64> = row.try_get("previous")?;
+    let files: Option<Vec<u8>> = row.try_get("files")?;
+    Ok(ActiveSet {
+        number: number(row, "number")?,
+        previous: previous.map(i64::cast_unsigned),
+        files: files.and_then(|bytes| Some(Digest::from_bytes(bytes.try_into().ok()?))),
+        at_ms: number(row, "at_ms")?,
+    })
+}
+
+fn version(row: &SqliteRow) -> Result<SetVersion, sqlx::Error> {
+    let author: Option<String> = row.try_get("author")?;
+    Ok(SetVersion {
+        number: number(row, "number")?,
+        policy_set: digest(row, "policy_set")?,
+        document: row.try_get("document")?,
+        author: author.and_then(|author| author.parse().ok()),
+        comment: row.try_get("comment")?,
+        created_ms: number(row, "created_ms")?,
+    })
+}
+
+fn component(row: &SqliteRow) -> Result<StoredComponent, sqlx::Error> {
+    let (bytes, report) = (row.try_get("bytes")?, row.try_get("report")?);
+    Ok(StoredComponent { digest: digest(row, "digest")?, bytes, report })
+}

@@ -1,0 +1,124 @@
+//! Versions of policy sets: numbered, never changed, and one of them decides.
+
+use writ_core::chain::Evidence;
+use writ_core::execution::Fact;
+use writ_core::{Digest, Tenant};
+use writ_store::{ActiveSet, Chosen, NewSet, SetChange, Store, StoredComponent};
+
+use super::flow::tenant;
+
+fn set(text: &str) -> Chosen {
+    let bytes = b"the same component".to_vec();
+    let component = StoredComponent { digest: Digest::of(&bytes), bytes, report: "{}".into() };
+    Chosen::Set(Box::new(NewSet {
+        policy_set: Digest::of(text),
+        document: text.to_owned(),
+        author: Some("Ann".parse().unwrap()),
+        comment: "why\0".to_owned(),
+        components: vec![component],
+    }))
+}
+
+async fn activate(store: &Store, tenant: &Tenant, chosen: Chosen, at_ms: u64) -> Option<u64> {
+    let evidence = move |version| {
+        let (policy_set, was) = (Digest::of("now"), Digest::of("before"));
+        let (version, trigger, by) = (Some(version), "file".to_owned(), None);
+        let fact = Fact::SetActivated { policy_set, was, version, trigger, by };
+        Some(Evidence::of_tenant(at_ms, policy_set, fact))
+    };
+    let files = matches!(chosen, Chosen::Set(_)).then(|| Digest::of(at_ms.to_string()));
+    let tenant = tenant.clone();
+    let change = SetChange { tenant, chosen, files, at_ms, evidence: Box::new(evidence) };
+    store.activate_set(change).await.unwrap()
+}
+
+async fn told(store: &Store, tenant: &Tenant) -> Vec<Option<u64>> {
+    let events = store.events_page(tenant, None, 0, 100).await.unwrap();
+    let versions = events.into_iter().filter_map(|event| match event.fact {
+        Fact::SetActivated { version, .. } => Some(version),
+        _ => None,
+    });
+    versions.collect()
+}
+
+pub async fn versions_are_numbered_and_one_decides(store: &Store) {
+    let of = Tenant::default();
+    assert_eq!(store.active_set(&of).await.unwrap(), None);
+    assert_eq!(activate(store, &of, set("a"), 1).await, Some(1));
+    assert_eq!(activate(store, &of, set("b"), 2).await, Some(2));
+    let active = store.active_set(&of).await.unwrap().unwrap();
+    let files = Some(Digest::of("2"));
+    assert_eq!(active, ActiveSet { number: 2, previous: Some(1), files, at_ms: 2 });
+
+    let page = store.set_versions(&of, None, 100).await.unwrap();
+    assert_eq!(page.iter().map(|version| version.number).collect::<Vec<_>>(), [2, 1]);
+    let page = store.set_versions(&of, Some(2), 100).await.unwrap();
+    assert_eq!(page.len(), 1);
+    let one = store.set_version(&of, 1).await.unwrap().unwrap();
+    assert_eq!(one, page[0]);
+    assert_eq!((one.document.as_str(), one.comment.as_str(), one.created_ms), ("a", "why\0", 1));
+    assert_eq!(one.author, Some("ann".parse().unwrap()));
+    assert_eq!(store.set_version_of(&of, Digest::of("a")).await.unwrap(), Some(one));
+    assert_eq!(store.set_version(&of, 3).await.unwrap(), None);
+    assert_eq!(told(store, &of).await, [Some(1), Some(2)]);
+    store.verify(&of).await.unwrap();
+}
+
+pub async fn what_was_there_decides_again_under_its_number(store: &Store) {
+    let of = Tenant::default();
+    for (at_ms, text) in [(1, "a"), (2, "b")] {
+        activate(store, &of, set(text), at_ms).await;
+    }
+    assert_eq!(activate(store, &of, Chosen::Version(1), 3).await, Some(1));
+    let active = store.active_set(&of).await.unwrap().unwrap();
+    // What the files said stays what they said.
+    let files = Some(Digest::of("2"));
+    assert_eq!(active, ActiveSet { number: 1, previous: Some(2), files, at_ms: 3 });
+    assert_eq!(activate(store, &of, set("b"), 4).await, Some(2));
+    assert_eq!(activate(store, &of, set("b"), 5).await, Some(2));
+    let active = store.active_set(&of).await.unwrap().unwrap();
+    assert_eq!((active.number, active.previous), (2, Some(1)));
+    assert_eq!(store.set_versions(&of, None, 100).await.unwrap().len(), 2);
+}
+
+pub async fn a_version_that_is_not_there_changes_nothing(store: &Store) {
+    let of = Tenant::default();
+    activate(store, &of, set("a"), 1).await;
+    assert_eq!(activate(store, &of, Chosen::Version(2), 2).await, None);
+    assert_eq!(store.active_set(&of).await.unwrap().unwrap().number, 1);
+    assert_eq!(told(store, &of).await, [Some(1)]);
+}
+
+pub async fn components_are_kept_once_and_for_their_tenant_alone(store: &Store) {
+    let (ours, theirs) = (Tenant::default(), tenant("other"));
+    for (at_ms, text) in [(1, "a"), (2, "b")] {
+        activate(store, &ours, set(text), at_ms).await;
+    }
+    let digest = Digest::of("the same component");
+    let component = store.policy_component(&ours, digest).await.unwrap().unwrap();
+    assert_eq!(
+        (component.bytes.as_slice(), component.digest),
+        (&b"the same component"[..], digest)
+    );
+    assert_eq!(store.policy_component(&theirs, digest).await.unwrap(), None);
+    assert_eq!(store.set_version(&theirs, 1).await.unwrap(), None);
+    assert_eq!(activate(store, &theirs, set("b"), 3).await, Some(1));
+    assert_eq!(store.active_set(&ours).await.unwrap().unwrap().number, 2);
+}
+
+pub async fn of_16_that_come_at_once_each_has_a_number(store: &Store) {
+    let of = Tenant::default();
+    let sets = (0..16).map(|number| {
+        let (store, of) = (store.clone(), of.clone());
+        tokio::spawn(async move { activate(&store, &of, set(&(number / 2).to_string()), 1).await })
+    });
+    let mut numbers = Vec::new();
+    for set in sets.collect::<Vec<_>>() {
+        numbers.push(set.await.unwrap().unwrap());
+    }
+    numbers.sort_unstable();
+    // Two of each: the second is the same version.
+    assert_eq!(numbers, (1..=8).flat_map(|number| [number, number]).collect::<Vec<_>>());
+    assert_eq!(told(store, &of).await.len(), 16);
+    store.verify(&of).await.unwrap();
+}
