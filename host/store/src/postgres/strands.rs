@@ -107,21 +107,24 @@ impl Strands {
         state.free.entry(tenant).or_default().push(to);
     }
 
-    /// How far strands have come that have grown since the last call, by tenant.
-    pub(super) fn take_untold(&self) -> BTreeMap<Tenant, Vec<StrandPlace>> {
-        let untold = std::mem::take(&mut self.state().untold);
+    /// How far strands have come that have grown since they were told of, by tenant.
+    pub(super) fn untold(&self) -> BTreeMap<Tenant, Vec<StrandPlace>> {
         let mut of_tenants = BTreeMap::<_, Vec<_>>::new();
-        for ((tenant, _), place) in untold {
-            of_tenants.entry(tenant).or_default().push(place);
+        for ((tenant, _), place) in &self.state().untold {
+            of_tenants.entry(tenant.clone()).or_default().push(place.clone());
         }
         of_tenants
     }
 
-    /// Takes back what could not be told, unless it has grown since.
-    pub(super) fn put_back(&self, tenant: &Tenant, places: Vec<StrandPlace>) {
+    /// Notes what a durable event tells. Until then it is untold, whatever becomes of who tells it.
+    pub(super) fn note_told(&self, tenant: &Tenant, places: &[StrandPlace]) {
         let mut state = self.state();
         for place in places {
-            state.untold.entry((tenant.clone(), place.strand.clone())).or_insert(place);
+            let of_strand = (tenant.clone(), place.strand.clone());
+            // It may have grown since.
+            if state.untold.get(&of_strand) == Some(place) {
+                state.untold.remove(&of_strand);
+            }
         }
     }
 

@@ -64,11 +64,16 @@ impl Inner {
 pub(super) async fn run(inner: Weak<Inner>, every: Duration) {
     let mut ticks = tokio::time::interval(every.max(Duration::from_millis(1)));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut is_beginning = true;
     loop {
         ticks.tick().await;
         let Some(inner) = inner.upgrade() else { return };
         while sweep_some(&inner).await {}
-        inner.anchor(strand::now_ms()).await;
+        // The first tick is at once: what a host that begins has decided by then can wait.
+        if !is_beginning {
+            inner.anchor(strand::now_ms()).await;
+        }
+        is_beginning = false;
     }
 }
 

@@ -22,11 +22,10 @@ impl Postgres {
 impl Inner {
     /// Tells how far this host's strands of decisions have come, where that is not told.
     pub(super) async fn anchor(&self, at_ms: u64) {
-        for (tenant, places) in self.strands.take_untold() {
-            let told = self.tell(strand::anchored(&tenant, places.clone(), at_ms)).await;
-            if let Err(error) = told {
-                tracing::warn!(%error, "how far decisions have come is not told");
-                self.strands.put_back(&tenant, places);
+        for (tenant, places) in self.strands.untold() {
+            match self.tell(strand::anchored(&tenant, places.clone(), at_ms)).await {
+                Ok(()) => self.strands.note_told(&tenant, &places),
+                Err(error) => tracing::warn!(%error, "how far decisions have come is not told"),
             }
         }
     }

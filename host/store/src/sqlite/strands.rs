@@ -54,6 +54,11 @@ impl Strands {
         sealing: &Sealing,
         decisions: Vec<DecisionRow>,
     ) -> Result<Vec<BatchRow>, sqlx::Error> {
+        // Before any place is given that is not durable yet. Each that goes may have grown since it
+        // was told of; the next who loads it tells of it.
+        if self.0.len() > ENDS_MAX {
+            self.forget();
+        }
         let mut rows = Vec::new();
         for gathered in gather(decisions) {
             let end = self.end(connection, &gathered.tenant).await?;
@@ -84,10 +89,6 @@ impl Strands {
         connection: &mut SqliteConnection,
         tenant: &Tenant,
     ) -> Result<&mut End, sqlx::Error> {
-        // Each that goes may have grown since it was told of; the next who loads it tells of it.
-        if self.0.len() > ENDS_MAX && !self.0.contains_key(tenant) {
-            self.forget();
-        }
         Ok(match self.0.entry(tenant.clone()) {
             Entry::Occupied(end) => end.into_mut(),
             Entry::Vacant(vacant) => {

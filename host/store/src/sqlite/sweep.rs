@@ -97,12 +97,16 @@ impl Inner {
 async fn run(inner: Weak<Inner>, every: Duration) {
     let mut ticks = tokio::time::interval(every.max(Duration::from_millis(1)));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut decisions = 0;
+    let (mut decisions, mut is_beginning) = (0, true);
     loop {
         ticks.tick().await;
         let Some(inner) = inner.upgrade() else { return };
         while sweep_some(&inner).await {}
-        decisions = anchor(&inner, decisions).await;
+        // The first tick is at once: what a host that begins has decided by then can wait.
+        if !is_beginning {
+            decisions = anchor(&inner, decisions).await;
+        }
+        is_beginning = false;
     }
 }
 
