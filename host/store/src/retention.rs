@@ -95,11 +95,18 @@ pub(crate) struct Plan {
     pub(crate) executions: Vec<String>,
     /// Decisions from before there were batches go that are from before `to.until_ms`, at most so many.
     pub(crate) decisions_max: u32,
-    /// Where strands of decisions begin.
-    pub(crate) strands: Vec<StrandPlace>,
-    /// Where some of them are to begin: what is before that goes.
-    pub(crate) cuts: Vec<StrandPlace>,
+    /// What of strands of decisions goes.
+    pub(crate) cuts: Vec<StrandCut>,
     pub(crate) now_ms: u64,
+}
+
+/// What goes of a strand of decisions.
+#[derive(Clone, Debug)]
+pub(crate) struct StrandCut {
+    /// Where it begins.
+    pub(crate) from: StrandPlace,
+    /// Where it is to begin: what is before that goes.
+    pub(crate) to: StrandPlace,
 }
 
 /// How many rows of each kind went.
@@ -185,7 +192,6 @@ async fn find(
         to,
         executions: if goes { cut.executions } else { Vec::new() },
         decisions_max: DECISIONS_MAX,
-        strands: strands.starts,
         cuts: strands.cuts,
         now_ms,
     });
@@ -263,10 +269,11 @@ impl Plan {
         }
     }
 
-    /// Whether strands begin where they did when this was planned. Nothing else than a removal changes
-    /// that; there may be others by now.
+    /// Whether the strands that are cut begin where they did when this was planned. Nothing else than
+    /// a removal changes that.
     pub(crate) fn fits_strands(&self, starts: &[StrandPlace]) -> bool {
-        self.strands.iter().all(|start| starts.contains(start))
+        let starts: HashMap<_, _> = starts.iter().map(|start| (&start.strand, start)).collect();
+        self.cuts.iter().all(|cut| starts.get(&cut.from.strand) == Some(&&cut.from))
     }
 
     /// Decisions' ids sort by time (UUID version 7, RFC 9562): all from before the plan's time are

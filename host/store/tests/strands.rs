@@ -224,6 +224,23 @@ async fn where_a_strand_begins_after_a_removal_is_vouched_for() {
 }
 
 #[tokio::test]
+async fn what_a_removal_has_left_cannot_be_cut_off() {
+    for opened in Opened::each().await {
+        for at in 0..3 {
+            let decision = DecisionRecord { received_at_ms: NOW_MS + at, ..decision() };
+            opened.store.commit(decision, vec![]).await.unwrap();
+        }
+        let before_ms = NOW_MS + 2;
+        let removed = opened.store.retain(&Tenant::default(), before_ms, before_ms).await.unwrap();
+        assert_eq!((removed.decisions, told(&opened).await), (2, Vec::new()));
+        assert_eq!(verify(&opened).await.unwrap().decisions, 1);
+        tamper(&opened, "DELETE FROM decision_batches; DELETE FROM decision_strands").await;
+        let broken = verify(&opened).await.unwrap_err();
+        assert!(is_batch(&broken, 3, Breach::Missing), "{broken}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_broken_is_not_removed() {
     for opened in Opened::each().await {
         let (opened, _) = filled_in(opened).await;

@@ -2,7 +2,7 @@
 
 use writ_core::strand::StrandPlace;
 
-use super::DECISIONS_MAX;
+use super::{DECISIONS_MAX, StrandCut};
 use crate::sealing::Opener;
 use crate::strand::KeptStrand;
 use crate::verify::strands::{BATCHES_MAX, Unopened, take};
@@ -11,10 +11,7 @@ use crate::verify::{Evidence, VerifyError, unavailable};
 /// What of strands may go.
 #[derive(Debug, Default)]
 pub(super) struct Cuts {
-    /// Where they begin.
-    pub(super) starts: Vec<StrandPlace>,
-    /// Where some are to begin.
-    pub(super) cuts: Vec<StrandPlace>,
+    pub(super) cuts: Vec<StrandCut>,
     /// Whether another look may find more.
     pub(super) is_full: bool,
     decisions: u64,
@@ -27,12 +24,14 @@ pub(super) async fn cut(
     before_ms: u64,
 ) -> Result<Cuts, VerifyError> {
     let mut cuts = Cuts::default();
-    for KeptStrand { start, .. } in view.strands().await.map_err(unavailable)? {
-        if !cuts.is_full {
-            let to = cuts.follow(view, opener, before_ms, &start).await?;
-            cuts.cuts.extend((to.number > start.number).then_some(to));
+    for KeptStrand { start: from, .. } in view.strands().await.map_err(unavailable)? {
+        if cuts.is_full {
+            break;
         }
-        cuts.starts.push(start);
+        let to = cuts.follow(view, opener, before_ms, &from).await?;
+        if to.number > from.number {
+            cuts.cuts.push(StrandCut { from, to });
+        }
     }
     Ok(cuts)
 }

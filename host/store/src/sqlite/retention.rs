@@ -191,8 +191,8 @@ async fn remove(connection: &mut SqliteConnection, plan: &Plan) -> Result<Counts
     let decisions = sqlx::query(DECISIONS).bind(tenant).bind(plan.decisions_below());
     let decisions = decisions.bind(integer(plan.to.until_ms)).bind(plan.decisions_max);
     let mut decisions = decisions.execute(&mut *connection).await?.rows_affected();
-    for to in &plan.cuts {
-        decisions += strands::cut(connection, &plan.tenant, to).await?;
+    for cut in &plan.cuts {
+        decisions += strands::cut(connection, &plan.tenant, &cut.to).await?;
     }
     Ok(Counts { executions, approvals, events, decisions, dead_letters })
 }

@@ -1,7 +1,8 @@
 //! Whether a tenant's decisions are whole: each strand follows from where it begins, each record is
 //! the one of its digest, and each strand goes at least as far as the chain of events has told.
 
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
 
 use writ_core::Tenant;
 use writ_core::chain::Breach;
@@ -22,8 +23,8 @@ pub(crate) const BATCHES_MAX: u32 = 8;
 pub(super) struct Told {
     /// Until when decisions have been removed.
     swept_until_ms: u64,
-    /// Where those begin of which the start was removed, as the last removal told.
-    begins: Vec<StrandPlace>,
+    /// Where those begin of which the start was removed, as the last removal told, by strand.
+    begins: HashMap<String, StrandPlace>,
     /// How far they have come at least, by strand.
     reached: HashMap<String, StrandPlace>,
 }
@@ -33,15 +34,29 @@ impl Told {
         match fact {
             Fact::Swept { until_ms, strands, .. } => {
                 self.swept_until_ms = self.swept_until_ms.max(*until_ms);
-                self.begins.clone_from(strands);
+                self.begins = by_strand(strands).collect();
             }
-            Fact::DecisionsAnchored { strands } => {
-                let reached = |place: &StrandPlace| (place.strand.clone(), place.clone());
-                self.reached.extend(strands.iter().map(reached));
-            }
+            Fact::DecisionsAnchored { strands } => self.reached.extend(by_strand(strands)),
             _ => {}
         }
     }
+
+    /// A strand that should be there and is not, and the last of its batches that is known of.
+    fn gone(&self, strands: &[KeptStrand]) -> Option<(&str, u64)> {
+        let there: HashSet<_> = strands.iter().map(|kept| kept.start.strand.as_str()).collect();
+        // Where a removal has left some, none has removed the rest.
+        let left = self.begins.values().map(|place| (place.strand.as_str(), place.number + 1));
+        // All of its decisions may have been old enough to be removed.
+        let stays = |place: &&StrandPlace| place.until_ms >= self.swept_until_ms;
+        let reached = self.reached.values().filter(stays);
+        let reached = reached.map(|place| (place.strand.as_str(), place.number));
+        let gone = reached.chain(left).filter(|(strand, _)| !there.contains(strand));
+        gone.min_by_key(|(strand, number)| (*strand, Reverse(*number)))
+    }
+}
+
+fn by_strand(places: &[StrandPlace]) -> impl Iterator<Item = (String, StrandPlace)> {
+    places.iter().map(|place| (place.strand.clone(), place.clone()))
 }
 
 /// Follows all strands of a tenant. Returns how many decisions there are.
@@ -56,13 +71,8 @@ pub(super) async fn follow(
         begins(opener.tenant, strand, told)?;
         decisions += follow_one(view, opener, strand, told).await?;
     }
-    let is_there =
-        |place: &StrandPlace| strands.iter().any(|kept| kept.start.strand == place.strand);
-    // All of its decisions may have been old enough to be removed.
-    let is_gone = |place: &&StrandPlace| place.until_ms >= told.swept_until_ms && !is_there(place);
-    let gone = told.reached.values().filter(is_gone).min_by_key(|place| &place.strand);
-    if let Some(StrandPlace { strand, number, .. }) = gone {
-        return Err(broken(strand, *number, Breach::Missing).into());
+    if let Some((strand, number)) = told.gone(&strands) {
+        return Err(broken(strand, number, Breach::Missing).into());
     }
     match view.stray().await.map_err(unavailable)? {
         Some((strand, number)) => Err(broken(&strand, number, Breach::OutOfOrder).into()),
@@ -73,9 +83,9 @@ pub(super) async fn follow(
 /// Whether a strand begins where it should.
 fn begins(tenant: &Tenant, strand: &KeptStrand, told: &Told) -> Result<(), Broken> {
     let start = &strand.start;
-    let is_so = match start.number {
-        0 => *start == StrandPlace::start(tenant, &start.strand),
-        _ => told.begins.contains(start),
+    let is_so = match told.begins.get(&start.strand) {
+        Some(told) => start == told,
+        None => *start == StrandPlace::start(tenant, &start.strand),
     };
     let (strand, number) = (start.strand.clone(), start.number);
     if is_so { Ok(()) } else { Err(Broken::Strand { strand, number }) }
