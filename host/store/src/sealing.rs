@@ -17,6 +17,8 @@ use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use writ_core::{Digest, Tenant};
 
+use crate::execution::PAGE_MAX;
+
 /// How many bytes a key has.
 pub const SEALING_KEY_BYTES: usize = 32;
 /// How long a key's id may be, in bytes.
@@ -233,6 +235,18 @@ impl Sealed {
             Self::Journal => ("journal", "body", "execution", Some("number")),
             Self::SigningKey => ("signing_keys", "secret", "kid", None),
             Self::PolicySet => ("policy_sets", "document", "named", None),
+        }
+    }
+
+    /// How many rows are read at once at most: a batch of decisions may have a megabyte.
+    pub(crate) fn rows_max(self) -> u32 {
+        match self {
+            Self::Decisions => 16,
+            Self::Execution
+            | Self::Decision
+            | Self::Journal
+            | Self::SigningKey
+            | Self::PolicySet => PAGE_MAX,
         }
     }
 

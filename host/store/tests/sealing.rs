@@ -363,3 +363,22 @@ async fn hosts_go_on_while_everything_is_sealed_anew() {
         opened.store.verify(&Tenant::default()).await.unwrap();
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn batches_of_decisions_are_sealed_a_few_at_a_time() {
+    for opened in Opened::each().await {
+        for _ in 0..20 {
+            opened.store.commit(decision(), vec![]).await.unwrap();
+        }
+        let opened = opened.again_with(&sealing("k1", &["k1"])).await;
+        let (mut from, mut counts) = (Some(ResealFrom::start()), Vec::new());
+        while let Some(place) = from {
+            let resealed = opened.store.reseal(&Tenant::default(), &place, 1_000).await.unwrap();
+            counts.push(resealed.values);
+            from = resealed.next;
+        }
+        counts.retain(|count| *count > 0);
+        assert_eq!(counts, [16, 4]);
+        assert_eq!(opened.store.verify(&Tenant::default()).await.unwrap().decisions, 20);
+    }
+}
