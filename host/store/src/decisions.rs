@@ -29,13 +29,20 @@ pub(crate) struct Window {
 impl Window {
     /// Those that can hold an id, and no others.
     fn around(id: &str) -> Self {
-        Self { last_from: id.to_owned(), ..Self::up_to(id) }
+        let last_from = id.to_owned();
+        match time_of(id) {
+            Some(_) => Self { last_from, ..Self::up_to(id) },
+            None => {
+                Self { before: (id.to_owned(), END.to_owned(), 0), last_from, ..Self::up_to(id) }
+            }
+        }
     }
 
     /// Those that can hold an id or one below it.
     fn up_to(id: &str) -> Self {
-        // No batch that begins at an id or below it ends later than this.
-        let last = time_of(id).map_or_else(|| id.to_owned(), |at| id_at(at + SPAN_MS + 1));
+        // No batch that begins at an id or below it ends later than this. What names no time is in a
+        // batch of its own, but may be anywhere among the others.
+        let last = time_of(id).map_or_else(|| END.to_owned(), |at| id_at(at + SPAN_MS + 1));
         Self {
             last_from: String::new(),
             before: (last, END.to_owned(), 0),
