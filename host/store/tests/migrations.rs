@@ -69,7 +69,7 @@ async fn decisions_from_before_there_were_batches_are_found_and_removed_like_oth
         page.into_iter().map(|decision| decision.id).collect::<Vec<_>>()
     };
     assert_eq!(listed(None, 9).await, [ids[1], &new.id, ids[0]]);
-    assert_eq!(listed(Some(ids[1]), 1).await, [new.id.clone()]);
+    assert_eq!(listed(Some(ids[1]), 1).await, [&*new.id]);
     assert_eq!(store.verify(&tenant).await.unwrap().decisions, 1);
     let before_ms = new.received_at_ms + 1;
     assert_eq!(store.retain(&tenant, before_ms, before_ms).await.unwrap().decisions, 3);
