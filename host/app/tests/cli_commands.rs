@@ -360,7 +360,7 @@ fn help_says_how_commands_end() {
       keys          Make, list and end the keys with which callers say who they are
       executions    See, call off, retry and resolve the executions of a running server
       approvals     See and decide what people are asked by a running server
-      audit         Check the evidence: that no event and no execution was changed, removed or put elsewhere
+      audit         Check the evidence: that no event, execution or decision was changed, removed or put elsewhere
       migrate       Create the store's tables, or bring them up to date
       channels      See how far a running server's channels have come, and give up those that nobody tells any more
       dead-letters  See what a running server could not send, to channels or endpoints, and send it again

@@ -26,6 +26,7 @@ pub mod principal;
 pub mod request;
 pub mod requirement;
 pub mod sensitive;
+pub mod strand;
 pub mod text;
 pub mod tool;
 pub mod verdict;

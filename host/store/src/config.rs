@@ -35,7 +35,7 @@ pub struct StoreConfig {
     pub file_bytes_max: u64,
     /// How many connections load what is not in memory.
     pub readers_max: u32,
-    /// How often expired values and old deletions are swept.
+    /// How often expired values and old deletions are swept, and is told how far decisions have come.
     pub sweep_every: Duration,
     /// With which keys values are sealed.
     pub sealing: Sealing,
@@ -68,7 +68,7 @@ pub struct PostgresConfig {
     pub commit_batch_max: usize,
     /// How many decisions wait for a transaction at most; more wait to be accepted.
     pub queue_max: usize,
-    /// How often expired values and old deletions are swept.
+    /// How often expired values and old deletions are swept, and is told how far decisions have come.
     pub sweep_every: Duration,
     /// How often the database is asked what has happened, besides whenever it tells.
     pub poll_every: Duration,

@@ -16,8 +16,13 @@
 //! holds for as long as it may write. `migrations/` describes the tables, in a folder a database;
 //! it only ever grows.
 //!
-//! - `decisions`: a row for each decision, appended, never changed. `(tenant, id)` is the only
-//!   index; ids are UUIDs version 7, so it is also a tenant's log by time.
+//! - `decision_batches`: a row for the decisions of one tenant in one transaction, appended, never
+//!   changed: each record a line of JSON, and its digest. Strands of them are chains of their own; see
+//!   below. Ids are UUIDs version 7, and those of a batch at most two seconds apart, so one is found
+//!   among the few batches that can hold it, by the index of last ids.
+//! - `decision_strands`: a row for each strand: where it begins, once its start was removed; and on
+//!   PostgreSQL where it ends.
+//! - `decisions`: a row for each decision from before there were batches; only read and removed.
 //! - `storage`: a row for each key that a policy stored, by tenant, binding and key. A version that
 //!   grows by one with each write and deletion. A deleted key keeps its row, without a value, so
 //!   that its version goes on; an expired one keeps it too. An hour later the row is swept.
@@ -60,15 +65,35 @@
 //!
 //! # What is sealed
 //!
-//! Where the configuration has keys ([`Sealing`]), five columns are encrypted before they are written:
+//! Where the configuration has keys ([`Sealing`]), columns are encrypted before they are written:
 //! `executions.body` (arguments and results, errors, what people are asked and say),
-//! `decisions.policies`, `journal.body`, `signing_keys.secret` and `policy_sets.document` (what policies
-//! are configured with). Sealed values and others lie side by side; [`Store::reseal`] seals what was not, or with another key. Plain stays what finds and orders
-//! things: ids, states, times, requesters and approvers, what decisions and approvals are about
-//! (subject, action's name, resource), digests, keys for requests that are sent again, events (which
+//! `decision_batches.body` (and `decisions.policies` before there were batches), `journal.body`,
+//! `signing_keys.secret` and `policy_sets.document` (what policies are configured with). A batch is
+//! sealed once, as a whole. Sealed values and others lie side by side; [`Store::reseal`] seals what was
+//! not, or with another key. Plain stays what finds and orders things: ids, states, times, requesters
+//! and approvers, what approvals are about (subject, action's name, resource), digests, keys for
+//! requests that are sent again, events (which
 //! hold no arguments, results or reasons), dead letters of channels; and what policies and tools store
 //! (`storage`), by whose keys and sizes it is found and counted, and components of policies. A digest in the chain is of what was
 //! sealed, not of the sealed text, so the evidence is the same with and without.
+//!
+//! # Strands of decisions
+//!
+//! ```text
+//! batch 1 ── hash ──> batch 2 ── hash ──> batch 3     the batches of one writer, in their order
+//!    └ digests of its records                └──> `decisions.anchored`, in the tenant's chain of events
+//! ```
+//!
+//! A batch's hash is of the hash before it and the digests of its records ([`writ_core::strand`]), so
+//! that whoever has the digests can follow a strand without any record, and a record can be shown to be
+//! in its place without any other. Files have one strand a tenant, which goes on whenever a host opens
+//! them; in a database each host has as many as it has transactions at once, so that none waits for
+//! the place of another. A host whose commit may or may not have become durable begins another strand.
+//!
+//! Every minute, and when a host stops, an event tells how far strands have come, if they have: up to
+//! there nothing can be cut off unnoticed. What a killed host has written after the last such event is
+//! told by the next event of the same strand, on SQLite; on PostgreSQL it only has the strand's row,
+//! which whoever can write the batches can write too.
 //!
 //! # From a commit to the disk, on SQLite
 //!
@@ -143,6 +168,9 @@
 //!   `policy_active` names a version that is there.
 //! - A channel's place moves on only under the last lease's fence, never back, and past an event only
 //!   when that was told or, in the same transaction, has become a dead letter.
+//! - A strand's batches have places without a gap from its start on, which the last
+//!   [`writ_core::execution::Fact::Swept`] tells where it is not the first. The ids in a batch are at most
+//!   two seconds apart.
 //! - `approval_history` has one row for each row of `approvals`.
 //! - `work` has a row for an execution exactly where [`writ_core::Execution::work_at_ms`] gives a time.
 //! - `asked` has a row for an approver exactly where a pending approval's present stage names them.
@@ -178,7 +206,8 @@
 //!   other, whichever hosts they come from. Transactions that are in each other's way after all are
 //!   in conflict, as if what they read had changed.
 //! - Evaluations that keep losing to others' take turns ([`Store::turns`]), which no commit waits for.
-//! - Decisions that are built on nothing hold nothing; those that come together share a transaction.
+//! - Decisions that are built on nothing hold nothing but a strand of their host's; those that come
+//!   together share a transaction.
 //! - What is committed is durable: readers, and so evaluations, see nothing that may yet be lost.
 //!   `synchronous_commit` is on, whatever the database's default.
 //! - A host that is killed takes its transactions with it; one that hangs loses them after half a
@@ -196,7 +225,8 @@
 //! No retention of keys. SQLite files grow up to [`StoreConfig::file_bytes_max`], and then the store is
 //! full; what was removed leaves room in the file, which does not shrink. No retries: who is in conflict
 //! evaluates again. No signature: who may write the database can make a chain anew from its start,
-//! which only its end ([`Verified::head`]), noted elsewhere, can tell.
+//! which only its end ([`Verified::head`]), noted elsewhere, can tell. Nothing looks whether an id of a
+//! decision was there before: hosts draw them.
 
 mod account;
 mod answer_links;
@@ -204,11 +234,13 @@ mod channels;
 mod claim;
 mod commit;
 mod config;
+mod decisions;
 mod error;
 mod execution;
 mod keys;
 mod letters;
 mod migration;
+mod moment;
 mod page;
 pub mod points;
 mod policies;
@@ -223,6 +255,7 @@ mod sqlite;
 mod stats;
 mod step;
 mod store;
+mod strand;
 mod telling;
 mod verify;
 

@@ -175,6 +175,7 @@ fn kind(fact: &Fact) -> Option<Kind> {
         | Fact::SentAgain { .. }
         | Fact::Retried { .. }
         | Fact::Swept { .. }
+        | Fact::DecisionsAnchored { .. }
         | Fact::SetActivated { .. }
         | Fact::SetRefused { .. }
         | Fact::PolicyAdded { .. }

@@ -10,11 +10,13 @@
 //! 2. the execution: its row
 //! 3. the namespaces of storage, by tenant and name: their rows, for itself where it writes there,
 //!    and with others where it only read
-//! 4. the end of the tenant's chain: its row, last, since every step of every host waits for it
+//! 4. the end of a strand of decisions: its row, which no other transaction of this host has, and no
+//!    other host
+//! 5. the end of the tenant's chain: its row, last, since every step of every host waits for it
 //!
 //! Every transaction takes them in this order, so that none wait for each other in a circle. A
-//! decision that is built on nothing holds nothing, and shares a transaction with others that come
-//! at the same time.
+//! decision that is built on nothing holds nothing but that end, and shares a transaction with others
+//! that come at the same time.
 //!
 //! # Whose rows
 //!
@@ -25,6 +27,7 @@ mod answer_links;
 mod approvals;
 mod audit;
 mod backend;
+mod batches;
 mod channels;
 mod claims;
 mod commit;
@@ -55,6 +58,7 @@ mod scope;
 mod signing;
 mod steps;
 mod storage;
+mod strands;
 mod sweep;
 mod telling;
 mod text;

@@ -6,7 +6,6 @@
 use writ_core::Tenant;
 
 use crate::error::StoreError;
-use crate::execution::PAGE_MAX;
 use crate::port::on;
 use crate::sealing::{Opener, Sealed};
 use crate::store::Store;
@@ -97,8 +96,8 @@ impl Store {
         on!(self, backend => backend.sealing()).active().map(str::to_owned)
     }
 
-    /// Seals a tenant's values with the active key: at most `limit` (and [`PAGE_MAX`]) of those from
-    /// a place on, of one table. Durable when this returns. Values that a host changes meanwhile it
+    /// Seals a tenant's values with the active key: at most `limit` (and
+    /// [`crate::PAGE_MAX`], or 16 batches of decisions) of those from a place on, of one table. Durable when this returns. Values that a host changes meanwhile it
     /// leaves to that host.
     ///
     /// # Errors
@@ -112,7 +111,7 @@ impl Store {
     ) -> Result<Resealed, StoreError> {
         let sealing = on!(self, backend => backend.sealing()).clone();
         let mark = sealing.active_mark().ok_or(StoreError::NotSealing)?;
-        let limit = limit.clamp(1, PAGE_MAX);
+        let limit = limit.clamp(1, from.column.rows_max());
         let stale = on!(self, backend => backend.stale(tenant, from, &mark, limit).await)?;
         let next = match stale.last() {
             Some(last) if stale.len() == limit as usize => {
@@ -144,7 +143,17 @@ mod tests {
             tables.push(place.table());
             from = place.next_table();
         }
-        assert_eq!(tables, ["executions", "decisions", "journal", "signing_keys", "policy_sets"]);
+        assert_eq!(
+            tables,
+            [
+                "executions",
+                "decisions",
+                "decision_batches",
+                "journal",
+                "signing_keys",
+                "policy_sets"
+            ]
+        );
         for text in ["", "events/0/a", "executions/x/a", "executions/1"] {
             assert_eq!(ResealFrom::parse(text), None, "{text}");
         }

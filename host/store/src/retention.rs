@@ -7,8 +7,10 @@
 //! nothing wait, but would grow for ever, and could be checked no more than what is not there.)
 //!
 //! An execution goes in the transaction in which its last event goes, with all that belongs to it. So
-//! every event that is there still tells of an execution that is there. Decisions are in no chain,
-//! and go by their age alone.
+//! every event that is there still tells of an execution that is there.
+//!
+//! Decisions go by their age alone: whole batches, from the start of each strand up to the first with
+//! a decision that is young enough to stay.
 //!
 //! Each transaction moves the tenant's anchor and ends with an event that vouches for it, so that a
 //! crash leaves a whole sweep or none. What is removed is followed from the anchor on before: a chain
@@ -18,11 +20,16 @@ use std::collections::HashMap;
 
 use writ_core::chain::{Anchor, Evidence, Head};
 use writ_core::execution::{Fact, Status};
+use writ_core::strand::StrandPlace;
 use writ_core::{Tenant, Verifier};
 
+use crate::moment::id_at;
 use crate::port::on;
+use crate::sealing::Opener;
 use crate::store::Store;
 use crate::verify::{Broken, Evidence as View, VerifyError, take, unavailable};
+
+mod strands;
 
 /// How many events go at once: few, since other commits wait meanwhile.
 pub(crate) const EVENTS_MAX: u32 = 512;
@@ -86,9 +93,20 @@ pub(crate) struct Plan {
     pub(crate) to: Anchor,
     /// Those whose last event goes.
     pub(crate) executions: Vec<String>,
-    /// Decisions from before `to.until_ms` go, at most so many.
+    /// Decisions from before there were batches go that are from before `to.until_ms`, at most so many.
     pub(crate) decisions_max: u32,
+    /// What of strands of decisions goes.
+    pub(crate) cuts: Vec<StrandCut>,
     pub(crate) now_ms: u64,
+}
+
+/// What goes of a strand of decisions.
+#[derive(Clone, Debug)]
+pub(crate) struct StrandCut {
+    /// Where it begins.
+    pub(crate) from: StrandPlace,
+    /// Where it is to begin: what is before that goes.
+    pub(crate) to: StrandPlace,
 }
 
 /// How many rows of each kind went.
@@ -117,7 +135,7 @@ impl Store {
     ) -> Result<Removed, VerifyError> {
         on!(self, backend => {
             let mut view = backend.view(tenant).await.map_err(unavailable)?;
-            let found = find(&mut view, tenant, before_ms, now_ms).await?;
+            let found = find(&mut view, backend.sealing().of(tenant), before_ms, now_ms).await?;
             drop(view);
             let Found { plan, is_more, held_by } = found;
             let counts = match plan {
@@ -152,13 +170,14 @@ struct Cut {
 
 async fn find(
     view: &mut impl View,
-    tenant: &Tenant,
+    opener: Opener<'_>,
     before_ms: u64,
     now_ms: u64,
 ) -> Result<Found, VerifyError> {
     let from = view.anchor().await.map_err(unavailable)?;
     let cut = cut(view, &from, before_ms).await?;
     let decisions = view.old_decisions(before_ms, DECISIONS_MAX).await.map_err(unavailable)?;
+    let strands = strands::cut(view, opener, before_ms).await?;
     let is_full = cut.events == EVENTS_MAX;
     // Events that tell of nothing but removals go in bulk: else each would leave another.
     let goes = cut.of_executions > 0 || is_full;
@@ -166,15 +185,16 @@ async fn find(
         true => Anchor { head: cut.end.head().clone(), until_ms: before_ms },
         false => Anchor { until_ms: before_ms, ..from.clone() },
     };
-    let plan = (goes || decisions > 0).then(|| Plan {
-        tenant: tenant.clone(),
+    let is_more = is_full || strands.is_full || decisions == u64::from(DECISIONS_MAX);
+    let plan = (goes || decisions > 0 || !strands.cuts.is_empty()).then(|| Plan {
+        tenant: opener.tenant.clone(),
         from,
         to,
         executions: if goes { cut.executions } else { Vec::new() },
         decisions_max: DECISIONS_MAX,
+        cuts: strands.cuts,
         now_ms,
     });
-    let is_more = is_full || decisions == u64::from(DECISIONS_MAX);
     Ok(Found { plan, is_more, held_by: cut.held_by })
 }
 
@@ -223,8 +243,9 @@ async fn cut(view: &mut impl View, from: &Anchor, before_ms: u64) -> Result<Cut,
 }
 
 impl Plan {
-    /// The event that tells of it all, and vouches for the anchor.
-    pub(crate) fn evidence(&self, counts: &Counts) -> Evidence {
+    /// The event that tells of it all, and vouches for the anchor and for where strands begin now.
+    pub(crate) fn evidence(&self, counts: &Counts, mut strands: Vec<StrandPlace>) -> Evidence {
+        strands.retain(|start| start.number > 0);
         let Head { sequence: to, hash, .. } = self.to.head.clone();
         let Counts { executions, approvals, events, decisions, dead_letters } = *counts;
         Evidence {
@@ -242,35 +263,22 @@ impl Plan {
                 events,
                 decisions,
                 dead_letters,
+                strands,
             },
             goes_on: false,
         }
+    }
+
+    /// Whether the strands that are cut begin where they did when this was planned. Nothing else than
+    /// a removal changes that.
+    pub(crate) fn fits_strands(&self, starts: &[StrandPlace]) -> bool {
+        let starts: HashMap<_, _> = starts.iter().map(|start| (&start.strand, start)).collect();
+        self.cuts.iter().all(|cut| starts.get(&cut.from.strand) == Some(&&cut.from))
     }
 
     /// Decisions' ids sort by time (UUID version 7, RFC 9562): all from before the plan's time are
     /// below this.
     pub(crate) fn decisions_below(&self) -> String {
         id_at(self.to.until_ms)
-    }
-}
-
-/// The lowest id of a time.
-pub(crate) fn id_at(at_ms: u64) -> String {
-    let time = format!("{:012x}", at_ms.min((1 << 48) - 1));
-    let (high, low) = time.split_at(8);
-    format!("{high}-{low}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_id_of_a_time_is_below_all_ids_from_then_on_and_above_all_from_before() {
-        let at = id_at(0x0190_a6f0_1234);
-        assert_eq!(at, "0190a6f0-1234");
-        assert!(*"0190a6f0-1233-7fff-bfff-ffffffffffff" < *at);
-        assert!(*at < *"0190a6f0-1234-7000-8000-000000000000");
-        assert_eq!(id_at(u64::MAX), "ffffffff-ffff");
     }
 }

@@ -2,6 +2,7 @@
 //! on a connection that writes; and what reads back, before it is understood.
 
 mod approval;
+mod batch;
 mod decision;
 mod errand;
 mod evidence;
@@ -9,6 +10,7 @@ mod execution;
 mod history;
 mod idempotency;
 mod journal;
+mod kept_batch;
 mod key;
 mod letter;
 mod note;
@@ -17,6 +19,7 @@ mod storage;
 mod work;
 
 pub(crate) use approval::{ApprovalRow, AskedRow, approver_key};
+pub(crate) use batch::{BatchRow, Gathered, SPAN_MS, gather};
 pub use decision::StoredDecision;
 pub(crate) use decision::{DecisionRow, UnreadDecision};
 pub(crate) use errand::{ErrandRow, errand};
@@ -25,6 +28,7 @@ pub(crate) use execution::ExecutionRow;
 pub(crate) use history::{HistoryRow, approvals_in};
 pub(crate) use idempotency::IdempotencyRow;
 pub(crate) use journal::JournalRow;
+pub(crate) use kept_batch::{Flaw, KeptBatch};
 pub(crate) use key::KeyChange;
 pub(crate) use letter::LetterChange;
 pub(crate) use note::WorkerNote;

@@ -17,6 +17,8 @@ use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use writ_core::{Digest, Tenant};
 
+use crate::execution::PAGE_MAX;
+
 /// How many bytes a key has.
 pub const SEALING_KEY_BYTES: usize = 32;
 /// How long a key's id may be, in bytes.
@@ -89,8 +91,10 @@ pub enum SealError {
 pub(crate) enum Sealed {
     /// `executions.body`: arguments, results, errors, what people are asked and say.
     Execution,
-    /// `decisions.policies`: what policies said.
+    /// `decisions.policies`: what policies said, in rows from before there were batches.
     Decision,
+    /// `decision_batches.body`: decisions with all that policies said.
+    Decisions,
     /// `journal.body`: what tools were answered.
     Journal,
     /// `signing_keys.secret`
@@ -201,14 +205,21 @@ impl Opener<'_> {
 }
 
 impl Sealed {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Execution, Self::Decision, Self::Journal, Self::SigningKey, Self::PolicySet];
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Execution,
+        Self::Decision,
+        Self::Decisions,
+        Self::Journal,
+        Self::SigningKey,
+        Self::PolicySet,
+    ];
 
     /// What a row is, in texts.
     fn what(self) -> &'static str {
         match self {
             Self::Execution => "execution",
             Self::Decision => "decision",
+            Self::Decisions => "a batch of decisions of strand",
             Self::Journal => "the journal of execution",
             Self::SigningKey => "signing key",
             Self::PolicySet => "policy set",
@@ -220,9 +231,22 @@ impl Sealed {
         match self {
             Self::Execution => ("executions", "body", "id", None),
             Self::Decision => ("decisions", "policies", "id", None),
+            Self::Decisions => ("decision_batches", "body", "strand", Some("number")),
             Self::Journal => ("journal", "body", "execution", Some("number")),
             Self::SigningKey => ("signing_keys", "secret", "kid", None),
             Self::PolicySet => ("policy_sets", "document", "named", None),
+        }
+    }
+
+    /// How many rows are read at once at most: a batch of decisions may have a megabyte.
+    pub(crate) fn rows_max(self) -> u32 {
+        match self {
+            Self::Decisions => 16,
+            Self::Execution
+            | Self::Decision
+            | Self::Journal
+            | Self::SigningKey
+            | Self::PolicySet => PAGE_MAX,
         }
     }
 

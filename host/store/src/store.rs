@@ -1,10 +1,9 @@
-//! The store's handle: opening, closing, and asking for what was decided.
+//! The store's handle: opening, closing, and how it is.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use writ_core::Tenant;
 use writ_core::ports::{ApprovalReader, Namespace, StorageReader};
 
 use crate::config::Database;
@@ -12,7 +11,6 @@ use crate::error::StoreError;
 use crate::migration::Migrated;
 use crate::port::{Backend, on};
 use crate::postgres::{self, Postgres};
-use crate::row::StoredDecision;
 use crate::sqlite::{Sqlite, files};
 use crate::stats::StoreStats;
 
@@ -70,31 +68,6 @@ impl Store {
     /// Reads what people were asked before: only what is durable.
     pub fn approval_reader(&self) -> Arc<dyn ApprovalReader> {
         on!(self, backend => backend.approval_reader())
-    }
-
-    /// One decision of a tenant.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`] and [`StoreError::Damaged`].
-    pub async fn decision(
-        &self,
-        tenant: &Tenant,
-        id: &str,
-    ) -> Result<Option<StoredDecision>, StoreError> {
-        on!(self, backend => backend.decision(tenant, id).await)
-    }
-
-    /// A tenant's decisions, newest first, at most `limit` of those before an id.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`] and [`StoreError::Damaged`].
-    pub async fn decisions_page(
-        &self,
-        tenant: &Tenant,
-        before: Option<&str>,
-        limit: u32,
-    ) -> Result<Vec<StoredDecision>, StoreError> {
-        on!(self, backend => backend.decisions_page(tenant, before, limit).await)
     }
 
     /// Waits for the turn of each of some namespaces, where other hosts share the database: whoever

@@ -1,6 +1,7 @@
 //! Whether a tenant's evidence is whole: its events follow each other, and its executions are what
 //! the last event of each tells. Where older events have been removed, the chain begins after its
-//! anchor, which the last event that tells of a removal vouches for.
+//! anchor, which the last event that tells of a removal vouches for. Its decisions follow each other
+//! in their strands, as far as events have told of them and further.
 //!
 //! What only finds things, and holds nothing itself, is not looked at: which approval belongs to
 //! which execution, what it is about, whom it asks, and callers' keys.
@@ -13,9 +14,13 @@ use crate::error::{Failure, StoreError};
 use crate::execution::PAGE_MAX;
 use crate::port::on;
 use crate::retention::{Holder, ToldOf};
-use crate::row::{ExecutionRow, KeptEvent, KeptExecution};
+use crate::row::{ExecutionRow, KeptBatch, KeptEvent, KeptExecution};
 use crate::sealing::{Opener, SealError, Sealed};
 use crate::store::Store;
+use crate::strand::KeptStrand;
+use strands::Told;
+
+pub(crate) mod strands;
 
 /// What was found to be whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +32,8 @@ pub struct Verified {
     pub head: Head,
     /// How many executions there are.
     pub executions: u64,
+    /// How many decisions there are; those from before there were batches do not count.
+    pub decisions: u64,
 }
 
 /// Evidence is not whole, or could not be looked at.
@@ -75,6 +82,41 @@ pub enum Broken {
         /// The place that is said to be the last of what was removed.
         sequence: u64,
     },
+    /// A batch of decisions.
+    #[error("batch {number} of the decisions in strand `{strand}` {breach}")]
+    Batch {
+        /// In which strand.
+        strand: String,
+        /// Which place in the strand.
+        number: u64,
+        /// What is wrong there.
+        breach: Breach,
+    },
+    /// A decision is not what it was when it was kept, or not in its place.
+    #[error(
+        "decision {place}{} of batch {number} in strand `{strand}` was changed, removed or put elsewhere",
+        named(id)
+    )]
+    Decision {
+        /// In which strand.
+        strand: String,
+        /// In which batch.
+        number: u64,
+        /// Which of the batch, from 1.
+        place: usize,
+        /// What is found there instead says that it is this one, as far as that can be told.
+        id: Option<String>,
+    },
+    /// No event vouches for the place where a strand begins, or one vouches for another place.
+    #[error(
+        "strand `{strand}` of decisions begins after batch {number}, and the last event that tells of a removal tells otherwise"
+    )]
+    Strand {
+        /// Which.
+        strand: String,
+        /// The batch that is said to be the last of what was removed.
+        number: u64,
+    },
     /// No event tells of an execution that is there.
     #[error("no event tells of execution `{execution}`")]
     Untold {
@@ -87,8 +129,12 @@ fn of(execution: &Option<String>) -> String {
     execution.as_ref().map(|id| format!(" (execution `{id}`)")).unwrap_or_default()
 }
 
+fn named(id: &Option<String>) -> String {
+    id.as_ref().map(|id| format!(" (`{id}`)")).unwrap_or_default()
+}
+
 impl Store {
-    /// Reads all events and executions of a tenant, and checks that none was changed, removed or
+    /// Reads all events, executions and decisions of a tenant, and checks that none was changed, removed or
     /// put elsewhere by anybody but the store. Sees everything as it is when it begins; SQLite's
     /// write-ahead log cannot be cut before it ends.
     ///
@@ -123,6 +169,20 @@ pub(crate) trait Evidence {
     /// Events in the order of their places, those after one.
     async fn events(&mut self, after: u64, limit: u32) -> Result<Vec<KeptEvent>, sqlx::Error>;
 
+    /// Where each strand of decisions begins, and ends where that is kept beside it.
+    async fn strands(&mut self) -> Result<Vec<KeptStrand>, sqlx::Error>;
+
+    /// A strand's batches in the order of their places, those behind one.
+    async fn batches(
+        &mut self,
+        strand: &str,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<KeptBatch>, sqlx::Error>;
+
+    /// A batch of a strand that is not there: the strand, and its place.
+    async fn stray(&mut self) -> Result<Option<(String, u64)>, sqlx::Error>;
+
     /// The first event of an execution that is not there, with the execution's id.
     async fn removed(&mut self) -> Result<Option<(String, u64)>, sqlx::Error>;
 
@@ -136,35 +196,38 @@ pub(crate) trait Evidence {
 
 async fn verified(view: &mut impl Evidence, opener: Opener<'_>) -> Result<Verified, VerifyError> {
     let anchor = view.anchor().await.map_err(unavailable)?;
-    let head = follow(view, &anchor).await?;
+    let (head, told) = follow(view, &anchor).await?;
     if let Some((execution, sequence)) = view.removed().await.map_err(unavailable)? {
         return Err(Broken::Removed { execution, sequence }.into());
     }
     let executions = compare(view, opener).await?;
+    let decisions = strands::follow(view, opener, &told).await?;
     // Last, since it says least: who can cut the end off can also note that it ended there.
     if view.end().await.map_err(unavailable)?.is_some_and(|end| end != head) {
         return Err(missing_after(&head).into());
     }
-    Ok(Verified { anchor, head, executions })
+    Ok(Verified { anchor, head, executions, decisions })
 }
 
-/// Follows the chain to its end.
-async fn follow(view: &mut impl Evidence, anchor: &Anchor) -> Result<Head, VerifyError> {
+/// Follows the chain to its end. Returns what it tells of strands, too.
+async fn follow(view: &mut impl Evidence, anchor: &Anchor) -> Result<(Head, Told), VerifyError> {
     let mut verifier = Verifier::after(anchor.head.clone());
     // From the first that is there: none may be where the chain has been cut off.
     let (mut after, mut goes_on, mut vouched) = (0, false, None);
+    let mut told = Told::default();
     loop {
         let page = view.events(after, PAGE_MAX).await.map_err(unavailable)?;
         let Some(last) = page.last() else { break };
         after = last.sequence;
         for kept in page {
             take(&mut verifier, &kept).map_err(|at| {
-                let told = kept.event.as_ref().map(|event| event.execution.clone());
+                let execution = kept.event.as_ref().map(|event| event.execution.clone());
                 let is_its = |id: &String| at.breach != Breach::Missing && !id.is_empty();
-                Broken::Event { at, execution: told.filter(is_its) }
+                Broken::Event { at, execution: execution.filter(is_its) }
             })?;
             let Some(event) = kept.event else { continue };
             goes_on = event.goes_on;
+            told.take(&event.fact);
             if let Fact::Swept { .. } = event.fact {
                 vouched = Some(anchor.is_told_by(&event.fact));
             }
@@ -174,7 +237,7 @@ async fn follow(view: &mut impl Evidence, anchor: &Anchor) -> Result<Head, Verif
         return Err(missing_after(verifier.head()).into());
     }
     match vouched.unwrap_or(*anchor == Anchor::start(anchor.head.tenant.clone())) {
-        true => Ok(verifier.head().clone()),
+        true => Ok((verifier.head().clone(), told)),
         false => Err(Broken::Anchor { sequence: anchor.head.sequence }.into()),
     }
 }

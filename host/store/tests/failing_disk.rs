@@ -36,7 +36,7 @@ async fn make_room(opened: &Opened) {
     let path = opened.config().directory.join("writ.db");
     let url = format!("sqlite://{}", path.display());
     let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
-    sqlx::query("DELETE FROM decisions").execute(&mut connection).await.unwrap();
+    sqlx::query("DELETE FROM decision_batches").execute(&mut connection).await.unwrap();
     connection.close().await.unwrap();
 }
 

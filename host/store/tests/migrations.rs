@@ -4,6 +4,7 @@
 mod conformance;
 mod opened;
 
+use conformance::evaluation::decision;
 use conformance::flow::{asking, happen, permitted, request, vote};
 use opened::Opened;
 use sqlx::{Connection, SqliteConnection};
@@ -31,6 +32,7 @@ async fn approvals_from_before_there_was_a_history_are_in_it() {
         DROP TABLE errands; DROP TABLE channels; DROP TABLE dead_letters; DROP TABLE anchors;
         DROP TABLE signing_keys; DROP TABLE answer_links; DROP TABLE policy_components;
         DROP TABLE policy_sets; DROP TABLE policy_active;
+        DROP TABLE decision_batches; DROP TABLE decision_strands;
         DROP INDEX approvals_by_execution; DROP INDEX idempotency_by_execution;
         DELETE FROM _sqlx_migrations WHERE version >= 4";
     sqlx::raw_sql(forget).execute(&mut connection).await.unwrap();
@@ -43,4 +45,33 @@ async fn approvals_from_before_there_was_a_history_are_in_it() {
         let found = store.approval_reader().recent(&about, window).await.unwrap();
         assert_eq!(found, expected.approvals, "{tenant}");
     }
+}
+
+#[tokio::test]
+async fn decisions_from_before_there_were_batches_are_found_and_removed_like_others() {
+    let opened = Opened::new(|_| {}).await;
+    let new = decision();
+    opened.store.commit(new.clone(), vec![]).await.unwrap();
+    let url = format!("sqlite://{}", opened.config().directory.join("writ.db").display());
+    let mut connection = SqliteConnection::connect(&url).await.unwrap();
+    let insert = "INSERT INTO decisions (tenant, id, received_at_ms, request_digest, subject_type,
+        subject_id, action, resource_type, resource_id, policy_set, outcome, policies)
+        VALUES ('default', ?, 5, zeroblob(32), 's', '1', 'pay', 'r', '2', zeroblob(32), 'allow', '[]')";
+    let ids = ["0190a6ef-0000-7000-8000-000000000001", "0190a6f1-0000-7000-8000-000000000002"];
+    for id in ids {
+        sqlx::query(insert).bind(id).execute(&mut connection).await.unwrap();
+    }
+    connection.close().await.unwrap();
+    let (store, tenant) = (&opened.store, Tenant::default());
+    assert_eq!(store.decision(&tenant, ids[0]).await.unwrap().unwrap().action, "pay");
+    let listed = async |before: Option<&str>, limit| {
+        let page = store.decisions_page(&tenant, before, limit).await.unwrap();
+        page.into_iter().map(|decision| decision.id).collect::<Vec<_>>()
+    };
+    assert_eq!(listed(None, 9).await, [ids[1], &new.id, ids[0]]);
+    assert_eq!(listed(Some(ids[1]), 1).await, [&*new.id]);
+    assert_eq!(store.verify(&tenant).await.unwrap().decisions, 1);
+    let before_ms = new.received_at_ms + 1;
+    assert_eq!(store.retain(&tenant, before_ms, before_ms).await.unwrap().decisions, 3);
+    assert_eq!(listed(None, 9).await, [""; 0]);
 }

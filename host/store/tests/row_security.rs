@@ -10,8 +10,10 @@ use opened::Opened;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 
 /// Every table with rows of tenants.
-const TABLES: [&str; 22] = [
+const TABLES: [&str; 24] = [
     "decisions",
+    "decision_batches",
+    "decision_strands",
     "namespaces",
     "storage",
     "executions",
@@ -45,6 +47,8 @@ async fn filled() -> (Opened, PgConnection) {
     let mut connection = PgConnection::connect(&opened.place.url()).await.unwrap();
     say(&mut connection, "writ.tenant", "default").await;
     let tool = "INSERT INTO journal VALUES ('default', 'e', 0, '{}');
+        INSERT INTO decisions VALUES
+            ('default', 'd', 0, NULL, NULL, '', 's', 's', 'a', 'r', 'r', '', 'allow', '[]');
         INSERT INTO work (tenant, execution, at_ms, tool, digest, since_ms)
             VALUES ('default', 'e', 0, 't', 'd', 0);
         INSERT INTO errands VALUES ('default', 'e.1.call-off', 'call-off', 'e', NULL, 0);

@@ -241,7 +241,7 @@ async fn a_changed_value_and_one_of_another_row_are_errors_of_their_own() {
         let (id, entry) = (&done.id, format!("execution = '{}' AND number = 0", done.id));
         tamper(&opened, &format!("UPDATE executions SET {} WHERE id = '{id}'", flip("body"))).await;
         tamper(&opened, &format!("UPDATE journal SET {} WHERE {entry}", flip("body"))).await;
-        tamper(&opened, &format!("UPDATE decisions SET {}", flip("policies"))).await;
+        tamper(&opened, &format!("UPDATE decision_batches SET {}", flip("body"))).await;
         tamper(&opened, &format!("UPDATE signing_keys SET {}", flip("secret"))).await;
         tamper(&opened, &format!("UPDATE policy_sets SET {}", flip("document"))).await;
         let (store, tenant) = (&opened.store, Tenant::default());
@@ -361,5 +361,24 @@ async fn hosts_go_on_while_everything_is_sealed_anew() {
             assert_eq!(found.unwrap().fence, 1, "a step was lost");
         }
         opened.store.verify(&Tenant::default()).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn batches_of_decisions_are_sealed_a_few_at_a_time() {
+    for opened in Opened::each().await {
+        for _ in 0..20 {
+            opened.store.commit(decision(), vec![]).await.unwrap();
+        }
+        let opened = opened.again_with(&sealing("k1", &["k1"])).await;
+        let (mut from, mut counts) = (Some(ResealFrom::start()), Vec::new());
+        while let Some(place) = from {
+            let resealed = opened.store.reseal(&Tenant::default(), &place, 1_000).await.unwrap();
+            counts.push(resealed.values);
+            from = resealed.next;
+        }
+        counts.retain(|count| *count > 0);
+        assert_eq!(counts, [16, 4]);
+        assert_eq!(opened.store.verify(&Tenant::default()).await.unwrap().decisions, 20);
     }
 }

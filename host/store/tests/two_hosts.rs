@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use conformance::evaluation::{Evaluation, NOW_MS, assert_conflict, get, set};
+use conformance::evaluation::{Evaluation, NOW_MS, assert_conflict, decision, get, set};
 use conformance::flow::{asking, cancel, claim, grounds, happen, permitted, vote};
 use opened::Opened;
 use tokio::task::JoinSet;
@@ -202,6 +202,55 @@ async fn what_is_due_goes_to_one_of_two_hosts_that_ask_at_once() {
     let (one, other) = (one.unwrap(), other.unwrap());
     let all: BTreeSet<_> = one.iter().chain(&other).collect();
     assert_eq!(all.len(), one.len() + other.len(), "both have taken one");
+}
+
+/// Decisions at once, every other on one host.
+async fn decide(hosts: &Hosts, count: usize) -> Vec<String> {
+    let mut tasks = JoinSet::new();
+    for turn in 0..count {
+        let (store, decision) = (hosts.of(turn), decision());
+        tasks.spawn(async move {
+            store.commit(decision.clone(), vec![]).await.unwrap();
+            decision.id
+        });
+    }
+    tasks.join_all().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn decisions_of_both_hosts_are_found_on_each_and_whole() {
+    let hosts = Hosts::new().await;
+    let tenant = Tenant::default();
+    let ids = decide(&hosts, 40).await;
+    for store in [hosts.one(), &hosts.other] {
+        for id in &ids {
+            assert!(store.decision(&tenant, id).await.unwrap().is_some());
+        }
+        assert_eq!(store.decisions_page(&tenant, None, 100).await.unwrap().len(), 40);
+        assert_eq!(store.verify(&tenant).await.unwrap().decisions, 40);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_host_removes_the_decisions_of_both_while_they_decide() {
+    let hosts = Hosts::new().await;
+    let (tenant, before_ms) = (Tenant::default(), NOW_MS + 1);
+    let removing = async {
+        let mut removed = 0;
+        while removed < 80 {
+            removed += hosts.other.retain(&tenant, before_ms, before_ms).await.unwrap().decisions;
+        }
+        removed
+    };
+    let both = async { tokio::join!(decide(&hosts, 80), removing) };
+    let (ids, removed) = timeout(PATIENCE, both).await.unwrap();
+    assert_eq!((ids.len(), removed), (80, 80));
+    let again = decide(&hosts, 8).await;
+    for store in [hosts.one(), &hosts.other] {
+        assert_eq!(store.verify(&tenant).await.unwrap().decisions, 8);
+        assert_eq!(store.decision(&tenant, &ids[0]).await.unwrap(), None);
+        assert!(store.decision(&tenant, &again[0]).await.unwrap().is_some());
+    }
 }
 
 /// Long after the poll's time, so that only the database's word can be it.

@@ -11,7 +11,7 @@ use crate::clock::rfc3339;
 use crate::config::Environment;
 use crate::http::verification::{AnchorReply, PATH, VerificationReply};
 
-/// Check the evidence: that no event and no execution was changed, removed or put elsewhere
+/// Check the evidence: that no event, execution or decision was changed, removed or put elsewhere
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -39,7 +39,7 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
             Err(Failure::refused(format!("the evidence is broken: {broken}")))
         }
         VerificationReply::Whole { .. } if place.json => Ok(Exit::Permitted),
-        VerificationReply::Whole { events, anchor, executions, head } => {
+        VerificationReply::Whole { events, anchor, executions, decisions, head } => {
             let begins = anchor.map(|AnchorReply { after, hash, until_ms }| {
                 format!(
                     "The chain begins after event {after} ({hash}): what had ended before {} was \
@@ -48,7 +48,8 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
                 )
             });
             text::to_stdout(&format!(
-                "{events} events of {executions} executions are whole; the chain ends with {head}\n\
+                "{events} events of {executions} executions and {decisions} decisions are whole; the chain \
+                 ends with {head}\n\
                  {}Keep that elsewhere: it tells later whether the end was cut off.\n",
                 begins.unwrap_or_default()
             ))?;

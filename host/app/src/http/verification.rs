@@ -32,6 +32,9 @@ pub enum VerificationReply {
         anchor: Option<AnchorReply>,
         /// How many executions they tell of.
         executions: u64,
+        /// How many decisions there are; those from before they were kept in batches do not count.
+        #[serde(default)]
+        decisions: u64,
         /// The last event's hash: kept elsewhere, it tells later whether the end was cut off.
         head: String,
     },
@@ -69,9 +72,10 @@ impl VerificationReply {
     /// Where the store cannot answer.
     pub fn of(found: Result<Verified, VerifyError>) -> Result<Self, StoreError> {
         match found {
-            Ok(Verified { anchor, head, executions }) => Ok(Self::Whole {
+            Ok(Verified { anchor, head, executions, decisions }) => Ok(Self::Whole {
                 events: head.sequence - anchor.head.sequence,
                 executions,
+                decisions,
                 head: head.hash.to_string(),
                 anchor: AnchorReply::of(anchor),
             }),
@@ -81,7 +85,7 @@ impl VerificationReply {
     }
 }
 
-/// Checks that no event and no execution was changed, removed or put elsewhere.
+/// Checks that no event, no execution and no decision was changed, removed or put elsewhere.
 #[utoipa::path(
     get, path = PATH, tag = "events", operation_id = "verifyEvents", security(("bearer" = [])),
     responses(

@@ -205,6 +205,7 @@ fn an_anchor_is_told_by_the_removal_that_led_to_it_alone() {
         events: 4,
         decisions: 2,
         dead_letters: 0,
+        strands: Vec::new(),
     };
     let hash = anchor.head.hash;
     assert!(anchor.is_told_by(&swept(7, hash, 9)));

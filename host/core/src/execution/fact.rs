@@ -9,6 +9,7 @@ use crate::approval::Choice;
 use crate::digest::Digest;
 use crate::execution::status::Awaited;
 use crate::person::Person;
+use crate::strand::StrandPlace;
 
 /// One thing that has happened to an execution.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -177,6 +178,15 @@ pub enum Fact {
         decisions: u64,
         /// How many dead letters.
         dead_letters: u64,
+        /// Where each strand of decisions begins of which the start was removed, now or earlier.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        strands: Vec<StrandPlace>,
+    },
+    /// So far strands of decisions have come. It happened to no execution, but to what decided.
+    #[serde(rename = "decisions.anchored")]
+    DecisionsAnchored {
+        /// Those that have grown since they were last told of.
+        strands: Vec<StrandPlace>,
     },
     /// Another policy set decides from now on. It happened to no execution, but to the tenant.
     #[serde(rename = "policy-set.activated")]
@@ -261,6 +271,7 @@ impl Fact {
         "approval.voted",
         "approval.ended",
         "retention.swept",
+        "decisions.anchored",
         "policy-set.activated",
         "policy-set.refused",
         "policy.added",
@@ -292,6 +303,7 @@ impl Fact {
             Self::Voted { .. } => "approval.voted",
             Self::Ended { .. } => "approval.ended",
             Self::Swept { .. } => "retention.swept",
+            Self::DecisionsAnchored { .. } => "decisions.anchored",
             Self::SetActivated { .. } => "policy-set.activated",
             Self::SetRefused { .. } => "policy-set.refused",
             Self::PolicyAdded { .. } => "policy.added",
@@ -316,7 +328,7 @@ mod tests {
                 "policy_set": crate::Digest::of(""), "was": crate::Digest::of(""),
                 "active": crate::Digest::of(""), "trigger": "file", "phase": "cases", "place": "f",
                 "retry": "e2", "executions": 1, "approvals": 1, "events": 1, "decisions": 1, "dead_letters": 1,
-                "channel": "c", "next": 1, "component": crate::Digest::of(""),
+                "strands": [], "channel": "c", "next": 1, "component": crate::Digest::of(""),
             });
             let fact: Fact = serde_json::from_value(text).unwrap();
             assert_eq!(fact.kind(), *kind);

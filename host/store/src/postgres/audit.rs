@@ -5,11 +5,12 @@ use sqlx::{Row as _, Transaction};
 use writ_core::chain::{Anchor, Head};
 use writ_core::{ChainedEvent, Tenant};
 
-use super::retention;
 use super::rows::{digest, integer, number, text, time};
 use super::text::kept;
+use super::{batches, retention, strands};
 use crate::retention::{Holder, ToldOf};
-use crate::row::{ExecutionRow, KeptEvent, KeptExecution};
+use crate::row::{ExecutionRow, KeptBatch, KeptEvent, KeptExecution};
+use crate::strand::KeptStrand;
 use crate::verify::Evidence;
 
 const EVENTS: &str = "SELECT sequence, execution, at_ms, body, hash FROM events
@@ -82,6 +83,23 @@ impl Evidence for View {
         };
         let rows = query.bind(i64::from(limit)).fetch_all(&mut **transaction).await?;
         rows.into_iter().map(kept).collect()
+    }
+
+    async fn strands(&mut self) -> Result<Vec<KeptStrand>, sqlx::Error> {
+        strands::all(&mut self.transaction, &self.tenant).await
+    }
+
+    async fn batches(
+        &mut self,
+        strand: &str,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<KeptBatch>, sqlx::Error> {
+        batches::of_strand(&mut self.transaction, &self.tenant, strand, after, limit).await
+    }
+
+    async fn stray(&mut self) -> Result<Option<(String, u64)>, sqlx::Error> {
+        strands::stray(&mut self.transaction, &self.tenant).await
     }
 
     async fn removed(&mut self) -> Result<Option<(String, u64)>, sqlx::Error> {

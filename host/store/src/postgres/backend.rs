@@ -11,13 +11,15 @@ use writ_core::ports::{ApprovalReader, StorageReader};
 use super::link::Link;
 use super::reader::Reader;
 use super::scope::{Access, Scope};
-use super::writer::Message;
-use super::{connect, follower, health, keys, listener, sweep, writer};
+use super::strands::Strands;
+use super::writer::{Message, Writer};
+use super::{connect, follower, health, keys, listener, sweep};
 use crate::config::PostgresConfig;
 use crate::error::{Failure, StoreError};
 use crate::migration::Migrated;
 use crate::row::KeyChange;
 use crate::stats::StoreStats;
+use crate::strand;
 
 /// A handle, cheap to clone.
 #[derive(Clone, Debug)]
@@ -29,6 +31,7 @@ pub(crate) struct Postgres {
 pub(crate) struct Inner {
     pub(super) config: PostgresConfig,
     pub(super) link: Arc<Link>,
+    pub(super) strands: Arc<Strands>,
     pub(super) messages: mpsc::Sender<Message>,
     /// How many events of all tenants are durable.
     pub(super) events: watch::Sender<u64>,
@@ -67,6 +70,7 @@ impl Postgres {
         let (messages, received) = mpsc::channel(config.queue_max.max(1));
         let inner = Arc::new(Inner {
             link: Arc::new(Link::new(connect::pool(&config))),
+            strands: Arc::new(Strands::new(config.sealing.clone())),
             listening: connect::listening(&config),
             turns: connect::turns(&config),
             messages,
@@ -109,6 +113,7 @@ impl Postgres {
         self.inner.messages.send(Message::Close).await.ok();
         let closed = writer.await.map_err(|_| Failure::closed());
         drop(others);
+        self.inner.anchor(strand::now_ms()).await;
         self.inner.listening.close().await;
         self.inner.turns.close().await;
         // Waits for the transactions that are under way.
@@ -122,13 +127,14 @@ impl Inner {
         let PostgresConfig { commit_batch_max, sweep_every, poll_every, .. } = self.config;
         let bell = Arc::new(Notify::new());
         let weak = || Arc::downgrade(self);
-        let writer = writer::run(self.link.clone(), received, commit_batch_max.max(1));
+        let (link, strands) = (self.link.clone(), self.strands.clone());
+        let writer = Writer { link, strands, batch_max: commit_batch_max.max(1) };
         let others = [
             Task::start(follower::run(weak(), bell.clone(), poll_every)),
             Task::start(listener::run(self.listening.clone(), bell)),
             Task::start(sweep::run(weak(), sweep_every)),
         ];
-        *self.tasks() = Some(Tasks { writer: tokio::spawn(writer), others });
+        *self.tasks() = Some(Tasks { writer: tokio::spawn(writer.run(received)), others });
     }
 
     fn tasks(&self) -> MutexGuard<'_, Option<Tasks>> {

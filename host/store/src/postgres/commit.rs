@@ -13,7 +13,8 @@ use writ_core::{DecisionRecord, Ledger, Tenant};
 use super::backend::{Inner, Postgres};
 use super::claims::{self, Judgement};
 use super::scope::{Access, Scope};
-use super::{approvals, decisions, errands, events, executions, history, journal, letters, work};
+use super::strands::{Strands, Written};
+use super::{approvals, errands, events, executions, history, journal, letters, work};
 use crate::claim::Claim;
 use crate::commit::Accepted;
 use crate::error::{CommitError, Failure, is_contended};
@@ -35,7 +36,7 @@ pub(super) struct Draft {
 
 /// How much a transaction has kept.
 struct Kept {
-    decisions: usize,
+    decision: Option<Written>,
     writes: usize,
 }
 
@@ -74,10 +75,9 @@ impl Draft {
         Self { note: Some(note), ..Self::default() }
     }
 
-    /// As it is to be kept.
+    /// As it is to be kept, but for the decision: that is sealed with its batch.
     fn seal(&mut self, sealing: &Sealing) {
-        let Self { decision, step, journal, .. } = self;
-        decision.iter_mut().for_each(|row| row.seal(sealing));
+        let Self { step, journal, .. } = self;
         step.iter_mut().for_each(|step| step.execution.seal(sealing));
         journal.iter_mut().for_each(|row| row.seal(sealing));
     }
@@ -143,7 +143,7 @@ impl Inner {
         let claimed: Vec<_> = draft.claims.iter().map(|claim| claim.namespace.clone()).collect();
         let keeping = draft.keeping();
         keeping.pass(Moment::Begun);
-        let kept = match keep(&mut transaction, draft).await {
+        let kept = match keep(&mut transaction, &self.strands, draft).await {
             Ok(kept) => {
                 keeping.pass(Moment::Written);
                 transaction.commit().await.map(|()| kept).map_err(Stop::from)
@@ -151,8 +151,10 @@ impl Inner {
             Err(stop) => Err(stop),
         };
         let namespaces = match kept {
-            Ok(Kept { decisions, writes }) => {
+            Ok(Kept { decision, writes }) => {
                 keeping.pass(Moment::Committed);
+                let decisions = usize::from(decision.is_some());
+                decision.into_iter().for_each(|written| self.strands.settle(written));
                 self.link.counters.count_batch(decisions, writes, started.elapsed());
                 return Ok(());
             }
@@ -176,6 +178,7 @@ impl Inner {
 /// Writes all of a draft, in the order in which transactions hold things.
 async fn keep(
     transaction: &mut Transaction<'static, Database>,
+    strands: &Strands,
     draft: Draft,
 ) -> Result<Kept, Stop> {
     let Draft { decision, claims, step, journal, note } = draft;
@@ -197,10 +200,13 @@ async fn keep(
         Judgement::Kept(writes) => writes,
         Judgement::Conflict(namespaces) => return Err(Stop::Conflict(namespaces)),
     };
-    let decisions = decision.as_slice();
-    if !decisions.is_empty() {
-        decisions::insert(transaction, decisions).await?;
-    }
+    let decision = match decision {
+        Some(row) => {
+            let tenant = row.tenant.clone();
+            Some(strands.write(transaction, &tenant, vec![row]).await?)
+        }
+        None => None,
+    };
     journal::insert(transaction, &journal).await?;
     if let Some(note) = &note {
         errands::note(transaction, note).await?;
@@ -208,7 +214,7 @@ async fn keep(
     if let Some(step) = step {
         tell(transaction, *step).await?;
     }
-    Ok(Kept { decisions: decisions.len(), writes })
+    Ok(Kept { decision, writes })
 }
 
 /// Writes what finds an execution's approvals, and what has happened to it.

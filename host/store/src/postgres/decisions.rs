@@ -1,46 +1,13 @@
-//! The decision log: one row a decision, appended.
+//! Decisions from before there were batches: one row each, only read and removed.
 
 use sqlx::postgres::{PgConnection, PgRow};
 use sqlx::{FromRow, Row as _};
 
-use super::rows::{column, digest, integer, number, text};
+use super::rows::{digest, number, text};
 use super::text::{kept, read};
 use crate::error::{Failure, StoreError};
-use crate::row::{DecisionRow, StoredDecision, UnreadDecision};
+use crate::row::{StoredDecision, UnreadDecision};
 use crate::sealing::Opener;
-
-const INSERT: &str = "INSERT INTO decisions (tenant, id, received_at_ms, request_id, trace_id,
-        request_digest, subject_type, subject_id, action, resource_type, resource_id, policy_set,
-        outcome, policies)
-    SELECT * FROM UNNEST($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::bytea[],
-        $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::bytea[], $13::text[],
-        $14::text[])";
-
-/// Appends decisions of one tenant.
-pub(super) async fn insert(
-    connection: &mut PgConnection,
-    rows: &[DecisionRow],
-) -> Result<(), sqlx::Error> {
-    let optional = |text: &Option<String>| text.as_deref().map(kept).map(|text| text.into_owned());
-    sqlx::query(INSERT)
-        .bind(column(rows, |row| row.record.tenant.as_str()))
-        .bind(column(rows, |row| kept(&row.record.id)))
-        .bind(column(rows, |row| integer(row.record.received_at_ms)))
-        .bind(column(rows, |row| optional(&row.record.request_id)))
-        .bind(column(rows, |row| optional(&row.record.trace_id)))
-        .bind(column(rows, |row| &row.record.request_digest.as_bytes()[..]))
-        .bind(column(rows, |row| kept(&row.record.subject.0)))
-        .bind(column(rows, |row| kept(&row.record.subject.1)))
-        .bind(column(rows, |row| kept(&row.record.action)))
-        .bind(column(rows, |row| kept(&row.record.resource.0)))
-        .bind(column(rows, |row| kept(&row.record.resource.1)))
-        .bind(column(rows, |row| &row.record.policy_set.as_bytes()[..]))
-        .bind(column(rows, |row| row.record.outcome))
-        .bind(column(rows, |row| row.policies.as_str()))
-        .execute(connection)
-        .await?;
-    Ok(())
-}
 
 /// One decision of a tenant.
 pub(super) async fn one(

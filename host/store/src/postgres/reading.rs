@@ -7,16 +7,27 @@ use super::approvals::{self, Part};
 use super::audit::View;
 use super::backend::Postgres;
 use super::scope::{Access, Scope};
-use super::{decisions, due, events, executions, keys, reseal, signing};
+use super::{batches, decisions, due, events, executions, keys, reseal, signing};
+use crate::decisions::Window;
 use crate::error::{Failure, StoreError};
 use crate::execution::{ApprovalFilter, ExecutionFilter};
 use crate::page::Page;
 use crate::points;
 use crate::reseal::{ResealFrom, ResealRow, Stale};
-use crate::row::{END, KeyChange, SigningRow, StoredDecision};
+use crate::row::{END, KeptBatch, KeyChange, SigningRow, StoredDecision};
 use crate::sealing::{Opener, Sealing};
 
 impl Postgres {
+    pub(crate) async fn batches(
+        &self,
+        tenant: &Tenant,
+        window: &Window,
+        limit: u32,
+    ) -> Result<Vec<KeptBatch>, StoreError> {
+        let mut view = self.inner.link.read(tenant).await?;
+        batches::newest(&mut view, tenant, window, limit).await
+    }
+
     pub(crate) async fn decision(
         &self,
         tenant: &Tenant,

@@ -4,12 +4,13 @@ use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgRow};
 use writ_core::Tenant;
 use writ_core::chain::{Anchor, Head};
+use writ_core::strand::StrandPlace;
 
 use super::backend::{Inner, Postgres};
-use super::events;
 use super::rows::{column, digest, integer, number, text};
 use super::scope::{Access, Scope};
 use super::text::kept;
+use super::{events, strands};
 use crate::error::StoreError;
 use crate::retention::{Counts, Holder, Plan, ToldOf};
 
@@ -80,7 +81,8 @@ impl Inner {
         }
         let counts = remove(&mut transaction, plan).await?;
         move_anchor(&mut transaction, &plan.to).await?;
-        events::append(&mut transaction, &plan.tenant, vec![plan.evidence(&counts)]).await?;
+        let evidence = plan.evidence(&counts, starts(&mut transaction, &plan.tenant).await?);
+        events::append(&mut transaction, &plan.tenant, vec![evidence]).await?;
         transaction.commit().await?;
         Ok(Some(counts))
     }
@@ -91,7 +93,10 @@ async fn fits(connection: &mut PgConnection, plan: &Plan) -> Result<bool, sqlx::
     let Plan { tenant, from, to, .. } = plan;
     let turn = sqlx::query_scalar(TAKE_TURN).bind(tenant.as_str());
     let is_ours: bool = turn.fetch_one(&mut *connection).await?;
-    if !is_ours || anchor(connection, tenant).await? != *from {
+    if !is_ours
+        || anchor(connection, tenant).await? != *from
+        || !plan.fits_strands(&starts(connection, tenant).await?)
+    {
         return Ok(false);
     }
     sqlx::query(HOLD).bind(tenant.as_str()).bind(ids(plan)).execute(&mut *connection).await?;
@@ -116,8 +121,19 @@ async fn remove(connection: &mut PgConnection, plan: &Plan) -> Result<Counts, sq
     let dead_letters = dead_letters.execute(&mut *connection).await?.rows_affected();
     let decisions = sqlx::query(DECISIONS).bind(tenant).bind(plan.decisions_below());
     let decisions = decisions.bind(integer(plan.to.until_ms)).bind(i64::from(plan.decisions_max));
-    let decisions = decisions.execute(connection).await?.rows_affected();
+    let mut decisions = decisions.execute(&mut *connection).await?.rows_affected();
+    for cut in &plan.cuts {
+        decisions += strands::cut(connection, &plan.tenant, &cut.to).await?;
+    }
     Ok(Counts { executions, approvals, events, decisions, dead_letters })
+}
+
+async fn starts(
+    connection: &mut PgConnection,
+    tenant: &Tenant,
+) -> Result<Vec<StrandPlace>, sqlx::Error> {
+    let strands = strands::all(connection, tenant).await?;
+    Ok(strands.into_iter().map(|strand| strand.start).collect())
 }
 
 async fn move_anchor(connection: &mut PgConnection, to: &Anchor) -> Result<(), sqlx::Error> {
@@ -191,6 +207,6 @@ pub(super) async fn old_decisions(
     limit: u32,
 ) -> Result<u64, sqlx::Error> {
     let query = sqlx::query(OLD_DECISIONS).bind(tenant.as_str());
-    let query = query.bind(crate::retention::id_at(before_ms)).bind(integer(before_ms));
+    let query = query.bind(crate::moment::id_at(before_ms)).bind(integer(before_ms));
     number(&query.bind(i64::from(limit)).fetch_one(connection).await?, "old")
 }

@@ -1,4 +1,5 @@
-//! Sweeping: removes rows whose value expired, or was deleted, long enough ago.
+//! What is done every so often: sweeping, which removes rows whose value expired, or was deleted,
+//! long enough ago, and telling how far decisions have come.
 //!
 //! Any number of hosts may sweep. A namespace is held while its rows go, so nothing goes that was
 //! written since; and it is long after the value's end that a row goes, when no evaluation that saw
@@ -6,7 +7,7 @@
 
 use std::sync::Weak;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use writ_core::ledger::Stored;
 use writ_core::ports::Namespace;
@@ -16,6 +17,7 @@ use super::namespaces::{self, Hold};
 use super::scope::{Access, Scope};
 use super::storage;
 use crate::error::{Failure, StoreError};
+use crate::strand;
 
 /// How many rows of a namespace are swept at once: few, since other commits wait meanwhile.
 const ROWS_MAX: u32 = 64;
@@ -62,16 +64,21 @@ impl Inner {
 pub(super) async fn run(inner: Weak<Inner>, every: Duration) {
     let mut ticks = tokio::time::interval(every.max(Duration::from_millis(1)));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut is_beginning = true;
     loop {
         ticks.tick().await;
         let Some(inner) = inner.upgrade() else { return };
         while sweep_some(&inner).await {}
+        // The first tick is at once: what a host that begins has decided by then can wait.
+        if !is_beginning {
+            inner.anchor(strand::now_ms()).await;
+        }
+        is_beginning = false;
     }
 }
 
 async fn sweep_some(inner: &Inner) -> bool {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    match inner.sweep(since_epoch.as_millis() as u64).await {
+    match inner.sweep(strand::now_ms()).await {
         Ok(removed) => removed >= ROWS_MAX as usize,
         Err(error) => {
             tracing::warn!(%error, "storage cannot be swept");

@@ -1,20 +1,24 @@
-//! Decisions: one row each, appended.
+//! Decisions: as they are told, as they are kept, and as they were kept before there were batches.
 
-use writ_core::{DecisionRecord, Digest, PolicyRecord};
+use serde::{Deserialize, Serialize};
+use writ_core::{DecisionRecord, Digest, PolicyRecord, Tenant};
 
 use crate::error::StoreError;
-use crate::sealing::{Opener, Sealed, Sealing};
+use crate::sealing::{Opener, Sealed};
 
 /// A decision as it was stored.
-#[derive(Clone, Debug, PartialEq)]
+// INVARIANT: the id comes first, so that a record is found without reading the others.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StoredDecision {
     /// A UUID version 7 (RFC 9562).
     pub id: String,
     /// When the request was received, in milliseconds since the Unix epoch.
     pub received_at_ms: u64,
     /// The caller's `X-Request-ID`, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
     /// The W3C trace id, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace_id: Option<String>,
     /// Digest of the request's canonical JSON.
     pub request_digest: Digest,
@@ -32,35 +36,52 @@ pub struct StoredDecision {
     pub policies: Vec<PolicyRecord>,
 }
 
-/// A decision whose policies are already JSON, which is made where the decision was made and not
-/// on a connection that writes.
+/// A decision on its way to its batch: its text and digest are made where it was decided, and not on
+/// a connection that writes.
 #[derive(Debug)]
 pub(crate) struct DecisionRow {
-    pub(crate) record: DecisionRecord,
-    pub(crate) policies: String,
+    pub(crate) tenant: Tenant,
+    pub(crate) id: String,
+    pub(crate) received_at_ms: u64,
+    /// JSON on one line, as it is kept.
+    pub(crate) text: String,
+    /// SHA-256 of that.
+    pub(crate) digest: Digest,
 }
 
 impl From<DecisionRecord> for DecisionRow {
-    fn from(mut record: DecisionRecord) -> Self {
-        let policies = std::mem::take(&mut record.policies);
-        let policies = serde_json::to_string(&policies).expect("policy records are plain JSON");
-        Self { record, policies }
+    fn from(record: DecisionRecord) -> Self {
+        let tenant = record.tenant.clone();
+        let stored = StoredDecision::from(record);
+        let text = serde_json::to_string(&stored).expect("decisions are plain JSON");
+        let StoredDecision { id, received_at_ms, .. } = stored;
+        Self { tenant, id, received_at_ms, digest: Digest::of(&text), text }
     }
 }
 
-/// A row, whose digests and JSON are still to be understood.
+impl From<DecisionRecord> for StoredDecision {
+    fn from(record: DecisionRecord) -> Self {
+        Self {
+            id: record.id,
+            received_at_ms: record.received_at_ms,
+            request_id: record.request_id,
+            trace_id: record.trace_id,
+            request_digest: record.request_digest,
+            subject: record.subject,
+            action: record.action,
+            resource: record.resource,
+            policy_set: record.policy_set,
+            outcome: record.outcome.to_owned(),
+            policies: record.policies,
+        }
+    }
+}
+
+/// A row of the table `decisions`, from before there were batches, whose JSON is still to be
+/// understood.
 pub(crate) struct UnreadDecision {
     pub(crate) decision: StoredDecision,
     pub(crate) policies: String,
-}
-
-impl DecisionRow {
-    /// As it is to be kept.
-    pub(crate) fn seal(&mut self, sealing: &Sealing) {
-        let (DecisionRecord { tenant, id, .. }, policies) = (&self.record, &mut self.policies);
-        let plain = std::mem::take(policies);
-        *policies = sealing.seal(tenant, Sealed::Decision, (id, 0), plain);
-    }
 }
 
 impl UnreadDecision {

@@ -6,9 +6,10 @@ use writ_core::chain::{Anchor, Head};
 use writ_core::{ChainedEvent, Tenant};
 
 use crate::retention::{Holder, ToldOf};
-use crate::row::{ExecutionRow, KeptEvent, KeptExecution};
-use crate::sqlite::retention;
+use crate::row::{ExecutionRow, KeptBatch, KeptEvent, KeptExecution};
 use crate::sqlite::rows::{digest, integer, number};
+use crate::sqlite::{batches, retention, strands};
+use crate::strand::KeptStrand;
 use crate::verify::Evidence;
 
 pub(super) const EVENTS: &str = "SELECT sequence, execution, at_ms, body, hash FROM events
@@ -72,6 +73,25 @@ impl Evidence for View {
             })
         };
         query.fetch_all(&mut **transaction).await?.into_iter().map(kept).collect()
+    }
+
+    async fn strands(&mut self) -> Result<Vec<KeptStrand>, sqlx::Error> {
+        let starts = strands::starts(&mut self.transaction, &self.tenant).await?;
+        // The end is kept nowhere else.
+        Ok(starts.into_iter().map(|start| KeptStrand { start, end: None }).collect())
+    }
+
+    async fn batches(
+        &mut self,
+        strand: &str,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<KeptBatch>, sqlx::Error> {
+        batches::of_strand(&mut self.transaction, &self.tenant, strand, after, limit).await
+    }
+
+    async fn stray(&mut self) -> Result<Option<(String, u64)>, sqlx::Error> {
+        strands::stray(&mut self.transaction, &self.tenant).await
     }
 
     async fn removed(&mut self) -> Result<Option<(String, u64)>, sqlx::Error> {

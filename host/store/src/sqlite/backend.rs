@@ -9,9 +9,10 @@ use writ_core::Tenant;
 use writ_core::ports::{ApprovalReader, StorageReader};
 
 use crate::config::StoreConfig;
+use crate::decisions::Window;
 use crate::error::{Failure, StoreError};
 use crate::migration::Migrated;
-use crate::row::StoredDecision;
+use crate::row::{KeptBatch, StoredDecision};
 use crate::sealing::{Opener, Sealing};
 use crate::sqlite::batch::{Job, Message, Waiter};
 use crate::sqlite::locks::Locks;
@@ -20,7 +21,7 @@ use crate::sqlite::shared::Shared;
 use crate::sqlite::sweep::Sweeper;
 use crate::sqlite::table::Table;
 use crate::sqlite::writer::Writer;
-use crate::sqlite::{connect, decisions, files};
+use crate::sqlite::{batches, connect, decisions, files};
 use crate::stats::StoreStats;
 
 /// A handle, cheap to clone. The files are closed when [`Sqlite::close`] returns, or some time after
@@ -83,6 +84,15 @@ impl Sqlite {
 
     pub(crate) fn approval_reader(&self) -> Arc<dyn ApprovalReader> {
         Arc::new(Reader(self.inner.clone()))
+    }
+
+    pub(crate) async fn batches(
+        &self,
+        tenant: &Tenant,
+        window: &Window,
+        limit: u32,
+    ) -> Result<Vec<KeptBatch>, StoreError> {
+        batches::newest(&self.inner.shared.readers, tenant, window, limit).await
     }
 
     pub(crate) async fn decision(

@@ -12,7 +12,6 @@ use crate::row::{DecisionRow, JournalRow, KeyChange, StorageRow, WorkerNote};
 use crate::sqlite::locks::Held;
 use crate::sqlite::policies::PolicyChange;
 use crate::sqlite::retention::Sweep;
-use crate::sqlite::rows::ROWS_MAX;
 use crate::step::{Step, TenantEvent, Versions};
 
 /// What the writer is asked.
@@ -45,6 +44,8 @@ pub(crate) struct Job {
     pub(crate) sweep: Option<Box<Sweep>>,
     /// What happened to a tenant and to none of its executions.
     pub(crate) told: Option<Box<TenantEvent>>,
+    /// When it is to be told how far strands of decisions have come: now.
+    pub(crate) anchors_at_ms: Option<u64>,
     /// Another policy set that decides, or a component that comes.
     pub(crate) policies: Option<Box<PolicyChange>>,
     /// The table's sequence; 0 where the table was not asked.
@@ -73,6 +74,7 @@ pub(crate) struct Batch {
     pub(crate) notes: Vec<WorkerNote>,
     pub(crate) sweeps: Vec<Sweep>,
     pub(crate) told: Vec<TenantEvent>,
+    pub(crate) anchors_at_ms: Option<u64>,
     pub(crate) policies: Vec<PolicyChange>,
     pub(crate) sequence: u64,
     pub(crate) is_probe: bool,
@@ -92,12 +94,14 @@ impl Job {
         self.decision.is_none() && self.decides_at_most()
     }
 
-    fn decides_at_most(&self) -> bool {
+    /// Whether all that it makes durable is a decision, if anything.
+    pub(crate) fn decides_at_most(&self) -> bool {
         let stores = !self.writes.is_empty() || !self.journal.is_empty();
         let stores = stores || !self.resealed.is_empty();
         let changes = self.step.is_some() || self.key.is_some();
         let notes = self.channel.is_some() || self.note.is_some() || self.sweep.is_some();
-        let tells = self.told.is_some() || self.policies.is_some();
+        let tells =
+            self.told.is_some() || self.anchors_at_ms.is_some() || self.policies.is_some();
         !stores && !changes && !notes && !tells && !self.is_probe
     }
 }
@@ -147,16 +151,11 @@ impl Batch {
         self.notes.extend(job.note.map(|note| *note));
         self.sweeps.extend(job.sweep.map(|sweep| *sweep));
         self.told.extend(job.told.map(|told| *told));
+        self.anchors_at_ms = self.anchors_at_ms.max(job.anchors_at_ms);
         self.policies.extend(job.policies.map(|change| *change));
         self.sequence = self.sequence.max(job.sequence);
         self.is_probe |= job.is_probe;
     }
-}
-
-/// Whether one statement writes it all: then that is the transaction.
-pub(crate) fn is_one_statement(jobs: &[Job]) -> bool {
-    let decisions = jobs.iter().filter(|job| job.decision.is_some()).count();
-    decisions <= ROWS_MAX && jobs.iter().all(Job::decides_at_most)
 }
 
 /// The last write of each key.

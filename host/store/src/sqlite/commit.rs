@@ -55,10 +55,9 @@ impl Draft {
         Self { decision: Some(Box::new(decision.into())), claims, ..Self::default() }
     }
 
-    /// As it is to be kept.
+    /// As it is to be kept, but for the decision: that is sealed with its batch.
     fn seal(&mut self, sealing: &Sealing) {
-        let Self { decision, step, journal, .. } = self;
-        decision.iter_mut().for_each(|row| row.seal(sealing));
+        let Self { step, journal, .. } = self;
         step.iter_mut().for_each(|step| step.execution.seal(sealing));
         journal.iter_mut().for_each(|row| row.seal(sealing));
     }

@@ -1,56 +1,12 @@
-//! The decision log: one row a decision, appended.
+//! Decisions from before there were batches: one row each, only read and removed.
 
-use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqlitePool};
+use sqlx::sqlite::SqlitePool;
 use sqlx::{FromRow, Row as _};
 
 use crate::error::{Failure, StoreError};
-use crate::row::{DecisionRow, StoredDecision, UnreadDecision};
+use crate::row::{StoredDecision, UnreadDecision};
 use crate::sealing::Opener;
-use crate::sqlite::rows::{RowsStatement, bind, digest, integer};
-
-/// Appends decisions.
-#[derive(Debug)]
-pub(crate) struct Insert(RowsStatement);
-
-impl Insert {
-    pub(crate) fn new() -> Self {
-        Self(RowsStatement::new(
-            "INSERT INTO decisions (tenant, id, received_at_ms, request_id, trace_id,
-                request_digest, subject_type, subject_id, action, resource_type, resource_id,
-                policy_set, outcome, policies) VALUES",
-            "(?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
-            "",
-        ))
-    }
-
-    pub(crate) async fn execute(
-        &mut self,
-        connection: &mut SqliteConnection,
-        rows: Vec<DecisionRow>,
-    ) -> Result<(), sqlx::Error> {
-        let bind_row = |arguments: &mut SqliteArguments, row: DecisionRow| {
-            let DecisionRow { record, policies } = row;
-            bind!(
-                arguments,
-                record.tenant.as_str(),
-                record.id,
-                integer(record.received_at_ms),
-                record.request_id,
-                record.trace_id,
-                &record.request_digest.as_bytes()[..],
-                record.subject.0,
-                record.subject.1,
-                record.action,
-                record.resource.0,
-                record.resource.1,
-                &record.policy_set.as_bytes()[..],
-                record.outcome,
-                policies,
-            )
-        };
-        self.0.execute(connection, rows, bind_row).await
-    }
-}
+use crate::sqlite::rows::digest;
 
 /// One decision of a tenant.
 pub(crate) async fn one(

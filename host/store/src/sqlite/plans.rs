@@ -4,8 +4,8 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Row as _};
 
 use super::{
-    answer_links, approvals, audit, channels, errands, events, executions, history, idempotency,
-    journal, letters, retention, work,
+    answer_links, approvals, audit, batches, channels, errands, events, executions, history,
+    idempotency, journal, letters, retention, strands, work,
 };
 
 async fn tables() -> SqliteConnection {
@@ -76,6 +76,22 @@ async fn each_query_uses_its_index() {
                  AND subject_id=? AND action=? AND resource_type=? AND resource_id=? \
                  AND opened_at_ms>?)"],
         ),
+        (
+            batches::NEWEST,
+            &["SEARCH decision_batches USING INDEX decision_batches_by_id \
+               (tenant=? AND last_id>? AND (last_id,strand,number)<(?,?,?))"],
+        ),
+        (
+            batches::OF_STRAND,
+            &["SEARCH decision_batches USING INDEX sqlite_autoindex_decision_batches_1 \
+               (tenant=? AND strand=? AND number>?)"],
+        ),
+        (
+            strands::LAST,
+            &["SEARCH decision_batches USING INDEX sqlite_autoindex_decision_batches_1 \
+               (tenant=? AND strand=?)"],
+        ),
+        (strands::STARTS, &["SEARCH decision_strands USING PRIMARY KEY (tenant=?)"]),
         (channels::ALL, &["SEARCH channels USING PRIMARY KEY (tenant=?)"]),
         (answer_links::ONE, &["SEARCH answer_links USING PRIMARY KEY (tenant=? AND token=?)"]),
         (
@@ -147,6 +163,7 @@ async fn what_is_to_be_removed_is_found_by_its_index() {
         (retention::EVENTS, "sqlite_autoindex_events_1 (tenant=? AND sequence<?)"),
         (retention::DECISIONS, "decisions_by_id (tenant=? AND id<?)"),
         (retention::OLD_DECISIONS, "decisions_by_id (tenant=? AND id<?)"),
+        (strands::REMOVE, "decision_batches_1 (tenant=? AND strand=? AND number<?)"),
         (retention::TOLD_OF, "events_by_execution (tenant=? AND execution=?)"),
         (retention::TOLD_OF, "events_1 (tenant=? AND sequence>? AND sequence<?)"),
         (retention::FITS, "events_1 (tenant=? AND sequence<?)"),
@@ -160,7 +177,7 @@ async fn what_is_to_be_removed_is_found_by_its_index() {
 #[tokio::test]
 async fn verifying_sorts_nothing_and_looks_everything_up() {
     let mut connection = tables().await;
-    for sql in [audit::REMOVED, audit::EXECUTIONS] {
+    for sql in [audit::REMOVED, audit::EXECUTIONS, strands::STRAY] {
         let plan = plan(&mut connection, sql).await;
         let is_quick = |line: &String| !line.starts_with("SCAN") && !line.contains("TEMP B-TREE");
         assert!(plan.iter().all(is_quick), "{plan:?}");

@@ -12,6 +12,7 @@ use crate::sqlite::backend::Sqlite;
 use crate::sqlite::batch::Job;
 use crate::sqlite::chains::Chains;
 use crate::sqlite::rows::{digest, integer, number};
+use crate::sqlite::strands;
 
 /// What the writer is to remove, and whom it tells how much that was: before it is durable.
 #[derive(Debug)]
@@ -105,7 +106,7 @@ pub(crate) async fn old_decisions(
     limit: u32,
 ) -> Result<u64, sqlx::Error> {
     let query = sqlx::query(OLD_DECISIONS).bind(tenant.as_str());
-    let query = query.bind(crate::retention::id_at(before_ms)).bind(integer(before_ms)).bind(limit);
+    let query = query.bind(crate::moment::id_at(before_ms)).bind(integer(before_ms)).bind(limit);
     number(&query.fetch_one(connection).await?, "old")
 }
 
@@ -123,7 +124,8 @@ pub(crate) async fn apply(
         // Before the events go, of which it may have to be read.
         let head = chains.head(connection, &plan.tenant).await?;
         let counts = remove(connection, &plan).await?;
-        events.push(head.append(plan.evidence(&counts)));
+        let starts = strands::starts(connection, &plan.tenant).await?;
+        events.push(head.append(plan.evidence(&counts, starts)));
         move_anchor(connection, &plan.to).await?;
         // Who no longer waits has given up on the answer, not on the sweep.
         removed.send(counts).ok();
@@ -140,7 +142,9 @@ pub(super) const FITS: &str = "SELECT
 
 async fn fits(connection: &mut SqliteConnection, plan: &Plan) -> Result<bool, sqlx::Error> {
     let Plan { tenant, from, to, .. } = plan;
-    if anchor(connection, tenant).await? != *from {
+    if anchor(connection, tenant).await? != *from
+        || !plan.fits_strands(&strands::starts(connection, tenant).await?)
+    {
         return Ok(false);
     }
     let query = sqlx::query(FITS).bind(tenant.as_str()).bind(integer(to.head.sequence));
@@ -186,7 +190,10 @@ async fn remove(connection: &mut SqliteConnection, plan: &Plan) -> Result<Counts
     let dead_letters = dead_letters.execute(&mut *connection).await?.rows_affected();
     let decisions = sqlx::query(DECISIONS).bind(tenant).bind(plan.decisions_below());
     let decisions = decisions.bind(integer(plan.to.until_ms)).bind(plan.decisions_max);
-    let decisions = decisions.execute(connection).await?.rows_affected();
+    let mut decisions = decisions.execute(&mut *connection).await?.rows_affected();
+    for cut in &plan.cuts {
+        decisions += strands::cut(connection, &plan.tenant, &cut.to).await?;
+    }
     Ok(Counts { executions, approvals, events, decisions, dead_letters })
 }
 

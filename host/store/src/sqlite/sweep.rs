@@ -1,4 +1,5 @@
-//! Sweeping: removes rows whose value expired, or was deleted, long enough ago.
+//! What is done every so often: sweeping, which removes rows whose value expired, or was deleted,
+//! long enough ago, and telling how far decisions have come.
 //!
 //! A removal is judged and queued like any commit, so that it never removes what was written since
 //! it was looked for. It happens long after the value's end (see `KEPT_MS`), when no evaluation
@@ -6,7 +7,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Weak};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -16,10 +17,11 @@ use crate::commit::Answer;
 use crate::error::{Failure, StoreError};
 use crate::row::StorageRow;
 use crate::sqlite::backend::{Inner, Sqlite};
-use crate::sqlite::batch::Message;
+use crate::sqlite::batch::{Job, Message};
 use crate::sqlite::commit::{Draft, Submission};
 use crate::sqlite::storage;
 use crate::sqlite::table::{Loaded, Stamps};
+use crate::strand;
 
 /// How many rows are swept at once: few, since other commits wait meanwhile.
 const ROWS_MAX: u32 = 64;
@@ -95,16 +97,34 @@ impl Inner {
 async fn run(inner: Weak<Inner>, every: Duration) {
     let mut ticks = tokio::time::interval(every.max(Duration::from_millis(1)));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let (mut decisions, mut is_beginning) = (0, true);
     loop {
         ticks.tick().await;
         let Some(inner) = inner.upgrade() else { return };
         while sweep_some(&inner).await {}
+        // The first tick is at once: what a host that begins has decided by then can wait.
+        if !is_beginning {
+            decisions = anchor(&inner, decisions).await;
+        }
+        is_beginning = false;
     }
 }
 
+/// Has it told how far strands of decisions have come, where there are others than there were.
+async fn anchor(inner: &Inner, before: u64) -> u64 {
+    let decisions = inner.shared.counters.decisions.load(Relaxed);
+    if decisions > before {
+        let job = Job { anchors_at_ms: Some(strand::now_ms()), ..Job::default() };
+        if let Err(failure) = inner.write(job).await {
+            tracing::warn!(error = failure.inside(), "how far decisions have come is not told");
+            return before;
+        }
+    }
+    decisions
+}
+
 async fn sweep_some(inner: &Arc<Inner>) -> bool {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    match inner.sweep(since_epoch.as_millis() as u64).await {
+    match inner.sweep(strand::now_ms()).await {
         Ok(removed) => removed == ROWS_MAX as usize,
         Err(failure) => {
             tracing::warn!(error = failure.inside(), "storage cannot be swept");

@@ -3,9 +3,10 @@
 use sqlx::sqlite::SqliteConnection;
 use writ_core::ChainedEvent;
 
+use crate::row::BatchRow;
 use crate::sqlite::batch::{Batch, Job, newest};
 use crate::sqlite::{
-    approvals, channels, decisions, errands, events, executions, health, history, idempotency,
+    approvals, batches, channels, errands, events, executions, health, history, idempotency,
     journal, keys, letters, reseal, storage, work,
 };
 use crate::step::{Step, Versions};
@@ -13,7 +14,7 @@ use crate::step::{Step, Versions};
 /// Every statement that writes.
 #[derive(Debug)]
 pub(crate) struct Statements {
-    decisions: decisions::Insert,
+    decisions: batches::Insert,
     storage: storage::Apply,
     executions: executions::Apply,
     approvals: approvals::Apply,
@@ -28,7 +29,7 @@ pub(crate) struct Statements {
 impl Statements {
     pub(crate) fn new() -> Self {
         Self {
-            decisions: decisions::Insert::new(),
+            decisions: batches::Insert::new(),
             storage: storage::Apply::new(),
             executions: executions::Apply::new(),
             approvals: approvals::Apply::new(),
@@ -56,13 +57,13 @@ impl Statements {
         self.executions.versions(connection, names.collect()).await
     }
 
-    /// Writes a batch that is one statement.
+    /// Writes decisions: by one statement, where there are no more than [`crate::sqlite::rows::ROWS_MAX`].
     pub(crate) async fn write_decisions(
         &mut self,
         connection: &mut SqliteConnection,
-        batch: Batch,
+        decisions: Vec<BatchRow>,
     ) -> Result<(), sqlx::Error> {
-        self.decisions.execute(connection, batch.decisions).await
+        self.decisions.execute(connection, decisions).await
     }
 
     /// Writes events.
@@ -74,7 +75,7 @@ impl Statements {
         self.events.execute(connection, events).await
     }
 
-    /// Writes a batch, and the events that its steps tell.
+    /// Writes a batch but for its decisions, and the events that its steps tell.
     pub(crate) async fn write(
         &mut self,
         connection: &mut SqliteConnection,
@@ -83,7 +84,6 @@ impl Statements {
     ) -> Result<(), sqlx::Error> {
         // First: what a step writes after it is to stay.
         reseal::keep(connection, batch.resealed).await?;
-        self.decisions.execute(connection, batch.decisions).await?;
         self.storage.execute(connection, newest(batch.writes)).await?;
         if !batch.steps.is_empty() {
             self.write_steps(connection, batch.steps).await?;

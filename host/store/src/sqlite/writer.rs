@@ -15,13 +15,16 @@ use tokio::sync::mpsc;
 use crate::config::StoreConfig;
 use crate::error::Failure;
 use crate::points::{self, Keeping, Moment};
-use crate::sqlite::batch::{self, Batch, Job, Message, Refusals, Waiter};
+use crate::sqlite::batch::{Batch, Job, Message, Refusals, Waiter};
 use crate::sqlite::chains::Chains;
 use crate::sqlite::files::DirectoryLock;
+use crate::sqlite::rows::ROWS_MAX;
 use crate::sqlite::shared::Shared;
+use crate::sqlite::strands::Strands;
 use crate::sqlite::write::Statements;
 use crate::sqlite::{connect, policies, retention};
 use crate::step::Versions;
+use crate::strand;
 
 /// The writer's task and what it owns.
 pub(crate) struct Writer {
@@ -32,6 +35,7 @@ pub(crate) struct Writer {
     connection: Option<SqliteConnection>,
     statements: Statements,
     chains: Chains,
+    strands: Strands,
     /// No other host may write before this task has ended.
     _lock: DirectoryLock,
 }
@@ -60,6 +64,7 @@ impl Writer {
             connection: Some(connection),
             statements: Statements::new(),
             chains: Chains::default(),
+            strands: Strands::default(),
             _lock: lock,
         }
     }
@@ -100,6 +105,7 @@ impl Writer {
             Err(error) => {
                 self.connection = None;
                 self.chains.forget();
+                self.strands.forget();
                 self.fail(waiters, &error.into(), closing);
             }
         }
@@ -164,23 +170,15 @@ impl Writer {
     }
 
     async fn write(&mut self, jobs: Vec<Job>) -> Result<Written, sqlx::Error> {
-        let Self { config, connection, statements, chains, .. } = self;
-        let connection = match connection {
-            Some(connection) => connection,
-            None => connection.insert(connect::writer(config).await?),
-        };
-        if batch::is_one_statement(&jobs) {
-            let (batch, refusals) = Batch::admit(jobs, &Versions::new());
-            let written = Written::of(&batch, 0, refusals);
-            points::pass("store.decisions.begun");
-            statements.write_decisions(connection, batch).await?;
-            points::pass("store.decisions.committed");
-            return Ok(written);
+        if jobs.iter().all(Job::decides_at_most) {
+            return self.write_decisions(jobs).await;
         }
         let keeping = jobs.iter().fold(Keeping::default(), |keeping, job| {
             keeping.and(job.step.as_deref(), job.writes.len(), &job.journal)
         });
         keeping.pass(Moment::Begun);
+        let Self { config, connection, statements, chains, strands, .. } = self;
+        let connection = connected(connection, config).await?;
         // From here on nobody else can write: what is found stays so until the commit.
         let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
         points::pass("sqlite.transaction.begun");
@@ -193,9 +191,15 @@ impl Writer {
         events.extend(policies::apply(&mut transaction, chains, changes).await?);
         let mut written = Written::of(&batch, events.len(), refusals);
         let sweeps = std::mem::take(&mut batch.sweeps);
+        let anchors_at_ms = batch.anchors_at_ms;
+        let decisions = std::mem::take(&mut batch.decisions);
+        let decisions = strands.append(&mut transaction, &config.sealing, decisions).await?;
         statements.write(&mut transaction, batch, events).await?;
+        statements.write_decisions(&mut transaction, decisions).await?;
         // Last, so that what the others tell of is seen.
-        let told = retention::apply(&mut transaction, chains, sweeps).await?;
+        let mut told = retention::apply(&mut transaction, chains, sweeps).await?;
+        let anchored = anchors_at_ms.map_or_else(Vec::new, |at_ms| strands.tell(at_ms));
+        told.extend(chains.tell(&mut transaction, anchored).await?);
         written.events += told.len();
         statements.write_events(&mut transaction, told).await?;
         keeping.pass(Moment::Written);
@@ -204,7 +208,40 @@ impl Writer {
         Ok(written)
     }
 
+    /// Writes what is nothing but decisions: almost always by one statement, which then is the
+    /// transaction.
+    async fn write_decisions(&mut self, jobs: Vec<Job>) -> Result<Written, sqlx::Error> {
+        let Self { config, connection, statements, strands, .. } = self;
+        let connection = connected(connection, config).await?;
+        let (batch, refusals) = Batch::admit(jobs, &Versions::new());
+        let written = Written::of(&batch, 0, refusals);
+        points::pass("store.decisions.begun");
+        let rows = strands.append(connection, &config.sealing, batch.decisions).await?;
+        if rows.len() <= ROWS_MAX {
+            statements.write_decisions(connection, rows).await?;
+        } else {
+            let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+            statements.write_decisions(&mut transaction, rows).await?;
+            transaction.commit().await?;
+        }
+        points::pass("store.decisions.committed");
+        Ok(written)
+    }
+
+    /// Tells how far strands of decisions have come, while there is still a connection to do it.
+    async fn anchor(&mut self) {
+        if self.connection.is_none() {
+            return;
+        }
+        let job = Job { anchors_at_ms: Some(strand::now_ms()), ..Job::default() };
+        if let Err(error) = self.write(vec![job]).await {
+            self.connection = None;
+            tracing::warn!(%error, "how far decisions have come is not told; the next host tells it");
+        }
+    }
+
     async fn close(mut self, closing: Vec<Waiter>) {
+        self.anchor().await;
         self.messages.close();
         let result = match self.connection.take() {
             Some(connection) => connect::close(connection).await.map_err(Failure::from),
@@ -225,6 +262,16 @@ impl Written {
     fn of(batch: &Batch, events: usize, refusals: Refusals) -> Self {
         let (decisions, writes) = (batch.decisions.len(), batch.writes.len());
         Self { decisions, writes, events, sequence: batch.sequence, refusals }
+    }
+}
+
+async fn connected<'a>(
+    connection: &'a mut Option<SqliteConnection>,
+    config: &StoreConfig,
+) -> Result<&'a mut SqliteConnection, sqlx::Error> {
+    match connection {
+        Some(connection) => Ok(connection),
+        None => Ok(connection.insert(connect::writer(config).await?)),
     }
 }
 

@@ -1,8 +1,11 @@
 //! The decision log.
 
-use writ_store::{CommitError, Store, StoredDecision};
+use tokio::task::JoinSet;
+use writ_core::{DecisionRecord, Tenant};
+use writ_store::{Store, StoredDecision};
 
-use super::evaluation::decision;
+use super::evaluation::{Evaluation, decision, namespace, next_id};
+use super::flow::{grounds, permitted};
 
 pub async fn a_decision_reads_back_as_it_was(store: &Store) {
     let given = decision();
@@ -50,9 +53,63 @@ pub async fn decisions_are_listed_newest_first(store: &Store) {
     assert_eq!(page(Some(&ids[3])).await, ids[4..]);
 }
 
-pub async fn the_same_id_is_not_kept_twice(store: &Store) {
-    let given = decision();
-    store.commit(given.clone(), vec![]).await.unwrap();
-    let result = store.commit(given, vec![]).await;
-    assert!(matches!(result, Err(CommitError::Unavailable(_))), "{result:?}");
+/// Decisions of one time that come at once, and some that took long or are of another time.
+pub async fn decisions_of_any_times_are_found_and_listed(store: &Store) {
+    let times = [0, 1, 1, 5_000, 2_001, 2_000, 9_999, 4_000, 0, 60_000];
+    let mut tasks = JoinSet::new();
+    for at_ms in times {
+        let id = format!("{:08x}-{:04x}-7{}", 0x0190_a6f0, at_ms, &next_id()[15..]);
+        let (store, given) = (store.clone(), DecisionRecord { id, ..decision() });
+        tasks.spawn(async move { store.commit(given.clone(), vec![]).await.map(|()| given.id) });
+    }
+    let mut ids: Vec<_> = tasks.join_all().await.into_iter().map(Result::unwrap).collect();
+    ids.sort_unstable_by(|one, other| other.cmp(one));
+    let tenant = Tenant::default();
+    for id in &ids {
+        assert_eq!(store.decision(&tenant, id).await.unwrap().unwrap().id, *id);
+        assert_eq!(store.decision(&tenant, &id[..35]).await.unwrap(), None);
+    }
+    for limit in [1, 3, 100] {
+        let (mut listed, mut before) = (Vec::<String>::new(), None);
+        while let page = store.decisions_page(&tenant, before.as_deref(), limit).await.unwrap()
+            && let Some(last) = page.last()
+        {
+            assert!(page.len() <= limit as usize);
+            before = Some(last.id.clone());
+            listed.extend(page.into_iter().map(|decision| decision.id));
+        }
+        assert_eq!(listed, ids, "{limit} at a time");
+    }
+    assert_eq!(store.verify(&tenant).await.unwrap().decisions, times.len() as u64);
+}
+
+pub async fn decisions_with_and_without_grounds_are_whole_together(store: &Store) {
+    let mut tasks = JoinSet::new();
+    for task in 0..48 {
+        let store = store.clone();
+        tasks.spawn(async move {
+            match task % 3 {
+                0 => store.commit(decision(), vec![]).await.unwrap(),
+                1 => {
+                    let key = format!("n{task}");
+                    let grounds = grounds(&store, &key).await;
+                    let created = permitted().created();
+                    // Where others were quicker, it is decided again.
+                    if store.create(created.clone(), Some(grounds)).await.is_err() {
+                        store.create(created, None).await.unwrap();
+                    }
+                }
+                _ => {
+                    let mut evaluation = Evaluation::new(&store).of(namespace("default", "b"));
+                    evaluation.set(&format!("k{task}"), b"v", None).await;
+                    evaluation.commit().await.ok();
+                }
+            }
+        });
+    }
+    tasks.join_all().await;
+    let tenant = Tenant::default();
+    let listed = store.decisions_page(&tenant, None, 1_000).await.unwrap().len() as u64;
+    assert!(listed >= 16);
+    assert_eq!(store.verify(&tenant).await.unwrap().decisions, listed);
 }

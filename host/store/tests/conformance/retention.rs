@@ -113,6 +113,7 @@ pub async fn the_chain_tells_what_was_removed_and_goes_on(store: &Store) {
         events: 5,
         decisions: 0,
         dead_letters: 0,
+        strands: Vec::new(),
     };
     assert_eq!((told.sequence, told.at_ms, told.execution.as_str()), (6, LATER_MS, ""));
     assert_eq!(told.fact, swept);
@@ -252,6 +253,26 @@ pub async fn decisions_go_by_their_age_alone(store: &Store) {
     assert_eq!(left.iter().map(|left| left.received_at_ms).collect::<Vec<_>>(), [NOW_MS + 5]);
     // No event has gone, and the one that tells of it vouches for the start.
     assert_eq!((kinds(store).await.len(), anchor(store).await.head.sequence), (1, 0));
+}
+
+pub async fn decisions_go_on_where_all_before_have_gone(store: &Store) {
+    for round in 1..=3 {
+        for _ in 0..3 {
+            store.commit(decision(), vec![]).await.unwrap();
+        }
+        assert_eq!(retain(store, LATER_MS).await.decisions, 3);
+        let verified = store.verify(&Tenant::default()).await.unwrap();
+        assert_eq!(verified.decisions, 0, "round {round}");
+        // Another removal, of something else, vouches for the same.
+        denied().create(store).await;
+        // What told of the removal is from `LATER_MS`, and goes too.
+        assert_eq!(retain(store, LATER_MS + 1).await.executions, 1);
+        store.verify(&Tenant::default()).await.unwrap();
+    }
+    let last = decision();
+    store.commit(last.clone(), vec![]).await.unwrap();
+    assert_eq!(store.verify(&Tenant::default()).await.unwrap().decisions, 1);
+    assert!(store.decision(&Tenant::default(), &last.id).await.unwrap().is_some());
 }
 
 /// A retry of one that has ended.
