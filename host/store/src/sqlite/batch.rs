@@ -100,8 +100,7 @@ impl Job {
         let stores = stores || !self.resealed.is_empty();
         let changes = self.step.is_some() || self.key.is_some();
         let notes = self.channel.is_some() || self.note.is_some() || self.sweep.is_some();
-        let tells =
-            self.told.is_some() || self.anchors_at_ms.is_some() || self.policies.is_some();
+        let tells = self.told.is_some() || self.anchors_at_ms.is_some() || self.policies.is_some();
         !stores && !changes && !notes && !tells && !self.is_probe
     }
 }

@@ -20,7 +20,7 @@ pub(crate) enum PolicyChange {
     /// Another set decides, under this number.
     Activate(SetChange, oneshot::Sender<u64>),
     /// A component comes, which may be new.
-    Add(NewComponent, oneshot::Sender<bool>),
+    Add(Box<NewComponent>, oneshot::Sender<bool>),
 }
 
 const ACTIVE: &str = "SELECT number, previous, files, at_ms FROM policy_active WHERE tenant = ?";
@@ -62,7 +62,7 @@ impl Sqlite {
 
     pub(crate) async fn add_policy_component(&self, new: NewComponent) -> Result<bool, StoreError> {
         let (is_new, mut told) = oneshot::channel();
-        self.change_policies(PolicyChange::Add(new, is_new)).await?;
+        self.change_policies(PolicyChange::Add(Box::new(new), is_new)).await?;
         Ok(told.try_recv().unwrap_or_default())
     }
 
@@ -169,7 +169,7 @@ pub(crate) async fn apply(
                 number.send(chosen).ok();
             }
             PolicyChange::Add(new, is_new) => {
-                let event = bring(connection, chains, new).await?;
+                let event = bring(connection, chains, *new).await?;
                 is_new.send(event.is_some()).ok();
                 events.extend(event);
             }

@@ -139,7 +139,7 @@ pub async fn a_component_that_somebody_brings_is_kept_and_told_once(store: &Stor
     for (bytes, is_new) in [(b"one", true), (b"two", true), (b"one", false)] {
         assert_eq!(store.add_policy_component(brought(&of, bytes)).await.unwrap(), is_new);
     }
-    let mut digests = [b"one", b"two"].map(|bytes| Digest::of(bytes));
+    let mut digests = [b"one", b"two"].map(Digest::of);
     digests.sort_by_key(|digest| *digest.as_bytes());
     let first = store.policy_components(&of, None, 1).await.unwrap();
     let rest = store.policy_components(&of, Some(first[0].digest), 9).await.unwrap();
