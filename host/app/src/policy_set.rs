@@ -17,7 +17,7 @@ mod stored;
 mod violation;
 
 pub use component::{AddError, Added, ComponentReport, Kept};
-pub use load::{Components, load, load_single, load_whole};
+pub use load::{Components, Unloaded, load, load_single, load_whole};
 pub(crate) use parsed::parse;
 pub use parsed::{PolicyBinding, PolicySetConfig};
 pub use settings::Settings;

@@ -202,7 +202,7 @@ async fn a_digest_that_nothing_has_is_refused() {
     let toml = format!("[[binding]]\nname = \"a\"\nsource = \"{digest}\"\n");
     insta::assert_snapshot!(refused(&toml).await, @r#"
     writ.toml:3:10: no built-in policy and no `*.wasm` file in `policies/` has the digest `sha256:1785cfc3bc6ac7738e8b38cdccd1af12563c2b9070e07af336a1bf8c0f772b6a`
-    hint: `writ check builtin:NAME` shows the digest of a built-in policy; copy the component into `policies/` beside the configuration
+    hint: `writ check builtin:NAME` shows the digest of a built-in policy; copy the component into `policies/` beside the configuration; a server looks for policies in its store, too, where `writ policy push` puts them
     "#);
 }
 

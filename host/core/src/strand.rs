@@ -40,11 +40,13 @@ pub struct ChainedBatch {
     pub hash: Digest,
 }
 
-/// SHA-256 of the hash before and the digests of a batch's records, each preceded by its length in
-/// eight bytes, little-endian.
-pub fn hash_of(previous: Digest, digests: &[Digest]) -> Digest {
-    let parts = std::iter::once(&previous).chain(digests);
-    Digest::of_parts(parts.map(|digest| &digest.as_bytes()[..]))
+/// SHA-256 of the hash before, when the latest of a batch's requests was received (eight bytes), and the
+/// digests of its records, each preceded by its length in eight bytes; numbers are little-endian. By
+/// the time, batches are removed when they are old: so nobody may make them older unnoticed.
+pub fn hash_of(previous: Digest, until_ms: u64, digests: &[Digest]) -> Digest {
+    let until_ms = until_ms.to_le_bytes();
+    let head = [&previous.as_bytes()[..], &until_ms];
+    Digest::of_parts(head.into_iter().chain(digests.iter().map(|digest| &digest.as_bytes()[..])))
 }
 
 impl StrandPlace {
@@ -60,7 +62,7 @@ impl StrandPlace {
     pub fn append(&mut self, digests: Vec<Digest>, until_ms: u64) -> ChainedBatch {
         let previous = self.hash;
         self.number += 1;
-        self.hash = hash_of(previous, &digests);
+        self.hash = hash_of(previous, until_ms, &digests);
         self.until_ms = self.until_ms.max(until_ms);
         ChainedBatch { number: self.number, digests, until_ms, previous, hash: self.hash }
     }
@@ -70,7 +72,7 @@ impl StrandPlace {
     /// # Errors
     /// What is wrong with it. From then on nothing can be said of later batches.
     pub fn follow(&mut self, batch: &ChainedBatch) -> Result<(), Breach> {
-        if hash_of(batch.previous, &batch.digests) != batch.hash {
+        if hash_of(batch.previous, batch.until_ms, &batch.digests) != batch.hash {
             return Err(Breach::Changed);
         }
         if batch.number > self.number + 1 {
@@ -127,6 +129,7 @@ mod tests {
         check(&with(&|all| all[0].digests.swap(0, 1)), Err((1, Breach::Changed)));
         check(&with(&|all| all[1].digests.push(Digest::of("x"))), Err((2, Breach::Changed)));
         check(&with(&|all| all[1].previous = Digest::of("x")), Err((2, Breach::Changed)));
+        check(&with(&|all| all[1].until_ms = 0), Err((2, Breach::Changed)));
         check(&with(&|all| drop(all.remove(1))), Err((3, Breach::Missing)));
         check(&with(&|all| all[1].number = 1), Err((1, Breach::OutOfOrder)));
         check(

@@ -1,7 +1,7 @@
 //! Pages of lists: bounded by how many items they have, and by how large those are.
 
-/// After how many bytes of what is stored a page ends, with the item that exceeds them: so much and one
-/// item is in memory, however large items are.
+/// After how many bytes of what is stored a page ends, with the item that exceeds them. So much is made
+/// of it, however large items are; a driver may have read some rows ahead, 50 on SQLite.
 pub const PAGE_BYTES_MAX: usize = 4 << 20;
 
 /// Some items of a list, in its order.

@@ -255,6 +255,20 @@ async fn what_is_broken_is_not_removed() {
     }
 }
 
+/// What is not old cannot be made so by whoever writes the database, whatever is said of its key.
+#[tokio::test]
+async fn what_was_made_older_is_not_removed() {
+    for opened in Opened::each().await {
+        let (opened, _) = filled_in(opened).await;
+        let sql =
+            "UPDATE decision_batches SET from_ms = 0, until_ms = 0, body = 'sealed:1:zz:AAAA'";
+        tamper(&opened, sql).await;
+        let refused = opened.store.retain(&Tenant::default(), NOW_MS - 9, NOW_MS - 9).await;
+        let Err(VerifyError::Broken(broken)) = refused else { panic!("{refused:?}") };
+        assert!(is_batch(&broken, 1, Breach::Changed), "{broken}");
+    }
+}
+
 #[tokio::test]
 async fn a_sealed_batch_is_as_whole_as_a_plain_one() {
     let keys = |active: &str| {

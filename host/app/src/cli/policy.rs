@@ -13,6 +13,9 @@ use crate::http::components::PATH as COMPONENTS;
 use crate::http::policies::{RELOAD, STATUS};
 use crate::http::policy_sets::{PATH, ROLLBACK};
 
+/// How large a component may be that is sent, in bytes: as large as any server can be told to take.
+const SENT_BYTES_MAX: usize = 256 << 20;
+
 /// See by which policy set a running server decides, and have it decide by another
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -73,7 +76,9 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
         Command::Reload => remote.post(&[RELOAD], &json!({})).await?,
         Command::Rollback => remote.post(&[ROLLBACK], &json!({})).await?,
         Command::Push(Push { component }) => {
-            let (_, bytes) = input::component(component, &LoadLimits::default())?;
+            // How large it may be is the server's to say.
+            let limits = LoadLimits { component_bytes_max: SENT_BYTES_MAX, ..Default::default() };
+            let (_, bytes) = input::component(component, &limits)?;
             remote.post_bytes(&[COMPONENTS], "application/wasm", bytes).await?
         }
         Command::Components(LimitArgs { limit }) => remote.list(COMPONENTS, &[], *limit).await?,

@@ -16,6 +16,9 @@ use crate::config::Environment;
 /// How long a server may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
+/// How long it may take to hear and to check what is sent as bytes.
+const UPLOAD_TIMEOUT: Duration = Duration::from_secs(300);
+
 /// How many items a server gives at once.
 const PAGE_MAX: usize = 100;
 
@@ -150,7 +153,8 @@ impl Remote {
         bytes: Vec<u8>,
     ) -> Result<T, Failure> {
         let request = self.request(Method::POST, self.url(path)?);
-        self.read(request.header(CONTENT_TYPE, kind).body(bytes)).await
+        let request = request.timeout(UPLOAD_TIMEOUT).header(CONTENT_TYPE, kind);
+        self.read(request.body(bytes)).await
     }
 
     /// Removes what is at a path.

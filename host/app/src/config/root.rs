@@ -94,13 +94,14 @@ impl Root {
         }
     }
 
-    /// Reads a text file inside that nobody but its owner may read or write.
+    /// Reads a text file inside that others may not read, nor its group write: orchestrators give
+    /// secrets to a group.
     ///
     /// # Errors
     /// Each of [`ReadError`].
     pub fn read_secret(&self, name: &str, bytes_max: u64) -> Result<String, ReadError> {
         let metadata = self.dir.metadata(name).map_err(|error| ReadError::new(name, error))?;
-        if metadata.permissions().mode() & 0o077 != 0 {
+        if metadata.permissions().mode() & 0o037 != 0 {
             return Err(ReadError::Shared(name.to_owned()));
         }
         self.read_text(name, bytes_max)

@@ -16,7 +16,7 @@ use axum::http::header::{
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use maud::Markup;
-use writ_core::approval::{Choice, Standing};
+use writ_core::approval::{Choice, REASON_CHARS_MAX, Standing};
 
 use super::App;
 use super::access::Access;
@@ -111,8 +111,10 @@ pub async fn answer(
     let sent = match body::whole(&parts.headers, sent, FORM_BYTES_MAX).await {
         Ok(sent) => sent,
         Err(problem) if problem.code == ProblemCode::BodyTooLarge => {
-            let text = "The reason is far too long: it may have 2,000 characters. Go back, and shorten it.";
-            return Ok(Page::told(StatusCode::PAYLOAD_TOO_LARGE, text));
+            let text = format!(
+                "The reason is far too long: it may have {REASON_CHARS_MAX} characters. Go back, and shorten it."
+            );
+            return Ok(Page::told(StatusCode::PAYLOAD_TOO_LARGE, &text));
         }
         Err(problem) => return Err(problem),
     };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::{Body, HttpBody as _};
+use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
@@ -50,12 +50,13 @@ impl<T: DeserializeOwned + Default> FromRequest<Arc<App>> for MaybeSent<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Problem> {
-        if request.body().is_end_stream() {
-            let (parts, _) = request.into_parts();
+        let (parts, body) = request.into_parts();
+        let text = whole(&parts.headers, body, app.body_bytes_max).await?;
+        if text.is_empty() {
             return Ok(Self { headers: parts.headers, body: T::default() });
         }
-        let Sent { headers, body, .. } = Sent::from_request(request, app).await?;
-        Ok(Self { headers, body })
+        check_kind(&parts.headers)?;
+        Ok(Self { headers: parts.headers, body: json::read(&text)? })
     }
 }
 
@@ -88,18 +89,31 @@ pub(super) async fn whole(
     body: Body,
     bytes_max: usize,
 ) -> Result<Bytes, Problem> {
+    whole_within(BODY_TIMEOUT, headers, body, bytes_max).await
+}
+
+/// The same, for bodies that may be large.
+///
+/// # Errors
+/// Where it is longer than `bytes_max`, breaks off, or takes longer than that.
+pub(super) async fn whole_within(
+    timeout: Duration,
+    headers: &HeaderMap,
+    body: Body,
+    bytes_max: usize,
+) -> Result<Bytes, Problem> {
     let announced =
         headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     if announced.is_some_and(|length: usize| length > bytes_max) {
         return Err(too_large(bytes_max));
     }
     let whole = Limited::new(body, bytes_max).collect();
-    match tokio::time::timeout(BODY_TIMEOUT, whole).await {
+    match tokio::time::timeout(timeout, whole).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(bytes_max)),
         Ok(Err(_)) => Err(Problem::new(ProblemCode::BodyUnreadable)),
         Err(_elapsed) => Err(Problem::new(ProblemCode::BodyTimeout)
-            .with_detail(format!("it was not complete after {} s", BODY_TIMEOUT.as_secs()))),
+            .with_detail(format!("it was not complete after {} s", timeout.as_secs()))),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Policies in the store, over HTTP: components under their digests, whether or not a set binds them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
@@ -24,6 +25,9 @@ use crate::policy_set::{AddError, Added, ComponentReport, Kept};
 pub const PATH: &str = "/v1/policies";
 /// Where one is.
 pub const ONE: &str = "/v1/policies/{digest}";
+
+/// How long a component may take to arrive.
+const ARRIVAL: Duration = Duration::from_secs(120);
 
 /// The media type of components.
 const WASM: &str = "application/wasm";
@@ -91,7 +95,8 @@ pub async fn add(
             .with_detail("a component is expected")
             .with_hint(format!("send the header `Content-Type: {WASM}`")));
     }
-    let component = body::whole(&parts.headers, sent, app.engine.component_bytes_max()).await?;
+    let bytes_max = app.engine.component_bytes_max();
+    let component = body::whole_within(ARRIVAL, &parts.headers, sent, bytes_max).await?;
     let added = kept(&app, &caller).add(&app.engine, component.into(), caller.principal()).await?;
     let Added { digest, report, is_new } = added;
     let reply = PolicyReply { id: digest, report: Some(report), added_at: None };
@@ -169,18 +174,16 @@ impl PolicyReply {
 
 impl From<AddError> for Problem {
     fn from(error: AddError) -> Self {
-        let text = match error {
+        let texts: Vec<_> = match error {
             AddError::Store(error) => return unreadable(error),
-            AddError::Tool => error.to_string(),
-            AddError::Refused(problems) => {
-                let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
-                problems.join("; ")
-            }
+            AddError::Tool => vec![error.to_string()],
+            AddError::Refused(problems) => problems.iter().map(ToString::to_string).collect(),
         };
-        let problem = Self::new(ProblemCode::ComponentRefused);
-        match text.split_once("\nhint: ") {
-            Some((detail, hint)) => problem.with_detail(detail).with_hint(hint),
-            None => problem.with_detail(text),
-        }
+        let told = texts.iter().map(|text| text.split_once("\nhint: ").unwrap_or((text, "")));
+        let (details, mut hints): (Vec<_>, Vec<_>) = told.unzip();
+        hints.retain(|hint| !hint.is_empty());
+        hints.dedup();
+        let problem = Self::new(ProblemCode::ComponentRefused).with_detail(details.join("; "));
+        if hints.is_empty() { problem } else { problem.with_hint(hints.join("; ")) }
     }
 }

@@ -100,10 +100,16 @@ impl Kept<'_> {
     /// A component, as it was kept.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
+    /// [`StoreError::Unavailable`]; [`StoreError::Damaged`] where it is another one now.
     pub async fn find(self, digest: Digest) -> Result<Option<Vec<u8>>, StoreError> {
         let found = self.store.policy_component(self.tenant, digest).await?;
-        Ok(found.map(|found| found.bytes).filter(|bytes| Digest::of(bytes) == digest))
+        match found {
+            Some(found) if Digest::of(&found.bytes) != digest => {
+                let (id, reason) = (digest.to_string(), "it has another digest".to_owned());
+                Err(StoreError::Damaged { what: "component", id, reason })
+            }
+            found => Ok(found.map(|found| found.bytes)),
+        }
     }
 
     /// Keeps a component that would load. The chain tells of one that is new.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use futures_util::future;
 use writ_core::{Binding, BindingName, Digest, FaultCode, Limits, Matcher};
 use writ_engine::{Described, Engine, Image, LoadError};
+use writ_store::StoreError;
 
 use super::component::Kept;
 use super::parsed::{PolicyBinding, PolicySetConfig};
@@ -27,21 +28,35 @@ pub async fn load(
     config: &PolicySetConfig,
     component_bytes_max: usize,
 ) -> Result<Snapshot, ConfigError> {
-    let loaded = load_whole(engine, config, component_bytes_max, None).await;
-    loaded.map(|(snapshot, _)| snapshot)
+    match load_whole(engine, config, component_bytes_max, None).await {
+        Ok((snapshot, _)) => Ok(snapshot),
+        Err(Unloaded::Refused(error)) => Err(error),
+        Err(Unloaded::Unavailable(_)) => unreachable!("no store is asked"),
+    }
+}
+
+/// A policy set is not loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum Unloaded {
+    /// The first binding, in evaluation order, that does not load, with the line that is to be mended.
+    #[error(transparent)]
+    Refused(#[from] ConfigError),
+    /// The store cannot answer whether it has a component.
+    #[error(transparent)]
+    Unavailable(#[from] StoreError),
 }
 
 /// The same, with the components that the set is made of, by digest. What is named by a digest alone
 /// may be in a store.
 ///
 /// # Errors
-/// As [`load`].
+/// [`Unloaded`]
 pub async fn load_whole(
     engine: &Engine,
     config: &PolicySetConfig,
     component_bytes_max: usize,
     kept: Option<Kept<'_>>,
-) -> Result<(Snapshot, Components), ConfigError> {
+) -> Result<(Snapshot, Components), Unloaded> {
     let one = |binding| Loading { engine, config, binding, kept }.bound(component_bytes_max);
     let bound = future::join_all(config.bindings.iter().map(one)).await;
     let (mut bindings, mut components) = (Vec::with_capacity(bound.len()), Components::new());
@@ -139,32 +154,33 @@ impl Loading<'_> {
     async fn bound(
         self,
         component_bytes_max: usize,
-    ) -> Result<(Bound, Cow<'static, [u8]>), ConfigError> {
+    ) -> Result<(Bound, Cow<'static, [u8]>), Unloaded> {
         let PolicyBinding { source, settings, limits, .. } = self.binding;
         let component = self.component(component_bytes_max as u64).await?;
         match image(self.engine, &component, settings, limits).await {
             Ok(image) => Ok((Bound::new(self.binding, image), component)),
-            Err(Refused::Settings(error)) => Err(error),
+            Err(Refused::Settings(error)) => Err(error.into()),
             Err(Refused::Component(error)) => {
-                Err(self.error("source", format!("policy `{source}` does not load: {error}")))
+                let message = format!("policy `{source}` does not load: {error}");
+                Err(self.error("source", message).into())
             }
             Err(Refused::Configure(error)) => {
                 let name = &self.binding.binding.name;
                 let message = format!("binding `{name}` does not load: {error}");
-                Err(self.error(settings.key(), message))
+                Err(self.error(settings.key(), message).into())
             }
         }
     }
 
-    async fn component(&self, bytes_max: u64) -> Result<Cow<'static, [u8]>, ConfigError> {
+    async fn component(&self, bytes_max: u64) -> Result<Cow<'static, [u8]>, Unloaded> {
         let read = self.binding.source.read(&self.config.root, bytes_max);
         let component = match (read, self.kept) {
             (Ok(component), _) => component,
             (Err(error @ SourceError::Unknown(digest)), Some(kept)) => {
-                let found = kept.find(digest).await.map_err(|why| self.error("source", why))?;
+                let found = kept.find(digest).await?;
                 Cow::Owned(found.ok_or_else(|| self.error("source", error))?)
             }
-            (Err(error), _) => return Err(self.error("source", error)),
+            (Err(error), _) => return Err(self.error("source", error).into()),
         };
         let pinned = self.binding.source.check_pin(self.binding.digest, &component);
         pinned.map_err(|error| self.error("digest", error))?;

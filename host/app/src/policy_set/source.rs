@@ -66,7 +66,7 @@ pub enum SourceError {
     Read(ReadError),
     /// Nothing has its digest.
     #[error(
-        "no built-in policy and no `*.wasm` file in `{DIRECTORY}/` has the digest `{0}`\nhint: `writ check builtin:NAME` shows the digest of a built-in policy; copy the component into `{DIRECTORY}/` beside the configuration, or push it to the server (`writ policy push`)"
+        "no built-in policy and no `*.wasm` file in `{DIRECTORY}/` has the digest `{0}`\nhint: `writ check builtin:NAME` shows the digest of a built-in policy; copy the component into `{DIRECTORY}/` beside the configuration; a server looks for policies in its store, too, where `writ policy push` puts them"
     )]
     Unknown(Digest),
     /// The directory of components is too full to search.

@@ -11,7 +11,7 @@ use super::Parts;
 use super::files::{Files, Look};
 use crate::cases::{self, Case, CaseReport};
 use crate::config::{Config, ConfigError, Fixed, Origin};
-use crate::policy_set::{self, Kept, Snapshot};
+use crate::policy_set::{self, Kept, Snapshot, Unloaded};
 use writ_store::StoreError;
 
 /// A set that got through everything.
@@ -168,7 +168,7 @@ pub async fn prepare(
     (origin, config): (&Origin, &Config),
 ) -> Result<Candidate, Refusal> {
     let look = Files::of(origin, Some(&config.policies)).look();
-    let cases = cases::read(&config.policies);
+    let cases = not_emptied(config).and_then(|()| cases::read(&config.policies));
     let cases = cases.map_err(|error| Refusal::of(Phase::Configuration, error))?;
     checked((engine, kept), config, cases, look).await
 }
@@ -181,7 +181,10 @@ async fn checked(
 ) -> Result<Candidate, Refusal> {
     let bytes_max = config.engine.load.component_bytes_max;
     let loaded = policy_set::load_whole(engine, &config.policies, bytes_max, Some(kept)).await;
-    let (snapshot, components) = loaded.map_err(|error| Refusal::of(Phase::Loading, error))?;
+    let (snapshot, components) = loaded.map_err(|unloaded| match unloaded {
+        Unloaded::Refused(error) => Refusal::of(Phase::Loading, error),
+        Unloaded::Unavailable(error) => Refusal::of_store(error),
+    })?;
     let report = cases::run(&snapshot, &cases, config.breaker).await;
     match Refusal::of_cases(snapshot.digest, &report) {
         Some(refusal) => Err(refusal),
@@ -190,9 +193,9 @@ async fn checked(
 }
 
 /// A file that says nothing is being written, or was lost: taken at its word, it would deny everything.
-fn not_emptied(config: Config) -> Result<Config, ConfigError> {
+fn not_emptied(config: &Config) -> Result<(), ConfigError> {
     if !config.text().trim().is_empty() {
-        return Ok(config);
+        return Ok(());
     }
     let hint = "one that is to deny everything can say so in a comment";
     Err(config.policies.document().error(&[], "the file is empty").with_hint(hint))
@@ -206,12 +209,13 @@ pub(super) async fn again(parts: &Parts, started: &Fixed, known: Look) -> Prepar
         // Before anything is read, so that what changes meanwhile is seen as a change.
         let before = files.look();
         let refused = |error| Refusal::of(Phase::Configuration, error);
-        let config = match origin.load().and_then(not_emptied) {
+        let config = match origin.load() {
             Ok(config) => config,
             Err(error) => return (before, Err(refused(error))),
         };
         let look = Files::of(&origin, Some(&config.policies)).look().seen_before(&before);
-        let cases = cases::read(&config.policies).map_err(refused);
+        let cases = not_emptied(&config).and_then(|()| cases::read(&config.policies));
+        let cases = cases.map_err(refused);
         (look, cases.map(|cases| (config, cases)))
     });
     let (look, read) = match read.await {

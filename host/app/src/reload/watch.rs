@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::files::{Files, Look};
 use super::{Outcome, Phase, REST, Reload, Trigger, Wish};
@@ -85,7 +85,11 @@ impl Watch {
 
     /// Waits for a reason to look.
     async fn wait(&mut self) {
-        timeout(POLL, self.told.recv()).await.ok();
+        let next = Instant::now() + POLL;
+        // A watcher that could not be made has dropped what would tell: then only time does.
+        if let Ok(None) = timeout_at(next, self.told.recv()).await {
+            sleep_until(next).await;
+        }
     }
 }
 

@@ -198,11 +198,12 @@ impl Loader {
         }
     }
 
-    /// What was counted.
+    /// How large a component may be, in bytes.
     pub(crate) fn component_bytes_max(&self) -> usize {
         self.inner.limits.component_bytes_max
     }
 
+    /// What was counted.
     pub(crate) fn stats(&self) -> LoadStats {
         let Inner { counts, disk, .. } = &*self.inner;
         counts.with(disk.as_ref().map(|disk| &disk.counts))

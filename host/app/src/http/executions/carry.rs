@@ -64,7 +64,7 @@ pub struct ReportBody {
     #[serde(default)]
     #[schema(value_type = Option<Object>)]
     result: Option<Anything>,
-    /// Why it failed.
+    /// Why it failed; cut after 2,000 characters.
     #[serde(default)]
     error: Option<String>,
 }
@@ -229,13 +229,15 @@ impl ClaimBody {
 
 impl ReportBody {
     fn into_report(self) -> Result<Report, Problem> {
-        short("/error", self.error.as_deref(), ERROR_CHARS_MAX)?;
         match (self.outcome, self.result, self.error) {
             (OutcomeBody::Succeeded, result, None) => {
                 let nothing = || Json::from_value(&serde_json::Value::Null).expect("null is JSON");
                 Ok(Report::Succeeded(result.map_or_else(nothing, |Anything(result)| result)))
             }
-            (OutcomeBody::Failed, None, Some(error)) => Ok(Report::Failed(error)),
+            (OutcomeBody::Failed, None, Some(error)) => {
+                // As a tool's: whoever cannot tell all should not be unable to tell that it failed.
+                Ok(Report::Failed(error.chars().take(ERROR_CHARS_MAX).collect()))
+            }
             (OutcomeBody::Failed, None, None) => Err(invalid("/error", "is required")),
             (OutcomeBody::Succeeded, _, Some(_)) => {
                 Err(invalid("/error", "is for what failed alone"))
