@@ -176,7 +176,7 @@ fn a_test_whose_server_does_not_start_says_why() {
 #[test]
 fn a_set_that_binds_nothing_warns_that_it_denies_everything() {
     let directory = tempfile::tempdir().unwrap();
-    std::fs::write(directory.path().join("writ.toml"), "").unwrap();
+    std::fs::write(directory.path().join("writ.toml"), "# nothing yet\n").unwrap();
     let mut child = Command::new(env!("CARGO_BIN_EXE_writ"))
         .args(["serve", "--config", "writ.toml", "--listen", "127.0.0.1:0"])
         .current_dir(directory.path())

@@ -238,7 +238,7 @@ fn load(encryption: &str) -> Result<Config, ConfigError> {
     std::fs::write(directory.path().join("short.key"), "AAEC").unwrap();
     std::fs::write(directory.path().join("open.key"), KEY).unwrap();
     std::fs::write(directory.path().join("text.key"), "my password!").unwrap();
-    for (name, mode) in [("short.key", 0o600), ("text.key", 0o600), ("open.key", 0o640)] {
+    for (name, mode) in [("short.key", 0o600), ("text.key", 0o600), ("open.key", 0o644)] {
         let mode = Permissions::from_mode(mode);
         std::fs::set_permissions(directory.path().join(name), mode).unwrap();
     }
