@@ -68,7 +68,15 @@ pub(crate) fn run(repo: &Repo, options: &Options) -> Result<()> {
     if options.quick {
         return Ok(());
     }
-    std::fs::write(repo.path("BENCHMARKS.md"), table).context("cannot write `BENCHMARKS.md`")
+    let page = repo.path("BENCHMARKS.md");
+    let notes = notes(&std::fs::read_to_string(&page).unwrap_or_default());
+    std::fs::write(page, table + &notes).context("cannot write `BENCHMARKS.md`")
+}
+
+/// What people have written below a table, which outlives it.
+fn notes(page: &str) -> String {
+    const HEADING: &str = "\n## What was tried";
+    page.split_once(HEADING).map(|(_, notes)| format!("{HEADING}{notes}")).unwrap_or_default()
 }
 
 /// Runs a bench and adds what it printed.
