@@ -12,7 +12,8 @@ use writ_testkit::wait;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Below 100 a payment goes on; from 100 on, `ann` or a member of `finance` agrees and says why, but
-/// for `slow`, which nobody has to explain and which ends after a second. 50,000 in all.
+/// for `slow`, which nobody has to explain and which ends after a second. 50,000 in all. The limits leave
+/// room for a machine that is busy.
 pub(crate) const CONFIG: &str = r#"
 [log]
 level = "error"
@@ -23,6 +24,7 @@ directory = "data"
 [[binding]]
 name = "small"
 source = "rules.wasm"
+limits = { deadline-ms = 10000, timeout-ms = 30000 }
 [[binding.settings.rules]]
 name = "small"
 effect = "allow"
@@ -31,6 +33,7 @@ when = { path = "/action/properties/amount", lt = 100 }
 [[binding]]
 name = "review"
 source = "four-eyes.wasm"
+limits = { deadline-ms = 10000, timeout-ms = 30000 }
 match = { action = "pay" }
 [binding.settings]
 threshold = { path = "/action/properties/amount", min = 100 }
@@ -42,6 +45,7 @@ stages = [{ approvers = ["user:Ann", "group:finance"], expires-after-seconds = 3
 [[binding]]
 name = "slow"
 source = "four-eyes.wasm"
+limits = { deadline-ms = 10000, timeout-ms = 30000 }
 match = { action = "slow" }
 [binding.settings.requirement]
 stages = [{ approvers = ["user:ann"], expires-after-seconds = 1 }]
@@ -49,6 +53,7 @@ stages = [{ approvers = ["user:ann"], expires-after-seconds = 1 }]
 [[binding]]
 name = "budget"
 source = "budget.wasm"
+limits = { deadline-ms = 10000, timeout-ms = 30000 }
 [binding.settings]
 amount = "/action/properties/amount"
 limit = 50000
