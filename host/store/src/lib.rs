@@ -84,16 +84,19 @@
 //!    └ digests of its records                └──> `decisions.anchored`, in the tenant's chain of events
 //! ```
 //!
-//! A batch's hash is of the hash before it and the digests of its records ([`writ_core::strand`]), so
-//! that whoever has the digests can follow a strand without any record, and a record can be shown to be
-//! in its place without any other. Files have one strand a tenant, which goes on whenever a host opens
-//! them; in a database each host has as many as it has transactions at once, so that none waits for
-//! the place of another. A host whose commit may or may not have become durable begins another strand.
+//! A batch's hash is of the hash before it, the time of its latest request and the digests of its
+//! records ([`writ_core::strand`]), so that whoever has the digests can follow a strand without any
+//! record, and a record can be shown to be in its place without any other. Files have one strand a
+//! tenant, which goes on whenever a host opens them; in a database each host has as many as it has
+//! transactions at once, so that none waits for the place of another. A host whose commit may or may
+//! not have become durable begins another strand.
 //!
 //! Every minute, and when a host stops, an event tells how far strands have come, if they have: up to
 //! there nothing can be cut off unnoticed. What a killed host has written after the last such event is
 //! told by the next event of the same strand, on SQLite; on PostgreSQL it only has the strand's row,
-//! which whoever can write the batches can write too.
+//! which whoever can write the batches can write too. So has what a host was still committing when it
+//! stopped; and after a write that failed on SQLite, what was not told yet waits for the tenant's next
+//! decision.
 //!
 //! # From a commit to the disk, on SQLite
 //!
