@@ -11,9 +11,7 @@ use crate::moment::{id_at, time_of};
 use crate::port::on;
 use crate::row::{END, KeptBatch, SPAN_MS, StoredDecision};
 use crate::store::Store;
-
-/// How many batches are read at once: few, since each may have a megabyte.
-const BATCHES_MAX: u32 = 8;
+use crate::strand::BATCHES_MAX;
 
 /// Which batches are asked for, newest first: by their last id, strand and number.
 #[derive(Debug)]

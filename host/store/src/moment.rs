@@ -1,4 +1,12 @@
-//! Times in ids: a UUID version 7 (RFC 9562) begins with one, so ids sort by time.
+//! Times: now, and those in ids. A UUID version 7 (RFC 9562) begins with one, so ids sort by time.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Now, in milliseconds since the Unix epoch.
+pub(crate) fn now_ms() -> u64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    since_epoch.as_millis() as u64
+}
 
 /// The lowest id of a time, in milliseconds since the Unix epoch.
 pub(crate) fn id_at(at_ms: u64) -> String {

@@ -1,5 +1,9 @@
 //! Pages of lists: bounded by how many items they have, and by how large those are.
 
+use writ_core::{Approval, Execution};
+
+use crate::error::StoreError;
+
 /// After how many bytes of what is stored a page ends, with the item that exceeds them. So much is made
 /// of it, however large items are; a driver may have read some rows ahead, 50 on SQLite.
 pub const PAGE_BYTES_MAX: usize = 4 << 20;
@@ -18,6 +22,26 @@ pub(crate) struct Filling<T> {
     items: Vec<T>,
     bytes: usize,
     limit: usize,
+}
+
+impl Filling<(Execution, Approval)> {
+    /// Adds the approval of an id with its execution, as that was found, and how large it is.
+    pub(crate) fn add_approval(
+        &mut self,
+        id: String,
+        found: Option<(Execution, usize)>,
+    ) -> Result<(), StoreError> {
+        let found = found.and_then(|(execution, bytes)| {
+            let approval = execution.approval(&id)?.clone();
+            Some(((execution, approval), bytes))
+        });
+        let Some((found, bytes)) = found else {
+            let reason = "its execution does not have it".into();
+            return Err(StoreError::Damaged { what: "approval", id, reason });
+        };
+        self.add(found, bytes);
+        Ok(())
+    }
 }
 
 impl<T> Filling<T> {

@@ -1,7 +1,5 @@
 //! Strands of decisions: what of them is the same whatever the database. See [`writ_core::strand`].
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use writ_core::chain::Evidence;
 use writ_core::execution::Fact;
 use writ_core::strand::StrandPlace;
@@ -9,6 +7,8 @@ use writ_core::{Digest, Tenant};
 
 use crate::step::TenantEvent;
 
+/// How many batches are read at once: few, since each may have a megabyte.
+pub(crate) const BATCHES_MAX: u32 = 8;
 /// How many random bytes name a strand: none is named twice.
 const NAME_BYTES: usize = 16;
 
@@ -34,10 +34,4 @@ pub(crate) fn anchored(tenant: &Tenant, strands: Vec<StrandPlace>, at_ms: u64) -
     let about = Digest::of_parts(strands.iter().map(|place| &place.hash.as_bytes()[..]));
     let fact = Fact::DecisionsAnchored { strands };
     TenantEvent { tenant: tenant.clone(), evidence: Evidence::of_tenant(at_ms, about, fact) }
-}
-
-/// Now, in milliseconds since the Unix epoch.
-pub(crate) fn now_ms() -> u64 {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    since_epoch.as_millis() as u64
 }

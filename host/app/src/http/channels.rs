@@ -93,10 +93,7 @@ impl From<ForgetError> for Problem {
             ForgetError::InUse(_) => Self::new(ProblemCode::ChannelInUse)
                 .with_detail(error.to_string())
                 .with_hint("take it out of the configuration of every host, and start them again"),
-            ForgetError::Store(error) => {
-                tracing::error!(%error, "channels cannot be read or given up");
-                Self::new(ProblemCode::StorageUnavailable)
-            }
+            ForgetError::Store(error) => error.into(),
         }
     }
 }

@@ -10,7 +10,7 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use writ_core::Digest;
-use writ_store::{KnownComponent, StoreError};
+use writ_store::KnownComponent;
 
 use super::App;
 use super::body;
@@ -123,9 +123,8 @@ pub async fn list(
     caller: Caller,
     Query(Listing { cursor, limit }): Query<Listing>,
 ) -> Result<Response, Problem> {
-    let Kept { store, tenant } = kept(&app, &caller);
     let limit = limit.get();
-    let found = store.policy_components(tenant, cursor, limit).await.map_err(unreadable)?;
+    let found = kept(&app, &caller).page(cursor, limit).await?;
     let last = found.last().filter(|_| found.len() >= limit as usize);
     let next = last.map(|last| last.digest.to_string());
     Ok(ok(&PoliciesReply { items: found.into_iter().map(PolicyReply::new).collect(), next }))
@@ -145,24 +144,18 @@ pub async fn one(
     caller: Caller,
     Id(digest): Id,
 ) -> Result<Response, Problem> {
-    let Kept { store, tenant } = kept(&app, &caller);
     let missing = || {
         Problem::new(ProblemCode::NotFound)
             .with_detail(format!("there is no policy `{digest}`"))
             .with_hint("`writ policy components` tells which there are")
     };
     let digest = digest.parse().map_err(|_| missing())?;
-    let found = store.known_component(tenant, digest).await.map_err(unreadable)?;
+    let found = kept(&app, &caller).known(digest).await?;
     Ok(ok(&PolicyReply::new(found.ok_or_else(missing)?)))
 }
 
 fn kept<'a>(app: &'a App, caller: &'a Caller) -> Kept<'a> {
     Kept { store: app.executions.store(), tenant: &caller.principal().tenant }
-}
-
-fn unreadable(error: StoreError) -> Problem {
-    tracing::error!(%error, "policies cannot be read");
-    Problem::new(ProblemCode::StorageUnavailable)
 }
 
 impl PolicyReply {
@@ -175,7 +168,7 @@ impl PolicyReply {
 impl From<AddError> for Problem {
     fn from(error: AddError) -> Self {
         let texts: Vec<_> = match error {
-            AddError::Store(error) => return unreadable(error),
+            AddError::Store(error) => return error.into(),
             AddError::Tool => vec![error.to_string()],
             AddError::Refused(problems) => problems.iter().map(ToString::to_string).collect(),
         };

@@ -152,10 +152,7 @@ impl From<LetterError> for Problem {
                     "the dead letter is still there; send it again when the receiver is well",
                 )
             }
-            LetterError::Store(error) => {
-                tracing::error!(%error, "a dead letter cannot be read or kept");
-                Self::new(ProblemCode::StorageUnavailable)
-            }
+            LetterError::Store(error) => error.into(),
         }
     }
 }

@@ -10,7 +10,7 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use writ_core::Digest;
-use writ_store::{ActiveSet, SetVersion, StoreError};
+use writ_store::{ActiveSet, SetVersion};
 
 use super::App;
 use super::page::{Id, Limit, Query};
@@ -99,8 +99,8 @@ pub async fn list(
 ) -> Result<Response, Problem> {
     let (store, tenant) = (app.executions.store(), &caller.principal().tenant);
     let limit = listing.limit.get();
-    let active = store.active_set(tenant).await.map_err(unreadable)?;
-    let found = store.set_versions(tenant, listing.cursor, limit).await.map_err(unreadable)?;
+    let active = store.active_set(tenant).await?;
+    let found = store.set_versions(tenant, listing.cursor, limit).await?;
     let is_full = found.len() >= limit as usize;
     let next = found.last().filter(|_| is_full).map(|last| last.number.to_string());
     let items = found.into_iter().map(|version| VersionReply::new(version, active)).collect();
@@ -123,7 +123,7 @@ pub async fn one(
 ) -> Result<Response, Problem> {
     let (store, tenant) = (app.executions.store(), &caller.principal().tenant);
     let (version, set) = version(&app, &caller, &id).await?;
-    let active = store.active_set(tenant).await.map_err(unreadable)?;
+    let active = store.active_set(tenant).await?;
     let bindings = serde_json::to_value(set.bindings).ok();
     Ok(ok(&VersionReply { bindings, ..VersionReply::new(version, active) }))
 }
@@ -202,7 +202,7 @@ impl VersionReply {
 async fn version(app: &App, caller: &Caller, id: &str) -> Result<(SetVersion, StoredSet), Problem> {
     let tenant = &caller.principal().tenant;
     let found = app.executions.store().set_version(tenant, number(id)?).await;
-    let version = found.map_err(unreadable)?.ok_or_else(|| missing(id))?;
+    let version = found?.ok_or_else(|| missing(id))?;
     let set = StoredSet::read(&version).map_err(|error: StoredError| {
         tracing::error!(%error, "a version of the policy set cannot be read");
         Problem::new(ProblemCode::Internal)
@@ -218,9 +218,4 @@ fn missing(id: &str) -> Problem {
     Problem::new(ProblemCode::NotFound)
         .with_detail(format!("there is no version `{id}` of the policy set"))
         .with_hint("`writ policy list` tells which there are")
-}
-
-fn unreadable(error: StoreError) -> Problem {
-    tracing::error!(%error, "versions of the policy set cannot be read");
-    Problem::new(ProblemCode::StorageUnavailable)
 }

@@ -6,6 +6,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
+use writ_store::StoreError;
 
 use super::access::CHALLENGE;
 use super::json::{BodyError, FieldError};
@@ -257,6 +258,20 @@ impl From<BodyError> for Problem {
                 Self::new(ProblemCode::MalformedJson).with_detail(detail)
             }
             BodyError::Invalid(error) => Self::field(error),
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotSealing => Self::new(ProblemCode::InvalidRequest)
+                .with_detail("there is no active key")
+                .with_hint("give one in `[encryption]`, and start each host with it first"),
+            error => {
+                tracing::error!(%error, "the store cannot answer");
+                Self::new(ProblemCode::StorageUnavailable)
+            }
         }
     }
 }

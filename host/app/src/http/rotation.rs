@@ -7,12 +7,12 @@ use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use writ_store::{ResealFrom, Resealed, StoreError};
+use writ_store::{ResealFrom, Resealed};
 
 use super::App;
 use super::body::Sent;
 use super::json::FieldError;
-use super::problem::{Problem, ProblemCode};
+use super::problem::Problem;
 use crate::auth::Caller;
 
 /// Where a batch is asked for.
@@ -94,19 +94,5 @@ impl RotationReply {
     pub fn new(key: String, from: &ResealFrom, resealed: &Resealed) -> Self {
         let next = resealed.next.as_ref().map(ToString::to_string);
         Self { key, table: from.table().to_owned(), values: resealed.values, next }
-    }
-}
-
-impl From<StoreError> for Problem {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::NotSealing => Self::new(ProblemCode::InvalidRequest)
-                .with_detail("there is no active key")
-                .with_hint("give one in `[encryption]`, and start each host with it first"),
-            error => {
-                tracing::error!(%error, "what is kept cannot be sealed with the active key");
-                Self::new(ProblemCode::StorageUnavailable)
-            }
-        }
     }
 }

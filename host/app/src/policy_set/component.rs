@@ -112,6 +112,26 @@ impl Kept<'_> {
         }
     }
 
+    /// What is known of components, by digest: those after one, at most so many.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn page(
+        self,
+        after: Option<Digest>,
+        limit: u32,
+    ) -> Result<Vec<KnownComponent>, StoreError> {
+        self.store.policy_components(self.tenant, after, limit).await
+    }
+
+    /// What is known of one component.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn known(self, digest: Digest) -> Result<Option<KnownComponent>, StoreError> {
+        self.store.known_component(self.tenant, digest).await
+    }
+
     /// Keeps a component that would load. The chain tells of one that is new.
     ///
     /// # Errors

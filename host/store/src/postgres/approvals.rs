@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use sqlx::postgres::{PgConnection, PgRow};
 use writ_core::{Approval, Execution};
 
-use super::executions::{self, body_bytes, execution};
+use super::executions::{self, sized};
 use super::rows::{column, integer, text};
 use super::text::kept;
 use crate::error::{Failure, StoreError};
@@ -102,18 +102,8 @@ impl Part<'_> {
                 break;
             }
             let row = executions::row(connection, EXECUTION_OF, self.opener.tenant, &id).await;
-            let found = row
-                .map_err(Failure::from)?
-                .map(|row| Ok::<_, StoreError>((execution(self.opener, &row)?, body_bytes(&row)?)));
-            let found = found.transpose()?.and_then(|(execution, bytes)| {
-                let approval = execution.approval(&id)?.clone();
-                Some(((execution, approval), bytes))
-            });
-            let Some((found, bytes)) = found else {
-                let reason = "its execution does not have it".into();
-                return Err(StoreError::Damaged { what: "approval", id, reason });
-            };
-            page.add(found, bytes);
+            let row = row.map_err(Failure::from)?;
+            page.add_approval(id, row.map(|row| sized(self.opener, &row)).transpose()?)?;
         }
         Ok(page.finish())
     }

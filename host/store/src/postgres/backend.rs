@@ -17,9 +17,9 @@ use super::{connect, follower, health, keys, listener, sweep};
 use crate::config::PostgresConfig;
 use crate::error::{Failure, StoreError};
 use crate::migration::Migrated;
+use crate::moment;
 use crate::row::KeyChange;
 use crate::stats::StoreStats;
-use crate::strand;
 
 /// A handle, cheap to clone.
 #[derive(Clone, Debug)]
@@ -113,7 +113,7 @@ impl Postgres {
         self.inner.messages.send(Message::Close).await.ok();
         let closed = writer.await.map_err(|_| Failure::closed());
         drop(others);
-        self.inner.anchor(strand::now_ms()).await;
+        self.inner.anchor(moment::now_ms()).await;
         self.inner.listening.close().await;
         self.inner.turns.close().await;
         // Waits for the transactions that are under way.

@@ -140,14 +140,16 @@ pub(super) async fn page(
     while !page.is_full()
         && let Some(row) = rows.try_next().await.map_err(Failure::from)?
     {
-        page.add(execution(opener, &row)?, body_bytes(&row)?);
+        let (execution, bytes) = sized(opener, &row)?;
+        page.add(execution, bytes);
     }
     Ok(page.finish())
 }
 
-/// How large the execution of a row is.
-pub(super) fn body_bytes(row: &PgRow) -> Result<usize, StoreError> {
-    Ok(row.try_get::<&str, _>("body").map_err(Failure::from)?.len())
+/// The same as [`execution`], and how large it is as it is kept.
+pub(super) fn sized(opener: Opener<'_>, row: &PgRow) -> Result<(Execution, usize), StoreError> {
+    let body: &str = row.try_get("body").map_err(Failure::from)?;
+    Ok((execution(opener, row)?, body.len()))
 }
 
 /// The execution that a row's `body` holds.

@@ -17,7 +17,7 @@ use super::namespaces::{self, Hold};
 use super::scope::{Access, Scope};
 use super::storage;
 use crate::error::{Failure, StoreError};
-use crate::strand;
+use crate::moment;
 
 /// How many rows of a namespace are swept at once: few, since other commits wait meanwhile.
 const ROWS_MAX: u32 = 64;
@@ -71,14 +71,14 @@ pub(super) async fn run(inner: Weak<Inner>, every: Duration) {
         while sweep_some(&inner).await {}
         // The first tick is at once: what a host that begins has decided by then can wait.
         if !is_beginning {
-            inner.anchor(strand::now_ms()).await;
+            inner.anchor(moment::now_ms()).await;
         }
         is_beginning = false;
     }
 }
 
 async fn sweep_some(inner: &Inner) -> bool {
-    match inner.sweep(strand::now_ms()).await {
+    match inner.sweep(moment::now_ms()).await {
         Ok(removed) => removed >= ROWS_MAX as usize,
         Err(error) => {
             tracing::warn!(%error, "storage cannot be swept");

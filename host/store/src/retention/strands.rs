@@ -4,8 +4,8 @@ use writ_core::strand::StrandPlace;
 
 use super::{DECISIONS_MAX, StrandCut};
 use crate::sealing::Opener;
-use crate::strand::KeptStrand;
-use crate::verify::strands::{BATCHES_MAX, Unopened, take};
+use crate::strand::{BATCHES_MAX, KeptStrand};
+use crate::verify::strands::{Unopened, take};
 use crate::verify::{Evidence, VerifyError, unavailable};
 
 /// What of strands may go.

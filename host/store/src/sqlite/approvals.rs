@@ -11,7 +11,7 @@ use crate::execution::ApprovalFilter;
 use crate::page::{Filling, Page};
 use crate::row::{ApprovalRow, AskedRow, END, approver_key};
 use crate::sealing::Opener;
-use crate::sqlite::executions::{body_bytes, execution};
+use crate::sqlite::executions::{execution, sized};
 use crate::sqlite::rows::{RowsStatement, bind, integer};
 
 /// Writes approvals and whom they ask.
@@ -100,17 +100,7 @@ pub(crate) async fn page(
             break;
         }
         let row = row_of(&mut view, opener.tenant, &id).await.map_err(Failure::from)?;
-        let found =
-            row.map(|row| Ok::<_, StoreError>((execution(opener, &row)?, body_bytes(&row)?)));
-        let found = found.transpose()?.and_then(|(execution, bytes)| {
-            let approval = execution.approval(&id)?.clone();
-            Some(((execution, approval), bytes))
-        });
-        let Some((found, bytes)) = found else {
-            let reason = "its execution does not have it".into();
-            return Err(StoreError::Damaged { what: "approval", id, reason });
-        };
-        page.add(found, bytes);
+        page.add_approval(id, row.map(|row| sized(opener, &row)).transpose()?)?;
     }
     Ok(page.finish())
 }

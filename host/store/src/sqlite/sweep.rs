@@ -15,13 +15,13 @@ use tokio::task::JoinHandle;
 use crate::claim::Claim;
 use crate::commit::Answer;
 use crate::error::{Failure, StoreError};
+use crate::moment;
 use crate::row::StorageRow;
 use crate::sqlite::backend::{Inner, Sqlite};
 use crate::sqlite::batch::{Job, Message};
 use crate::sqlite::commit::{Draft, Submission};
 use crate::sqlite::storage;
 use crate::sqlite::table::{Loaded, Stamps};
-use crate::strand;
 
 /// How many rows are swept at once: few, since other commits wait meanwhile.
 const ROWS_MAX: u32 = 64;
@@ -114,7 +114,7 @@ async fn run(inner: Weak<Inner>, every: Duration) {
 async fn anchor(inner: &Inner, before: u64) -> u64 {
     let decisions = inner.shared.counters.decisions.load(Relaxed);
     if decisions > before {
-        let job = Job { anchors_at_ms: Some(strand::now_ms()), ..Job::default() };
+        let job = Job { anchors_at_ms: Some(moment::now_ms()), ..Job::default() };
         if let Err(failure) = inner.write(job).await {
             tracing::warn!(error = failure.inside(), "how far decisions have come is not told");
             return before;
@@ -124,7 +124,7 @@ async fn anchor(inner: &Inner, before: u64) -> u64 {
 }
 
 async fn sweep_some(inner: &Arc<Inner>) -> bool {
-    match inner.sweep(strand::now_ms()).await {
+    match inner.sweep(moment::now_ms()).await {
         Ok(removed) => removed == ROWS_MAX as usize,
         Err(failure) => {
             tracing::warn!(error = failure.inside(), "storage cannot be swept");

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::config::StoreConfig;
 use crate::error::Failure;
+use crate::moment;
 use crate::points::{self, Keeping, Moment};
 use crate::sqlite::batch::{Batch, Job, Message, Refusals, Waiter};
 use crate::sqlite::chains::Chains;
@@ -24,7 +25,6 @@ use crate::sqlite::strands::Strands;
 use crate::sqlite::write::Statements;
 use crate::sqlite::{connect, policies, retention};
 use crate::step::Versions;
-use crate::strand;
 
 /// The writer's task and what it owns.
 pub(crate) struct Writer {
@@ -233,7 +233,7 @@ impl Writer {
         if self.connection.is_none() {
             return;
         }
-        let job = Job { anchors_at_ms: Some(strand::now_ms()), ..Job::default() };
+        let job = Job { anchors_at_ms: Some(moment::now_ms()), ..Job::default() };
         if let Err(error) = self.write(vec![job]).await {
             self.connection = None;
             tracing::warn!(%error, "how far decisions have come is not told; the next host tells it");

@@ -13,10 +13,7 @@ use super::{Broken, Evidence, VerifyError, unavailable};
 use crate::error::StoreError;
 use crate::row::{Flaw, KeptBatch};
 use crate::sealing::{Opener, SealError};
-use crate::strand::KeptStrand;
-
-/// How many batches are read at once: few, since each may have a megabyte.
-pub(crate) const BATCHES_MAX: u32 = 8;
+use crate::strand::{BATCHES_MAX, KeptStrand};
 
 /// What the chain of events tells of strands.
 #[derive(Debug, Default)]
