@@ -10,7 +10,7 @@ use opened::Opened;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 
 /// Every table with rows of tenants.
-const TABLES: [&str; 24] = [
+const TABLES: [&str; 25] = [
     "decisions",
     "decision_batches",
     "decision_strands",
@@ -19,6 +19,7 @@ const TABLES: [&str; 24] = [
     "executions",
     "approvals",
     "asked",
+    "answered",
     "approval_history",
     "chains",
     "events",
@@ -55,6 +56,7 @@ async fn filled() -> (Opened, PgConnection) {
         INSERT INTO channels VALUES ('default', 'c', 1, '', 0, 0);
         INSERT INTO dead_letters VALUES ('default', 'd', 'c', 1, NULL, 1, '', 0);
         INSERT INTO answer_links VALUES ('default', '', 'c', 'e', 'a', 0, 'ann', false);
+        INSERT INTO answered VALUES ('default', 'ann', 'a', 'e');
         INSERT INTO signing_keys VALUES ('default', 'k', 0, '', NULL);
         INSERT INTO policy_components VALUES ('default', '', '', '{}', 0);
         INSERT INTO policy_sets VALUES ('default', 1, '', '{}', NULL, '', 0);
