@@ -120,6 +120,7 @@ async fn app(config: &Config, store: Store) -> (App, Secret) {
         service: service.clone(),
         store: store.clone(),
         tenant: Tenant::default(),
+        trust: Arc::default(),
         leads: true,
     };
     let reload = Reload::new(parts, Fixed::of(config), first);

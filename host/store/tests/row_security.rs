@@ -10,7 +10,7 @@ use opened::Opened;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 
 /// Every table with rows of tenants.
-const TABLES: [&str; 25] = [
+const TABLES: [&str; 27] = [
     "decisions",
     "decision_batches",
     "decision_strands",
@@ -36,6 +36,7 @@ const TABLES: [&str; 25] = [
     "policy_sets",
     "policy_active",
     "policy_rollouts",
+    "policy_signatures",
     "api_keys",
 ];
 
@@ -63,6 +64,7 @@ async fn filled() -> (Opened, PgConnection) {
         INSERT INTO policy_sets VALUES ('default', 1, '', '{}', NULL, '', 0);
         INSERT INTO policy_active VALUES ('default', 1, NULL, 1, NULL, 0);
         INSERT INTO policy_rollouts VALUES ('default', 1, 1, '{}', '', NULL, '', 0, NULL, 1);
+        INSERT INTO policy_signatures VALUES ('default', '', 'k', '', 0);
         INSERT INTO anchors SELECT tenant, 0, '', 0 FROM work";
     sqlx::raw_sql(tool).execute(&mut connection).await.unwrap();
     let start = writ_core::chain::Head::start("default".parse().unwrap()).hash;
@@ -154,7 +156,15 @@ async fn who_serves_all_tenants_sees_what_that_needs_and_writes_leases_alone() {
     let (_opened, mut connection) = filled().await;
     say(&mut connection, "writ.scope", "all-tenants").await;
     for (table, count) in counts(&mut connection).await {
-        let seen = ["storage", "executions", "chains", "work", "errands", "policy_active", "policy_rollouts"];
+        let seen = [
+            "storage",
+            "executions",
+            "chains",
+            "work",
+            "errands",
+            "policy_active",
+            "policy_rollouts",
+        ];
         let is_seen = seen.contains(&table);
         assert_eq!(count > 0, is_seen, "{table}: {count}");
     }
