@@ -99,6 +99,7 @@ impl Host {
             service: service.clone(),
             store: store.clone(),
             tenant: Tenant::default(),
+            trust: Default::default(),
             leads: true,
         };
         let reload = Reload::new(parts, Fixed::of(&config), first);

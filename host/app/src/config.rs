@@ -13,6 +13,7 @@ pub mod environment;
 pub mod error;
 pub mod origin;
 mod outward;
+mod policies;
 mod raw;
 pub mod root;
 pub mod server;
@@ -183,7 +184,9 @@ impl Config {
         let root = Arc::new(root);
         let document = Arc::new(document);
         let at = |error: &dyn std::fmt::Display, key: &[_]| document.error(key, error);
-        let policies = policy_set::parse(raw.bindings, raw.tests, document.clone(), root.clone())?;
+        let trust = policies::checked(raw.policies, &document)?;
+        let sections = (raw.bindings, raw.tests, trust);
+        let policies = policy_set::parse(sections, document.clone(), root.clone())?;
         let bound = policies.bindings.iter().map(|binding| binding.binding.name.to_string());
         let taken = raw.tools.iter().map(|tool| tool.name.clone()).chain(bound).collect();
         let endpoints = endpoints::checked(raw.endpoints, taken, &document, &root)?;

@@ -10,18 +10,24 @@ pub mod diff;
 mod load;
 mod parsed;
 pub(crate) mod raw;
+mod secret_key;
 mod settings;
 mod snapshot;
 mod source;
 mod stored;
+mod trust;
 mod violation;
 
 pub use component::{AddError, Added, ComponentReport, Kept};
-pub use load::{Components, Unloaded, load, load_single, load_whole};
+pub use load::{Components, Unloaded, Whole, load, load_single, load_whole};
 pub(crate) use parsed::parse;
 pub use parsed::{PolicyBinding, PolicySetConfig};
+pub use secret_key::{Boxed, InvalidSecretKey, NoRandom, SecretKey};
 pub use settings::Settings;
 pub use snapshot::{Bound, Snapshot};
-pub use source::Source;
+pub use source::{Found, Source};
 pub(crate) use stored::component;
 pub use stored::{StoredBinding, StoredError, StoredSet};
+pub use trust::{
+    InvalidKey, SIGNATURE_BYTES_MAX, SIGNATURE_SUFFIX, Signed, Trust, TrustedKey, Untrusted,
+};

@@ -28,7 +28,7 @@ use writ_store::{ActiveSet, Store};
 
 use crate::clock::now_ms;
 use crate::config::{Fixed, Origin};
-use crate::policy_set::{Kept, Snapshot};
+use crate::policy_set::{Kept, Snapshot, Trust};
 use crate::service::Service;
 use files::Look;
 pub use pipeline::{Candidate, Phase, Refusal, prepare};
@@ -116,6 +116,8 @@ pub struct Parts {
     pub store: Store,
     /// Whose set it is.
     pub tenant: Tenant,
+    /// Whose signatures count, from the start to the end of the host.
+    pub trust: Arc<Trust>,
     /// Whether what its files say is to decide; otherwise it takes the version that does.
     pub leads: bool,
 }
@@ -129,11 +131,11 @@ struct Asked {
 
 impl Parts {
     fn kept(&self) -> Kept<'_> {
-        Kept { store: &self.store, tenant: &self.tenant }
+        Kept { store: &self.store, tenant: &self.tenant, trust: &self.trust }
     }
 
     fn versions(&self) -> Versions<'_> {
-        Versions { engine: &self.engine, store: &self.store, tenant: &self.tenant }
+        Versions { engine: &self.engine, kept: self.kept() }
     }
 }
 
@@ -186,6 +188,11 @@ impl Reload {
             wake: Notify::new(),
             state: Mutex::new(state),
         }))
+    }
+
+    /// Whose signatures count.
+    pub fn trust(&self) -> &Trust {
+        &self.0.parts.trust
     }
 
     /// What decides now, and what became of the last reload.

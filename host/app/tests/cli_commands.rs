@@ -356,7 +356,7 @@ fn help_says_how_commands_end() {
       check         Tell what a component is, and everything for which it would be refused
       inspect       Load a policy set, and tell what it holds in the order in which it is evaluated
       test          Run the cases of a policy set, and tell what differs
-      policy        See by which policy set a running server decides, and have it decide by another
+      policy        See by which policy set a running server decides, have it decide by another, and sign policies
       keys          Make, list and end the keys with which callers say who they are
       executions    See, call off, retry and resolve the executions of a running server
       approvals     See and decide what people are asked by a running server
@@ -380,11 +380,12 @@ fn help_says_how_commands_end() {
       78  the configuration, or a policy set that it names, is refused
 
     Environment (an option goes before its variable):
-      WRIT_CONFIG        --config
-      WRIT_DATA_DIR      --data-dir
-      WRIT_LISTEN        --listen
-      WRIT_DATABASE_URL  `url` in `[store]`: the PostgreSQL database that hosts share
-      WRIT_KEY           the key with which commands call a server that `--server` names
+      WRIT_CONFIG            --config
+      WRIT_DATA_DIR          --data-dir
+      WRIT_LISTEN            --listen
+      WRIT_DATABASE_URL      `url` in `[store]`: the PostgreSQL database that hosts share
+      WRIT_KEY               the key with which commands call a server that `--server` names
+      WRIT_SIGNING_PASSWORD  what protects the key that `writ policy sign` signs with
     "#);
 }
 

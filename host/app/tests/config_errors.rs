@@ -497,3 +497,17 @@ fn a_switch_that_is_a_text_is_refused() {
     hint: write `true` or `false`, without quotes
     "#);
 }
+
+#[test]
+fn signatures_are_required_only_where_a_key_can_check_them() {
+    let text = refused("[policies]\nrequire-signatures = true\n");
+    insta::assert_snapshot!(text, @"
+    writ.toml:2:22: signatures are required, and no key is given to check them by
+    hint: add public keys to `keys`; `writ policy keygen NAME` makes one
+    ");
+    let text = refused("[policies]\nkeys = [\"RW\"]\n");
+    insta::assert_snapshot!(text, @"
+    writ.toml:2:9: `RW` is no public key of minisign
+    hint: it is the line that begins with `RW` of the file `NAME.pub`, which `writ policy keygen NAME` makes
+    ");
+}

@@ -60,7 +60,8 @@
 //! - `policy_sets`: a row for each version of a tenant's policy set, appended, never changed: its bindings
 //!   as JSON, and its digest, which no other version has. `policy_components`: a row for each component
 //!   that versions are made of, by its digest. `policy_active`: a row for each tenant, which names the
-//!   version that decides, the one before it, and what a host's files said last.
+//!   version that decides, the one before it, and what a host's files said last. `policy_signatures`: a
+//!   row for each signature of a component, by the key that made it.
 //! - `probes`: always empty, written and emptied in one transaction to see whether writing works.
 //!
 //! # What is sealed
@@ -236,6 +237,7 @@ mod answer_links;
 mod channels;
 mod claim;
 mod commit;
+mod component_signatures;
 mod config;
 mod decisions;
 mod error;
@@ -265,6 +267,7 @@ mod verify;
 pub use crate::answer_links::{AnswerLink, AskedOf};
 pub use crate::channels::{ChannelId, ChannelLease, ChannelState, KnownChannel, Told, Untold};
 pub use crate::commit::Accepted;
+pub use crate::component_signatures::{ComponentSignature, NewSignatures};
 pub use crate::config::{Database, PostgresConfig, StoreConfig};
 pub use crate::error::{Cause, CommitError, Failure, StoreError};
 pub use crate::execution::{

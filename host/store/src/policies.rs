@@ -60,6 +60,18 @@ pub struct KnownComponent {
     pub report: String,
     /// When it came, in milliseconds since the Unix epoch.
     pub added_ms: u64,
+    /// The keys whose signatures of it are kept, as text, in order.
+    pub signed_by: Vec<String>,
+}
+
+impl KnownComponent {
+    /// Keys out of a column that holds all of them: none has a space.
+    pub(crate) fn keys(column: Option<String>) -> Vec<String> {
+        let mut keys: Vec<_> =
+            column.iter().flat_map(|keys| keys.split(' ')).map(str::to_owned).collect();
+        keys.sort_unstable();
+        keys
+    }
 }
 
 /// A component that somebody brings, whether or not a set is made of it.

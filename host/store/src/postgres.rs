@@ -31,6 +31,7 @@ mod batches;
 mod channels;
 mod claims;
 mod commit;
+mod component_signatures;
 mod connect;
 mod decisions;
 mod due;

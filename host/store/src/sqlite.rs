@@ -11,6 +11,7 @@ mod batches;
 mod chains;
 mod channels;
 mod commit;
+mod component_signatures;
 mod connect;
 mod decisions;
 mod errands;

@@ -31,7 +31,7 @@ async fn approvals_from_before_there_was_a_history_are_in_it() {
     let forget = "DROP TABLE approval_history; DROP TABLE journal; DROP TABLE work;
         DROP TABLE errands; DROP TABLE channels; DROP TABLE dead_letters; DROP TABLE anchors;
         DROP TABLE signing_keys; DROP TABLE answer_links; DROP TABLE policy_components;
-        DROP TABLE policy_sets; DROP TABLE policy_active;
+        DROP TABLE policy_sets; DROP TABLE policy_active; DROP TABLE policy_signatures;
         DROP TABLE decision_batches; DROP TABLE decision_strands;
         DROP INDEX approvals_by_execution; DROP INDEX idempotency_by_execution;
         DELETE FROM _sqlx_migrations WHERE version >= 4";

@@ -10,7 +10,7 @@ use opened::Opened;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 
 /// Every table with rows of tenants.
-const TABLES: [&str; 24] = [
+const TABLES: [&str; 25] = [
     "decisions",
     "decision_batches",
     "decision_strands",
@@ -34,6 +34,7 @@ const TABLES: [&str; 24] = [
     "policy_components",
     "policy_sets",
     "policy_active",
+    "policy_signatures",
     "api_keys",
 ];
 
@@ -59,6 +60,7 @@ async fn filled() -> (Opened, PgConnection) {
         INSERT INTO policy_components VALUES ('default', '', '', '{}', 0);
         INSERT INTO policy_sets VALUES ('default', 1, '', '{}', NULL, '', 0);
         INSERT INTO policy_active VALUES ('default', 1, NULL, 1, NULL, 0);
+        INSERT INTO policy_signatures VALUES ('default', '', 'k', '', 0);
         INSERT INTO anchors SELECT tenant, 0, '', 0 FROM work";
     sqlx::raw_sql(tool).execute(&mut connection).await.unwrap();
     let start = writ_core::chain::Head::start("default".parse().unwrap()).hash;

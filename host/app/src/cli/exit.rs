@@ -42,11 +42,12 @@ Exit codes:
   78  the configuration, or a policy set that it names, is refused
 
 Environment (an option goes before its variable):
-  WRIT_CONFIG        --config
-  WRIT_DATA_DIR      --data-dir
-  WRIT_LISTEN        --listen
-  WRIT_DATABASE_URL  `url` in `[store]`: the PostgreSQL database that hosts share
-  WRIT_KEY           the key with which commands call a server that `--server` names";
+  WRIT_CONFIG            --config
+  WRIT_DATA_DIR          --data-dir
+  WRIT_LISTEN            --listen
+  WRIT_DATABASE_URL      `url` in `[store]`: the PostgreSQL database that hosts share
+  WRIT_KEY               the key with which commands call a server that `--server` names
+  WRIT_SIGNING_PASSWORD  what protects the key that `writ policy sign` signs with";
 
 impl Exit {
     /// How `writ eval` ends.

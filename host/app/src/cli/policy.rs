@@ -1,5 +1,11 @@
 //! `writ policy`: the policy set of a running server.
 
+mod signatures;
+
+use std::path::PathBuf;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use clap::Subcommand;
 use serde_json::{Value, json};
 use writ_core::LoadLimits;
@@ -9,20 +15,30 @@ use super::input;
 use super::remote::{LimitArgs, Remote, ServerArgs, more, text_of};
 use super::text::{self, row};
 use crate::config::Environment;
-use crate::http::components::PATH as COMPONENTS;
+use crate::http::components::{PATH as COMPONENTS, SIGNATURE};
 use crate::http::policies::{RELOAD, STATUS};
 use crate::http::policy_sets::{PATH, ROLLBACK};
 
 /// How large a component may be that is sent, in bytes: as large as any server can be told to take.
 const SENT_BYTES_MAX: usize = 256 << 20;
 
-/// See by which policy set a running server decides, and have it decide by another
+/// See by which policy set a running server decides, have it decide by another, and sign policies
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
-    command: Command,
+    command: Any,
     #[command(flatten)]
     server: ServerArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Any {
+    /// What a server does.
+    #[command(flatten)]
+    Server(Command),
+    /// What is done here.
+    #[command(flatten)]
+    Here(signatures::Command),
 }
 
 #[derive(Debug, Subcommand)]
@@ -52,6 +68,9 @@ struct Push {
     /// A component: a file, `-` for standard input, or `builtin:NAME`
     #[arg(value_name = "COMPONENT")]
     component: String,
+    /// The file of its signature, which must be by a key that the server trusts
+    #[arg(long, value_name = "FILE")]
+    signature: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -70,17 +89,16 @@ struct Numbers {
 
 pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Failure> {
     let Args { command, server } = args;
+    let command = match command {
+        Any::Server(command) => command,
+        Any::Here(command) => return command.run(&environment),
+    };
     let remote = Remote::open(&server, &environment)?;
     let told: Value = match &command {
         Command::Status => remote.get(&[STATUS], &[]).await?,
         Command::Reload => remote.post(&[RELOAD], &json!({})).await?,
         Command::Rollback => remote.post(&[ROLLBACK], &json!({})).await?,
-        Command::Push(Push { component }) => {
-            // How large it may be is the server's to say.
-            let limits = LoadLimits { component_bytes_max: SENT_BYTES_MAX, ..Default::default() };
-            let (_, bytes) = input::component(component, &limits)?;
-            remote.post_bytes(&[COMPONENTS], "application/wasm", bytes).await?
-        }
+        Command::Push(push) => push.send(&remote).await?,
         Command::Components(LimitArgs { limit }) => remote.list(COMPONENTS, &[], *limit).await?,
         Command::List(LimitArgs { limit }) => remote.list(PATH, &[], *limit).await?,
         Command::Show(Number { number }) => remote.get(&[PATH, &number.to_string()], &[]).await?,
@@ -108,6 +126,17 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
     Ok(Exit::Permitted)
 }
 
+impl Push {
+    async fn send(&self, remote: &Remote) -> Result<Value, Failure> {
+        // How large it may be is the server's to say.
+        let limits = LoadLimits { component_bytes_max: SENT_BYTES_MAX, ..Default::default() };
+        let (_, bytes) = input::component(&self.component, &limits)?;
+        let signature = self.signature.as_deref().map(signatures::signature).transpose()?;
+        let signature = signature.map(|text| (SIGNATURE, STANDARD.encode(text)));
+        remote.post_bytes(&[COMPONENTS], "application/wasm", signature, bytes).await
+    }
+}
+
 fn pushed(policy: &Value) -> String {
     let digest = text_of(&policy["id"]);
     format!("{}Bind it with `source = \"{digest}\"`.\n", component(policy))
@@ -120,7 +149,11 @@ fn components(page: &Value) -> String {
 
 fn component(policy: &Value) -> String {
     let [digest, name, version] = ["id", "name", "version"].map(|key| text_of(&policy[key]));
-    format!("{digest}  {name} {version}\n")
+    let keys = policy["signed_by"].as_array().map_or(&[][..], Vec::as_slice);
+    let keys: Vec<_> = keys.iter().map(text_of).collect();
+    let signed =
+        if keys.is_empty() { String::new() } else { format!("  signed by {}", keys.join(", ")) };
+    format!("{digest}  {name} {version}{signed}\n")
 }
 
 fn list(page: &Value) -> String {

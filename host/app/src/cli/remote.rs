@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::header::CONTENT_TYPE;
+use reqwest::header::{CONTENT_TYPE, HeaderName};
 use reqwest::{Client, Method, RequestBuilder, Response, Url};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -145,15 +145,18 @@ impl Remote {
         self.read(self.request(Method::POST, self.url(path)?).json(body)).await
     }
 
-    /// Sends bytes of some media type to a path, and reads the answer.
+    /// Sends bytes of some media type to a path, with one more header where there is one, and reads the answer.
     pub(super) async fn post_bytes<T: DeserializeOwned>(
         &self,
         path: &[&str],
         kind: &'static str,
+        header: Option<(HeaderName, String)>,
         bytes: Vec<u8>,
     ) -> Result<T, Failure> {
         let request = self.request(Method::POST, self.url(path)?);
         let request = request.timeout(UPLOAD_TIMEOUT).header(CONTENT_TYPE, kind);
+        let request =
+            header.into_iter().fold(request, |request, (name, value)| request.header(name, value));
         self.read(request.body(bytes)).await
     }
 

@@ -114,12 +114,13 @@ pub(super) async fn open(config: &Config, origin: Origin, serves: Serves) -> Res
     let store = Store::open(config.database(data.path())).await.map_err(not_opened)?;
     let start = Instant::now();
     let tenant = Tenant::default();
-    let kept = Kept { store: &store, tenant: &tenant };
+    let trust = config.policies.trust.clone();
+    let kept = Kept { store: &store, tenant: &tenant, trust: &trust };
     let first = reload::prepare(&engine, kept, (&origin, config)).await;
     let first = first.map_err(Failure::configuration)?;
     // A worker beside servers takes what they decide by: it may be started with less than they have.
     let leads = serves == Serves::Everything || !store.is_shared();
-    let versions = Versions { engine: &engine, store: &store, tenant: &tenant };
+    let versions = Versions { engine: &engine, kept };
     let begun = versions.begin(first, leads).await.map_err(Failure::configuration)?;
     let snapshot = begun.snapshot.clone();
     let (set, bindings, cases) = (snapshot.digest, snapshot.bindings.len(), begun.cases);
@@ -152,6 +153,7 @@ pub(super) async fn open(config: &Config, origin: Origin, serves: Serves) -> Res
         service: service.clone(),
         store: executions.store().clone(),
         tenant,
+        trust,
         leads,
     };
     let server = &config.server;

@@ -22,6 +22,8 @@ pub struct Environment {
     pub database_url: Option<Secret>,
     /// `WRIT_KEY`: the key, or token, with which commands call a server.
     pub key: Option<Secret>,
+    /// `WRIT_SIGNING_PASSWORD`: what opens a secret key that signs policies.
+    pub signing_password: Option<Secret>,
 }
 
 impl Environment {
@@ -35,6 +37,7 @@ impl Environment {
             listen: text("WRIT_LISTEN"),
             database_url: text("WRIT_DATABASE_URL").map(Secret::new),
             key: text("WRIT_KEY").map(Secret::new),
+            signing_password: text("WRIT_SIGNING_PASSWORD").map(Secret::new),
         }
     }
 }

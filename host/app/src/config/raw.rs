@@ -40,6 +40,7 @@ pub(super) struct Config {
     pub(super) log: LogConfig,
     pub(super) worker: Worker,
     pub(super) retention: Retention,
+    pub(super) policies: Policies,
     #[serde(rename = "binding")]
     pub(super) bindings: Vec<RawBinding>,
     pub(super) tests: RawTests,
@@ -244,6 +245,14 @@ pub(super) struct Worker {
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(super) struct Retention {
     days: Option<Days>,
+}
+
+/// `[policies]`: whose signatures count.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(super) struct Policies {
+    pub(super) require_signatures: bool,
+    pub(super) keys: Vec<String>,
 }
 
 /// A number of days, or a word.

@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
-use axum::http::header::{CONTENT_TYPE, HeaderValue, LOCATION};
+use axum::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use writ_core::Digest;
@@ -14,6 +16,7 @@ use writ_store::KnownComponent;
 
 use super::App;
 use super::body;
+use super::guard;
 use super::page::{Id, Limit, Query};
 use super::problem::{Problem, ProblemCode};
 use super::reply::{json, ok};
@@ -31,6 +34,9 @@ const ARRIVAL: Duration = Duration::from_secs(120);
 
 /// The media type of components.
 const WASM: &str = "application/wasm";
+
+/// A signature of the component that is sent.
+pub const SIGNATURE: HeaderName = HeaderName::from_static("writ-signature");
 
 /// Which policies are listed.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -57,6 +63,10 @@ pub struct PolicyReply {
     #[serde(flatten)]
     #[schema(value_type = ComponentReport)]
     report: Option<ComponentReport>,
+    /// The public keys whose signatures of it are kept; absent where there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    signed_by: Vec<String>,
     /// When it came; absent where it has come just now.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = "date-time")]
@@ -77,6 +87,10 @@ pub struct PoliciesReply {
 /// set binds it by its digest.
 #[utoipa::path(
     post, path = PATH, tag = "policies", operation_id = "addPolicy", security(("bearer" = [])),
+    params((
+        "Writ-Signature" = Option<String>, Header,
+        description = "The base64 of the signature that minisign wrote; it must be by a key that this host trusts.",
+    )),
     request_body(content = Vec<u8>, content_type = WASM, description = "A component of the world `policy-guest`."),
     responses(
         (status = 201, body = PolicyReply, description = "It is kept.", headers(("Location" = String))),
@@ -95,11 +109,13 @@ pub async fn add(
             .with_detail("a component is expected")
             .with_hint(format!("send the header `Content-Type: {WASM}`")));
     }
+    let signature = signature(&parts.headers)?;
     let bytes_max = app.engine.component_bytes_max();
     let component = body::whole_within(ARRIVAL, &parts.headers, sent, bytes_max).await?;
-    let added = kept(&app, &caller).add(&app.engine, component.into(), caller.principal()).await?;
-    let Added { digest, report, is_new } = added;
-    let reply = PolicyReply { id: digest, report: Some(report), added_at: None };
+    let component = (component.into(), signature.as_deref());
+    let added = kept(&app, &caller).add(&app.engine, component, caller.principal()).await?;
+    let Added { digest, report, is_new, signed_by } = added;
+    let reply = PolicyReply { id: digest, report: Some(report), signed_by, added_at: None };
     if !is_new {
         return Ok(ok(&reply));
     }
@@ -154,14 +170,27 @@ pub async fn one(
     Ok(ok(&PolicyReply::new(found.ok_or_else(missing)?)))
 }
 
+/// The signature that comes with a component.
+fn signature(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(value) = guard::only(headers, &SIGNATURE)? else { return Ok(None) };
+    let text = STANDARD.decode(value.as_bytes()).ok().and_then(|text| String::from_utf8(text).ok());
+    text.map(Some).ok_or_else(|| {
+        Problem::new(ProblemCode::HeaderInvalid)
+            .with_detail(format!("`{SIGNATURE}` is no base64 of a text"))
+            .with_hint("send the whole file: `base64 -w0 NAME.wasm.minisig`")
+    })
+}
+
 fn kept<'a>(app: &'a App, caller: &'a Caller) -> Kept<'a> {
-    Kept { store: app.executions.store(), tenant: &caller.principal().tenant }
+    let (store, trust) = (app.executions.store(), app.reload.trust());
+    Kept { store, tenant: &caller.principal().tenant, trust }
 }
 
 impl PolicyReply {
     fn new(known: KnownComponent) -> Self {
         let report = ComponentReport::read(&known);
-        Self { id: known.digest, report, added_at: Some(rfc3339(known.added_ms)) }
+        let added_at = Some(rfc3339(known.added_ms));
+        Self { id: known.digest, report, signed_by: known.signed_by, added_at }
     }
 }
 
@@ -169,7 +198,7 @@ impl From<AddError> for Problem {
     fn from(error: AddError) -> Self {
         let texts: Vec<_> = match error {
             AddError::Store(error) => return error.into(),
-            AddError::Tool => vec![error.to_string()],
+            AddError::Tool | AddError::Untrusted(_) => vec![error.to_string()],
             AddError::Refused(problems) => problems.iter().map(ToString::to_string).collect(),
         };
         let told = texts.iter().map(|text| text.split_once("\nhint: ").unwrap_or((text, "")));

@@ -171,6 +171,7 @@ mod tests {
             service: service.clone(),
             store: store.clone(),
             tenant: Default::default(),
+            trust: Default::default(),
             leads: true,
         };
         let config = Config::bare(None).unwrap();

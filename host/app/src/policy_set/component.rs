@@ -7,8 +7,12 @@ use writ_core::chain::Evidence;
 use writ_core::execution::Fact;
 use writ_core::{Digest, Principal, Tenant};
 use writ_engine::{Described, Description, Engine, Image, LoadError};
-use writ_store::{KnownComponent, NewComponent, Store, StoreError, StoredComponent};
+use writ_store::{
+    ComponentSignature, KnownComponent, NewComponent, NewSignatures, Store, StoreError,
+    StoredComponent,
+};
 
+use super::trust::{Signed, Trust, Untrusted};
 use crate::clock::now_ms;
 
 /// What a component says of itself, and what was found out about it.
@@ -39,6 +43,8 @@ pub struct Kept<'a> {
     pub store: &'a Store,
     /// Whose.
     pub tenant: &'a Tenant,
+    /// Whose signatures count.
+    pub trust: &'a Trust,
 }
 
 /// A component that is in the store now.
@@ -50,6 +56,8 @@ pub struct Added {
     pub report: ComponentReport,
     /// Whether it was not there before.
     pub is_new: bool,
+    /// The keys whose signatures of it are kept.
+    pub signed_by: Vec<String>,
 }
 
 /// A component is not taken.
@@ -61,6 +69,9 @@ pub enum AddError {
     /// It is a tool, which the configuration binds, and not a policy set.
     #[error("it is a tool and no policy\nhint: bind tools with `[[tools]]` in the configuration")]
     Tool,
+    /// Its signature does not count, or it needs one.
+    #[error(transparent)]
+    Untrusted(#[from] Untrusted),
     /// The store cannot answer.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -132,16 +143,77 @@ impl Kept<'_> {
         self.store.known_component(self.tenant, digest).await
     }
 
-    /// Keeps a component that would load. The chain tells of one that is new.
+    /// The signatures that are kept of a component.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn signatures(
+        self,
+        component: Digest,
+    ) -> Result<Vec<ComponentSignature>, StoreError> {
+        self.store.component_signatures(self.tenant, component).await
+    }
+
+    /// Keeps signatures that count, but for those that are kept already.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn keep_signatures(
+        self,
+        signatures: Vec<ComponentSignature>,
+    ) -> Result<(), StoreError> {
+        let mut new = Vec::new();
+        for signature in signatures {
+            if !self.signatures(signature.component).await?.contains(&signature) {
+                new.push(signature);
+            }
+        }
+        if new.is_empty() {
+            return Ok(());
+        }
+        let new = NewSignatures { tenant: self.tenant.clone(), signatures: new, at_ms: now_ms() };
+        self.store.keep_component_signatures(new).await
+    }
+
+    /// Whether a component that is kept may be loaded.
+    ///
+    /// # Errors
+    /// [`AddError::Untrusted`] and [`AddError::Store`].
+    pub async fn check(self, component: &[u8]) -> Result<(), AddError> {
+        self.signed(component, None).await.map(drop)
+    }
+
+    /// Who signed a component: by the signature that comes with it, which must count, or by one that is
+    /// kept.
+    async fn signed(
+        self,
+        component: &[u8],
+        signature: Option<&str>,
+    ) -> Result<Option<Signed>, AddError> {
+        if let Some(signature) = signature {
+            return Ok(Some(self.trust.verify(component, signature)?));
+        }
+        if !self.trust.has_keys() {
+            return Ok(None);
+        }
+        let known = self.signatures(Digest::of(component)).await?;
+        let texts = known.iter().map(|known| known.text.as_str());
+        Ok(self.trust.judge(component, texts)?)
+    }
+
+    /// Keeps a component that would load, with the signature that comes with it. The chain tells of a
+    /// component that is new.
     ///
     /// # Errors
     /// [`AddError`], and nothing is kept.
     pub async fn add(
         self,
         engine: &Engine,
-        bytes: Vec<u8>,
+        (bytes, signature): (Vec<u8>, Option<&str>),
         by: &Principal,
     ) -> Result<Added, AddError> {
+        // Before anything looks into it.
+        let signed = self.signed(&bytes, signature).await?;
         let report = engine.report(&bytes).await.map_err(|error| AddError::Refused(vec![error]))?;
         if !report.problems.is_empty() {
             return Err(AddError::Refused(report.problems));
@@ -158,7 +230,12 @@ impl Kept<'_> {
             at_ms,
             evidence: Evidence::of_tenant(at_ms, digest, fact),
         };
+        // A component without its signature might be of no use; a signature alone does no harm.
+        let signature =
+            |Signed { by, text }| ComponentSignature { component: digest, key: by, text };
+        self.keep_signatures(signed.map(signature).into_iter().collect()).await?;
         let is_new = self.store.add_policy_component(new).await?;
-        Ok(Added { digest, report, is_new })
+        let signed_by = self.signatures(digest).await?.into_iter().map(|signature| signature.key);
+        Ok(Added { digest, report, is_new, signed_by: signed_by.collect() })
     }
 }

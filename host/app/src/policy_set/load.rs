@@ -9,15 +9,17 @@ use std::sync::Arc;
 use futures_util::future;
 use writ_core::{Binding, BindingName, Digest, FaultCode, Limits, Matcher};
 use writ_engine::{Described, Engine, Image, LoadError};
-use writ_store::StoreError;
+use writ_store::{ComponentSignature, StoreError};
 
 use super::component::Kept;
 use super::parsed::{PolicyBinding, PolicySetConfig};
 use super::settings::Settings;
 use super::snapshot::{Bound, Snapshot};
-use super::source::{Source, SourceError};
+use super::source::{Found, Source, SourceError};
+use super::trust::{SIGNATURE_BYTES_MAX, SIGNATURE_SUFFIX, Signed};
 use crate::config::ConfigError;
 use crate::config::document::at;
+use crate::config::root::ReadError;
 
 /// Loads every binding's policy. Bindings load side by side, as far as the engine lets them.
 ///
@@ -29,7 +31,7 @@ pub async fn load(
     component_bytes_max: usize,
 ) -> Result<Snapshot, ConfigError> {
     match load_whole(engine, config, component_bytes_max, None).await {
-        Ok((snapshot, _)) => Ok(snapshot),
+        Ok(whole) => Ok(whole.snapshot),
         Err(Unloaded::Refused(error)) => Err(error),
         Err(Unloaded::Unavailable(_)) => unreachable!("no store is asked"),
     }
@@ -46,8 +48,18 @@ pub enum Unloaded {
     Unavailable(#[from] StoreError),
 }
 
-/// The same, with the components that the set is made of, by digest. What is named by a digest alone
-/// may be in a store.
+/// A policy set, and what it is made of.
+pub struct Whole {
+    /// The set.
+    pub snapshot: Snapshot,
+    /// Its components, by digest.
+    pub components: Components,
+    /// Signatures of them that count.
+    pub signatures: Vec<ComponentSignature>,
+}
+
+/// The same, with all that the set is made of. What is named by a digest alone may be in a store, and so
+/// may signatures.
 ///
 /// # Errors
 /// [`Unloaded`]
@@ -56,16 +68,20 @@ pub async fn load_whole(
     config: &PolicySetConfig,
     component_bytes_max: usize,
     kept: Option<Kept<'_>>,
-) -> Result<(Snapshot, Components), Unloaded> {
+) -> Result<Whole, Unloaded> {
     let one = |binding| Loading { engine, config, binding, kept }.bound(component_bytes_max);
     let bound = future::join_all(config.bindings.iter().map(one)).await;
     let (mut bindings, mut components) = (Vec::with_capacity(bound.len()), Components::new());
+    let mut signatures = Vec::new();
     for bound in bound {
-        let (bound, component) = bound?;
-        components.insert(bound.image.component_digest(), component);
+        let Loaded { bound, bytes, signed } = bound?;
+        let component = bound.image.component_digest();
+        let signature = |Signed { by, text }| ComponentSignature { component, key: by, text };
+        signatures.extend(signed.map(signature));
+        components.insert(component, bytes);
         bindings.push(bound);
     }
-    Ok((Snapshot::new(bindings), components))
+    Ok(Whole { snapshot: Snapshot::new(bindings), components, signatures })
 }
 
 /// Components by their digests.
@@ -143,6 +159,13 @@ async fn image(
     }
 }
 
+/// A binding that is loaded.
+struct Loaded {
+    bound: Bound,
+    bytes: Cow<'static, [u8]>,
+    signed: Option<Signed>,
+}
+
 struct Loading<'a> {
     engine: &'a Engine,
     config: &'a PolicySetConfig,
@@ -151,14 +174,14 @@ struct Loading<'a> {
 }
 
 impl Loading<'_> {
-    async fn bound(
-        self,
-        component_bytes_max: usize,
-    ) -> Result<(Bound, Cow<'static, [u8]>), Unloaded> {
+    async fn bound(self, component_bytes_max: usize) -> Result<Loaded, Unloaded> {
         let PolicyBinding { source, settings, limits, .. } = self.binding;
-        let component = self.component(component_bytes_max as u64).await?;
-        match image(self.engine, &component, settings, limits).await {
-            Ok(image) => Ok((Bound::new(self.binding, image), component)),
+        let found = self.component(component_bytes_max as u64).await?;
+        // Before anything looks into it.
+        let signed = self.signed(&found).await?;
+        let bytes = found.bytes;
+        match image(self.engine, &bytes, settings, limits).await {
+            Ok(image) => Ok(Loaded { bound: Bound::new(self.binding, image), bytes, signed }),
             Err(Refused::Settings(error)) => Err(error.into()),
             Err(Refused::Component(error)) => {
                 let message = format!("policy `{source}` does not load: {error}");
@@ -172,19 +195,46 @@ impl Loading<'_> {
         }
     }
 
-    async fn component(&self, bytes_max: u64) -> Result<Cow<'static, [u8]>, Unloaded> {
+    async fn component(&self, bytes_max: u64) -> Result<Found, Unloaded> {
         let read = self.binding.source.read(&self.config.root, bytes_max);
-        let component = match (read, self.kept) {
-            (Ok(component), _) => component,
+        let found = match (read, self.kept) {
+            (Ok(found), _) => found,
             (Err(error @ SourceError::Unknown(digest)), Some(kept)) => {
-                let found = kept.find(digest).await?;
-                Cow::Owned(found.ok_or_else(|| self.error("source", error))?)
+                let bytes = kept.find(digest).await?.ok_or_else(|| self.error("source", error))?;
+                Found { bytes: Cow::Owned(bytes), file: None }
             }
             (Err(error), _) => return Err(self.error("source", error).into()),
         };
-        let pinned = self.binding.source.check_pin(self.binding.digest, &component);
+        let pinned = self.binding.source.check_pin(self.binding.digest, &found.bytes);
         pinned.map_err(|error| self.error("digest", error))?;
-        Ok(component)
+        Ok(found)
+    }
+
+    /// Who signed it: by the file beside it, or by what the store has.
+    async fn signed(&self, found: &Found) -> Result<Option<Signed>, Unloaded> {
+        let trust = &self.config.trust;
+        if !trust.has_keys() {
+            return Ok(None);
+        }
+        let mut signatures: Vec<_> = self.beside(found)?.into_iter().collect();
+        if let Some(kept) = self.kept {
+            let known = kept.signatures(Digest::of(&found.bytes)).await?;
+            signatures.extend(known.into_iter().map(|known| known.text));
+        }
+        let judged = trust.judge(&found.bytes, signatures.iter().map(String::as_str));
+        let source = &self.binding.source;
+        let refused = |error| format!("policy `{source}` is not to be loaded: {error}");
+        judged.map_err(|error| self.error("source", refused(error)).into())
+    }
+
+    fn beside(&self, found: &Found) -> Result<Option<String>, ConfigError> {
+        let Some(file) = &found.file else { return Ok(None) };
+        let name = format!("{file}{SIGNATURE_SUFFIX}");
+        match self.config.root.read_text(&name, SIGNATURE_BYTES_MAX) {
+            Ok(text) => Ok(Some(text)),
+            Err(ReadError::Missing(_)) => Ok(None),
+            Err(error) => Err(self.error("source", error)),
+        }
     }
 
     fn error(&self, key: &'static str, message: impl std::fmt::Display) -> ConfigError {

@@ -10,6 +10,7 @@ use writ_core::{Binding, Digest, Limits, Matcher};
 use super::raw::{Globs, RawBinding, RawMatch, RawTests};
 use super::settings::Settings;
 use super::source::Source;
+use super::trust::Trust;
 use crate::config::ConfigError;
 use crate::config::document::{Document, Step, at};
 use crate::config::root::Root;
@@ -21,6 +22,8 @@ pub struct PolicySetConfig {
     pub bindings: Vec<PolicyBinding>,
     /// The directory of its cases, inside the configuration's; none where it has none.
     pub tests: Option<String>,
+    /// Whose signatures count.
+    pub trust: Arc<Trust>,
     pub(super) document: Arc<Document>,
     pub(super) root: Arc<Root>,
 }
@@ -61,8 +64,7 @@ pub struct PolicyBinding {
 /// # Errors
 /// What is wrong first, in the file's order.
 pub(crate) fn parse(
-    raw: Vec<RawBinding>,
-    tests: RawTests,
+    (raw, tests, trust): (Vec<RawBinding>, RawTests, Trust),
     document: Arc<Document>,
     root: Arc<Root>,
 ) -> Result<PolicySetConfig, ConfigError> {
@@ -76,7 +78,8 @@ pub(crate) fn parse(
         bindings.push(parsed);
     }
     bindings.sort_by_key(|binding| binding.order);
-    Ok(PolicySetConfig { bindings, tests: tests.directory, document, root })
+    let (tests, trust) = (tests.directory, Arc::new(trust));
+    Ok(PolicySetConfig { bindings, tests, trust, document, root })
 }
 
 /// What `match` calls the parts of a request.

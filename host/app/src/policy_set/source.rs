@@ -27,6 +27,15 @@ pub enum Source {
     Digest(Digest),
 }
 
+/// A component that was found.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// Its bytes.
+    pub bytes: Cow<'static, [u8]>,
+    /// The file that holds them, in the configuration's directory; none where no file does.
+    pub file: Option<String>,
+}
+
 /// A text names no source.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidSource {
@@ -80,17 +89,17 @@ impl Source {
     /// The directory, beside the configuration, in which a component is looked up by its digest.
     pub(crate) const DIRECTORY: &str = DIRECTORY;
 
-    /// The component's bytes, at most so many.
+    /// The component, of at most so many bytes.
     ///
     /// # Errors
     /// Each of [`SourceError`].
-    pub fn read(&self, root: &Root, bytes_max: u64) -> Result<Cow<'static, [u8]>, SourceError> {
+    pub fn read(&self, root: &Root, bytes_max: u64) -> Result<Found, SourceError> {
         match self {
-            Self::Builtin(builtin) => Ok(Cow::Borrowed(builtin.bytes)),
-            Self::File(name) => Ok(Cow::Owned(root.read(name, bytes_max)?)),
+            Self::Builtin(builtin) => Ok(Found::built_in(builtin)),
+            Self::File(name) => Ok(Found::in_file(name.clone(), root.read(name, bytes_max)?)),
             Self::Digest(digest) => match builtin::with_digest(digest) {
-                Some(builtin) => Ok(Cow::Borrowed(builtin.bytes)),
-                None => search(root, digest, bytes_max).map(Cow::Owned),
+                Some(builtin) => Ok(Found::built_in(builtin)),
+                None => search(root, digest, bytes_max),
             },
         }
     }
@@ -108,6 +117,16 @@ impl Source {
             "`{self}` is another component than the pinned one: its digest is `{found}`\n\
              hint: if the change is meant, review the component and pin its new digest"
         ))
+    }
+}
+
+impl Found {
+    fn built_in(builtin: &'static Builtin) -> Self {
+        Self { bytes: Cow::Borrowed(builtin.bytes), file: None }
+    }
+
+    fn in_file(name: String, bytes: Vec<u8>) -> Self {
+        Self { bytes: Cow::Owned(bytes), file: Some(name) }
     }
 }
 
@@ -150,7 +169,7 @@ impl fmt::Display for Source {
     }
 }
 
-fn search(root: &Root, digest: &Digest, bytes_max: u64) -> Result<Vec<u8>, SourceError> {
+fn search(root: &Root, digest: &Digest, bytes_max: u64) -> Result<Found, SourceError> {
     let Ok(entries) = root.dir().read_dir(DIRECTORY) else {
         return Err(SourceError::Unknown(*digest));
     };
@@ -161,8 +180,9 @@ fn search(root: &Root, digest: &Digest, bytes_max: u64) -> Result<Vec<u8>, Sourc
             return Err(SourceError::Crowded);
         }
         // A file that cannot be read is not the one: it may be too large, or lead outside.
-        match root.read(&format!("{DIRECTORY}/{name}"), bytes_max) {
-            Ok(bytes) if Digest::of(&bytes) == *digest => return Ok(bytes),
+        let name = format!("{DIRECTORY}/{name}");
+        match root.read(&name, bytes_max) {
+            Ok(bytes) if Digest::of(&bytes) == *digest => return Ok(Found::in_file(name, bytes)),
             Ok(_) | Err(_) => {}
         }
     }

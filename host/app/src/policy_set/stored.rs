@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use writ_core::{Binding, BindingName, Commit, Digest, Json, Limits, Matcher, Mode, Tenant};
+use writ_core::{Binding, BindingName, Commit, Digest, Json, Limits, Matcher, Mode};
 use writ_engine::Engine;
-use writ_store::{SetVersion, Store, StoreError, StoredComponent};
+use writ_store::{SetVersion, StoreError, StoredComponent};
 
-use super::component::{ComponentReport, Kept};
+use super::component::{AddError, ComponentReport, Kept};
 use super::parsed::PARTS;
 use super::snapshot::{Bound, Snapshot};
 use super::source::Source;
@@ -105,17 +105,22 @@ impl StoredSet {
     pub async fn load(
         self,
         version: &SetVersion,
-        (engine, store, tenant): (&Engine, &Store, &Tenant),
+        (engine, kept): (&Engine, Kept<'_>),
     ) -> Result<Snapshot, StoredError> {
         let number = version.number;
         let damaged = |what: String| StoredError::Damaged { number, what };
         let mut bindings = Vec::with_capacity(self.bindings.len());
         for stored in self.bindings {
             let (binding, digest) = (stored.name.clone(), stored.component);
-            let component = Kept { store, tenant }.find(digest).await?;
+            let component = kept.find(digest).await?;
             let component =
                 component.ok_or_else(|| damaged(format!("its component {digest} is not there")))?;
             let unloadable = |why: String| StoredError::Unloadable { number, binding, why };
+            match kept.check(&component).await {
+                Ok(()) => {}
+                Err(AddError::Store(error)) => return Err(error.into()),
+                Err(error) => return Err(unloadable(error.to_string())),
+            }
             let settings =
                 Json::from_value(&stored.settings).map_err(|error| damaged(error.to_string()))?;
             let image = engine.load(&component, &settings, &stored.limits).await;

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use crate::config::Origin;
-use crate::policy_set::{PolicySetConfig, Source};
+use crate::policy_set::{PolicySetConfig, SIGNATURE_SUFFIX, Source};
 
 /// How long ago a change must be to be told apart from the next one, by the coarsest of clocks that
 /// file systems use.
@@ -55,7 +55,10 @@ impl Files {
         let root = file.parent().unwrap_or(Path::new(""));
         for binding in config.iter().flat_map(|config| &config.bindings) {
             match &binding.source {
-                Source::File(name) => files.files.insert(root.join(name)),
+                Source::File(name) => {
+                    files.files.insert(root.join(format!("{name}{SIGNATURE_SUFFIX}")));
+                    files.files.insert(root.join(name))
+                }
                 Source::Digest(_) => files.directories.insert(root.join(Source::DIRECTORY)),
                 Source::Builtin(_) => false,
             };

@@ -11,7 +11,7 @@ use super::Parts;
 use super::files::{Files, Look};
 use crate::cases::{self, Case, CaseReport};
 use crate::config::{Config, ConfigError, Fixed, Origin};
-use crate::policy_set::{self, Kept, Snapshot, Unloaded};
+use crate::policy_set::{self, Kept, Snapshot, Unloaded, Whole};
 use writ_store::StoreError;
 
 /// A set that got through everything.
@@ -181,10 +181,12 @@ async fn checked(
 ) -> Result<Candidate, Refusal> {
     let bytes_max = config.engine.load.component_bytes_max;
     let loaded = policy_set::load_whole(engine, &config.policies, bytes_max, Some(kept)).await;
-    let (snapshot, components) = loaded.map_err(|unloaded| match unloaded {
+    let Whole { snapshot, components, signatures } = loaded.map_err(|unloaded| match unloaded {
         Unloaded::Refused(error) => Refusal::of(Phase::Loading, error),
         Unloaded::Unavailable(error) => Refusal::of_store(error),
     })?;
+    // Other hosts load it from the store, and so does this one when it is rolled back to.
+    kept.keep_signatures(signatures).await.map_err(Refusal::of_store)?;
     let report = cases::run(&snapshot, &cases, config.breaker).await;
     match Refusal::of_cases(snapshot.digest, &report) {
         Some(refusal) => Err(refusal),
@@ -222,10 +224,12 @@ pub(super) async fn again(parts: &Parts, started: &Fixed, known: Look) -> Prepar
         Ok(read) => read,
         Err(error) => std::panic::resume_unwind(error.into_panic()),
     };
-    let (config, cases) = match read {
+    let (mut config, cases) = match read {
         Ok(read) => read,
         Err(refusal) => return Prepared { look, candidate: Err(refusal) },
     };
+    // Who may write the file is not to say whom else to trust before somebody starts the host again.
+    config.policies.trust = parts.trust.clone();
     let restart = started.differing(&Fixed::of(&config));
     let candidate = checked((&parts.engine, parts.kept()), &config, cases, look.clone()).await;
     Prepared { look, candidate: candidate.map(|candidate| (candidate, restart)) }

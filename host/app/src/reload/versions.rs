@@ -3,16 +3,16 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use writ_core::Digest;
 use writ_core::chain::Evidence;
 use writ_core::execution::Fact;
-use writ_core::{Digest, Tenant};
 use writ_engine::Engine;
-use writ_store::{ActiveSet, Chosen, NewSet, SetChange, Store};
+use writ_store::{ActiveSet, Chosen, NewSet, SetChange};
 
 use super::files::Look;
 use super::{Candidate, Refusal, Trigger};
 use crate::clock::now_ms;
-use crate::policy_set::{Snapshot, StoredError, StoredSet, component};
+use crate::policy_set::{Kept, Snapshot, StoredError, StoredSet, component};
 
 /// The set that a host begins to decide by.
 pub struct Begun {
@@ -32,10 +32,8 @@ pub struct Begun {
 pub struct Versions<'a> {
     /// What loads policies.
     pub engine: &'a Engine,
-    /// What keeps versions.
-    pub store: &'a Store,
-    /// Whose they are.
-    pub tenant: &'a Tenant,
+    /// What keeps versions, whose they are, and whose signatures count.
+    pub kept: Kept<'a>,
 }
 
 impl Begun {
@@ -55,7 +53,7 @@ impl Versions<'_> {
     /// # Errors
     /// Where the store does not answer, or the version that decides does not load here.
     pub async fn begin(self, first: Candidate, leads: bool) -> Result<Begun, Refusal> {
-        let Self { store, tenant, .. } = self;
+        let Kept { store, tenant, .. } = self.kept;
         let files = first.snapshot.digest;
         let (cases, look) = (first.cases, first.look.clone());
         let found = store.active_set(tenant).await.map_err(Refusal::of_store)?;
@@ -89,7 +87,7 @@ impl Versions<'_> {
     }
 
     async fn is_news(self, active: &ActiveSet, files: Digest) -> Result<bool, Refusal> {
-        let Self { store, tenant, .. } = self;
+        let Kept { store, tenant, .. } = self.kept;
         if !store.is_shared() {
             return Ok(active.files != Some(files));
         }
@@ -152,18 +150,18 @@ impl Versions<'_> {
             let fact = Fact::SetActivated { policy_set, was: was?, version, trigger, by };
             Some(Evidence::of_tenant(at_ms, policy_set, fact))
         };
-        let tenant = self.tenant.clone();
+        let tenant = self.kept.tenant.clone();
         let change = SetChange { tenant, chosen, files, at_ms, evidence: Box::new(evidence) };
-        self.store.activate_set(change).await.map_err(Refusal::of_store)
+        self.kept.store.activate_set(change).await.map_err(Refusal::of_store)
     }
 
     /// A version, ready to decide.
     pub(super) async fn load(self, number: u64) -> Result<Snapshot, Refusal> {
-        let Self { engine, store, tenant } = self;
+        let Kept { store, tenant, .. } = self.kept;
         let version = store.set_version(tenant, number).await.map_err(Refusal::of_store)?;
         let version = version.ok_or_else(|| Refusal::of_version(number))?;
         let set = StoredSet::read(&version).map_err(Refusal::of_stored)?;
-        set.load(&version, (engine, store, tenant)).await.map_err(Refusal::of_stored)
+        set.load(&version, (self.engine, self.kept)).await.map_err(Refusal::of_stored)
     }
 }
 

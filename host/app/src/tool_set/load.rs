@@ -38,7 +38,7 @@ impl Loading<'_> {
     async fn loaded(self, component_bytes_max: usize) -> Result<LoadedTool, ConfigError> {
         let ToolConfig { name, source, limits, .. } = self.tool;
         let component = source.read(&self.config.root, component_bytes_max as u64);
-        let component = component.map_err(|error| self.error("source", error))?;
+        let component = component.map_err(|error| self.error("source", error))?.bytes;
         let pinned = source.check_pin(self.tool.digest, &component);
         pinned.map_err(|error| self.error("digest", error))?;
         let directory = self.directory()?;

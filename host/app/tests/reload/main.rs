@@ -5,6 +5,7 @@
 mod activating;
 mod pushing;
 mod refusing;
+mod signing;
 mod soaking;
 mod versions;
 mod watching;

@@ -28,9 +28,15 @@ const PAGE: &str = "SELECT number, policy_set, document, author, comment, create
     FROM policy_sets WHERE tenant = $1 AND number < $2 ORDER BY number DESC LIMIT $3";
 const COMPONENT: &str =
     "SELECT digest, bytes, report FROM policy_components WHERE tenant = $1 AND digest = $2";
-const COMPONENTS: &str = "SELECT digest, report, added_ms FROM policy_components
+const COMPONENTS: &str = "SELECT digest, report, added_ms,
+        (SELECT string_agg(key, ' ') FROM policy_signatures AS signed
+            WHERE signed.tenant = known.tenant AND signed.digest = known.digest) AS signed_by
+    FROM policy_components AS known
     WHERE tenant = $1 AND digest > $2 ORDER BY digest LIMIT $3";
-const KNOWN_COMPONENT: &str = "SELECT digest, report, added_ms FROM policy_components
+const KNOWN_COMPONENT: &str = "SELECT digest, report, added_ms,
+        (SELECT string_agg(key, ' ') FROM policy_signatures AS signed
+            WHERE signed.tenant = known.tenant AND signed.digest = known.digest) AS signed_by
+    FROM policy_components AS known
     WHERE tenant = $1 AND digest = $2";
 const KNOWN: &str = "SELECT number FROM policy_sets WHERE tenant = $1 AND policy_set = $2";
 const IS_THERE: &str = "SELECT number FROM policy_sets WHERE tenant = $1 AND number = $2";
@@ -280,5 +286,6 @@ fn component(row: &PgRow) -> Result<StoredComponent, sqlx::Error> {
 
 fn known(row: &PgRow) -> Result<KnownComponent, sqlx::Error> {
     let (report, added_ms) = (text(row, "report")?, number(row, "added_ms")?);
-    Ok(KnownComponent { digest: digest(row, "digest")?, report, added_ms })
+    let signed_by = KnownComponent::keys(row.try_get("signed_by")?);
+    Ok(KnownComponent { digest: digest(row, "digest")?, report, added_ms, signed_by })
 }

@@ -5,6 +5,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use tokio::sync::{oneshot, watch};
 use writ_core::{ChainedEvent, Digest, Tenant};
 
+use crate::component_signatures::NewSignatures;
 use crate::error::{Failure, StoreError};
 use crate::policies::{
     ActiveSet, Chosen, KnownComponent, NewComponent, NewSet, SetChange, SetVersion, StoredComponent,
@@ -12,6 +13,7 @@ use crate::policies::{
 use crate::sqlite::backend::Sqlite;
 use crate::sqlite::batch::Job;
 use crate::sqlite::chains::Chains;
+use crate::sqlite::component_signatures;
 use crate::sqlite::rows::{digest, integer, number};
 
 /// What the writer is to change, and whom it tells what came of it: before it is durable.
@@ -21,6 +23,8 @@ pub(crate) enum PolicyChange {
     Activate(SetChange, oneshot::Sender<u64>),
     /// A component comes, which may be new.
     Add(Box<NewComponent>, oneshot::Sender<bool>),
+    /// Signatures come.
+    Sign(NewSignatures),
 }
 
 const ACTIVE: &str = "SELECT number, previous, files, at_ms FROM policy_active WHERE tenant = ?";
@@ -32,9 +36,15 @@ const PAGE: &str = "SELECT number, policy_set, document, author, comment, create
     FROM policy_sets WHERE tenant = ?1 AND number < ?2 ORDER BY number DESC LIMIT ?3";
 const COMPONENT: &str =
     "SELECT digest, bytes, report FROM policy_components WHERE tenant = ?1 AND digest = ?2";
-const COMPONENTS: &str = "SELECT digest, report, added_ms FROM policy_components
+const COMPONENTS: &str = "SELECT digest, report, added_ms,
+        (SELECT group_concat(key, ' ') FROM policy_signatures AS signed
+            WHERE signed.tenant = known.tenant AND signed.digest = known.digest) AS signed_by
+    FROM policy_components AS known
     WHERE tenant = ?1 AND digest > ?2 ORDER BY digest LIMIT ?3";
-const KNOWN_COMPONENT: &str = "SELECT digest, report, added_ms FROM policy_components
+const KNOWN_COMPONENT: &str = "SELECT digest, report, added_ms,
+        (SELECT group_concat(key, ' ') FROM policy_signatures AS signed
+            WHERE signed.tenant = known.tenant AND signed.digest = known.digest) AS signed_by
+    FROM policy_components AS known
     WHERE tenant = ?1 AND digest = ?2";
 const KNOWN: &str = "SELECT number FROM policy_sets WHERE tenant = ?1 AND policy_set = ?2";
 const IS_THERE: &str = "SELECT number FROM policy_sets WHERE tenant = ?1 AND number = ?2";
@@ -66,7 +76,7 @@ impl Sqlite {
         Ok(told.try_recv().unwrap_or_default())
     }
 
-    async fn change_policies(&self, change: PolicyChange) -> Result<(), StoreError> {
+    pub(super) async fn change_policies(&self, change: PolicyChange) -> Result<(), StoreError> {
         let policies = Some(Box::new(change));
         Ok(self.inner.write(Job { policies, ..Job::default() }).await?)
     }
@@ -173,6 +183,7 @@ pub(crate) async fn apply(
                 is_new.send(event.is_some()).ok();
                 events.extend(event);
             }
+            PolicyChange::Sign(new) => component_signatures::keep(connection, &new).await?,
         }
     }
     Ok(events)
@@ -302,5 +313,6 @@ fn component(row: &SqliteRow) -> Result<StoredComponent, sqlx::Error> {
 
 fn known(row: &SqliteRow) -> Result<KnownComponent, sqlx::Error> {
     let (report, added_ms) = (row.try_get("report")?, number(row, "added_ms")?);
-    Ok(KnownComponent { digest: digest(row, "digest")?, report, added_ms })
+    let signed_by = KnownComponent::keys(row.try_get("signed_by")?);
+    Ok(KnownComponent { digest: digest(row, "digest")?, report, added_ms, signed_by })
 }

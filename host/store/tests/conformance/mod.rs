@@ -97,6 +97,7 @@ macro_rules! conformance_tests {
             policies: versions_are_numbered_and_one_decides,
             policies: what_was_there_decides_again_under_its_number,
             policies: a_component_that_somebody_brings_is_kept_and_told_once,
+            policies: signatures_are_kept_by_key_and_listed_with_their_component,
             policies: a_version_that_is_not_there_changes_nothing,
             policies: components_are_kept_once_and_for_their_tenant_alone,
             policies: of_16_that_come_at_once_each_has_a_number,

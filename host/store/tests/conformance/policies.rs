@@ -3,7 +3,10 @@
 use writ_core::chain::Evidence;
 use writ_core::execution::Fact;
 use writ_core::{Digest, Tenant};
-use writ_store::{ActiveSet, Chosen, NewComponent, NewSet, SetChange, Store, StoredComponent};
+use writ_store::{
+    ActiveSet, Chosen, ComponentSignature, NewComponent, NewSet, NewSignatures, SetChange, Store,
+    StoredComponent,
+};
 
 use super::flow::tenant;
 
@@ -157,4 +160,35 @@ pub async fn a_component_that_somebody_brings_is_kept_and_told_once(store: &Stor
     // A set that is made of it later finds it there.
     activate(store, &of, set("a"), 8).await;
     assert_eq!(store.policy_components(&of, None, 9).await.unwrap().len(), 3);
+}
+
+pub async fn signatures_are_kept_by_key_and_listed_with_their_component(store: &Store) {
+    let (of, other) = (Tenant::default(), tenant("other"));
+    let signed = |bytes: &str, key: &str, text: &str| ComponentSignature {
+        component: Digest::of(bytes),
+        key: key.to_owned(),
+        text: text.to_owned(),
+    };
+    let keep = async |tenant: &Tenant, signatures| {
+        let new = NewSignatures { tenant: tenant.clone(), signatures, at_ms: 1 };
+        store.keep_component_signatures(new).await.unwrap();
+    };
+    // One comes before its component does.
+    keep(&of, vec![signed("one", "RW2", "b"), signed("two", "RW1", "c\0\\")]).await;
+    store.add_policy_component(brought(&of, b"one")).await.unwrap();
+    keep(&of, vec![signed("one", "RW1", "a"), signed("one", "RW2", "again")]).await;
+    keep(&other, vec![signed("one", "RW3", "theirs")]).await;
+
+    let kept = store.component_signatures(&of, Digest::of("one")).await.unwrap();
+    assert_eq!(kept, [signed("one", "RW1", "a"), signed("one", "RW2", "again")]);
+    let kept = store.component_signatures(&of, Digest::of("two")).await.unwrap();
+    assert_eq!(kept, [signed("two", "RW1", "c\0\\")]);
+    let known = store.known_component(&of, Digest::of("one")).await.unwrap().unwrap();
+    assert_eq!(known.signed_by, ["RW1", "RW2"]);
+    store.add_policy_component(brought(&of, b"three")).await.unwrap();
+    let listed = store.policy_components(&of, None, 9).await.unwrap();
+    let signed_by = |bytes: &str| {
+        listed.iter().find(|known| known.digest == Digest::of(bytes)).unwrap().signed_by.len()
+    };
+    assert_eq!((signed_by("one"), signed_by("three")), (2, 0));
 }
