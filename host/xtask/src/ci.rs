@@ -28,7 +28,15 @@ pub(crate) struct KillRuns {
     run: Option<u64>,
 }
 
-/// Every check, then every test.
+/// For how long a host's policy set is changed.
+#[derive(clap::Args)]
+pub(crate) struct Soak {
+    /// How many minutes.
+    #[arg(long, default_value_t = 60)]
+    minutes: u64,
+}
+
+/// Every check, then every test, and two minutes of the soak.
 pub(crate) fn ci(repo: &Repo) -> Result<()> {
     step("formatting", || run(cargo_at(repo).args(["fmt", "--all", "--check"])))?;
     step("layers", || layers::run(repo))?;
@@ -38,7 +46,8 @@ pub(crate) fn ci(repo: &Repo) -> Result<()> {
         run(cargo_at(repo).args(["check", "--workspace", "--quiet"]))
     })?;
     step("licences, sources, advisories", || deny::check(repo))?;
-    test(repo)
+    test(repo)?;
+    step("a soak of two minutes", || soak_for(repo, 2))
 }
 
 /// Guests from source, the committed components, and all tests of the workspace.
@@ -66,6 +75,18 @@ pub(crate) fn kill_runs(repo: &Repo, options: &KillRuns) -> Result<()> {
         killed.arg(name).arg(value.to_string());
     }
     step("hosts that are killed", || run(&mut killed))
+}
+
+/// Changes a host's policy set all the time, as the tests do, and longer.
+pub(crate) fn soak(repo: &Repo, options: &Soak) -> Result<()> {
+    let guests = Options { all: false, update_dist: false, toolchain: Source::Auto };
+    guests::run(repo, &guests)?;
+    step("a soak", || soak_for(repo, options.minutes))
+}
+
+fn soak_for(repo: &Repo, minutes: u64) -> Result<()> {
+    let seconds = minutes.saturating_mul(60).to_string();
+    run(tests(repo).args(["--test", "soak", "--", "--seconds", &seconds]))
 }
 
 /// All tests of the workspace, on hosts with fail points: one build for all.

@@ -43,6 +43,8 @@ enum Command {
     KillRuns(ci::KillRuns),
     /// Check that the layers hold.
     Layers,
+    /// Change a host's policy set all the time while it is asked, and look what becomes of it.
+    Soak(ci::Soak),
     /// Install what the tests need, build the guests, run every test.
     Test,
     /// Build the guests: the starter policies and the ones that misbehave.
@@ -58,6 +60,7 @@ fn main() -> ExitCode {
         Command::Deny => deny::check(&repo),
         Command::KillRuns(options) => ci::kill_runs(&repo, &options),
         Command::Layers => layers::run(&repo),
+        Command::Soak(options) => ci::soak(&repo, &options),
         Command::Test => ci::test(&repo),
         Command::Guests(options) => guests::run(&repo, &options).map(drop),
     };

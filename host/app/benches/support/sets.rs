@@ -53,6 +53,42 @@ pub(crate) fn many(count: usize) -> Set {
     Set::of(&bindings)
 }
 
+/// So many policies that ask their host nothing, two components in turns, none with the settings of
+/// another, or of one that is counted from elsewhere.
+pub(crate) fn varied(count: usize, from: usize) -> Set {
+    let policies: Vec<_> = (from..from + count)
+        .map(|number| match number % 2 {
+            0 => ("tool-list", NAMES.replace("search", &format!("search-{number}"))),
+            _ => ("rules", RULES.replace("10000", &format!("{}", 10_000 + number))),
+        })
+        .collect();
+    let names: Vec<_> = (0..count).map(|number| format!("policy-{number}")).collect();
+    let bindings: Vec<_> = names
+        .iter()
+        .zip(&policies)
+        .map(|(name, (policy, settings))| Bound { settings, ..Bound::new(name, policy) })
+        .collect();
+    Set::of(&bindings)
+}
+
+/// One policy that counts, and one that does not.
+pub(crate) fn one_in_the_shadow_of_another() -> Set {
+    Set::of(&[
+        Bound { settings: NAMES, ..Bound::new("tools", "tool-list") },
+        Bound { settings: RULES, mode: "shadow", ..Bound::new("rules", "rules") },
+    ])
+}
+
+/// A starter policy that allows nothing that is asked, as the host has it.
+pub(crate) fn nobody() -> Set {
+    Set::built_in("tool-list", "allow = [\"nothing\"]")
+}
+
+/// Another one that allows everything.
+pub(crate) fn readers() -> Set {
+    Set::built_in("rules", "[[binding.settings.rules]]\nname = \"all\"\neffect = \"allow\"")
+}
+
 /// One policy that asks people about each payment.
 pub(crate) fn asking() -> Set {
     Set::of(&[Bound { settings: ASKED, action: "pay", ..Bound::new("review", "four-eyes") }])
@@ -100,13 +136,14 @@ struct Bound<'a> {
     name: &'a str,
     policy: &'a str,
     action: &'a str,
+    mode: &'a str,
     /// Lines of TOML.
     settings: &'a str,
 }
 
 impl<'a> Bound<'a> {
     fn new(name: &'a str, policy: &'a str) -> Self {
-        Self { name, policy, action: "*", settings: "" }
+        Self { name, policy, action: "*", mode: "enforce", settings: "" }
     }
 
     fn file(&self) -> String {
@@ -137,14 +174,28 @@ impl Set {
         }
     }
 
+    /// What the configuration says.
+    pub(crate) fn config(&self) -> &str {
+        &self.config
+    }
+
+    /// One starter policy, with settings as lines of TOML.
+    fn built_in(policy: &str, settings: &str) -> Self {
+        let config = format!(
+            "[log]\nlevel = \"error\"\n[[binding]]\nname = \"only\"\nsource = \"builtin:{policy}\"\n\
+             [binding.settings]\n{settings}\n"
+        );
+        Self { config, policies: Vec::new() }
+    }
+
     fn of(bindings: &[Bound<'_>]) -> Self {
         let mut config = String::from("[log]\nlevel = \"error\"\n");
         let mut policies = Vec::new();
         for binding in bindings {
-            let Bound { name, policy, action, settings } = binding;
+            let Bound { name, policy, action, mode, settings } = binding;
             let file = binding.file();
             config += &format!(
-                "[[binding]]\nname = \"{name}\"\nsource = \"{file}\"\n\
+                "[[binding]]\nname = \"{name}\"\nsource = \"{file}\"\nmode = \"{mode}\"\n\
                  match = {{ action = \"{action}\" }}\n[binding.settings]\n{settings}\n"
             );
             policies.push((file, guests::bytes(policy)));

@@ -6,7 +6,6 @@ mod activating;
 mod pushing;
 mod refusing;
 mod signing;
-mod soaking;
 mod versions;
 mod watching;
 mod world;

@@ -31,10 +31,11 @@ pub(super) enum Unit {
     Millis,
     Mebibytes,
     Kibibytes,
+    Count,
 }
 
 use Bound::{AtLeast, AtMost, Reported};
-use Unit::{Kibibytes, Mebibytes, Micros, Millis, PerSecond, Percent, Times};
+use Unit::{Count, Kibibytes, Mebibytes, Micros, Millis, PerSecond, Percent, Times};
 
 /// Every row, in order.
 pub(super) const TARGETS: &[Target] = &[
@@ -180,6 +181,43 @@ pub(super) const TARGETS: &[Target] = &[
         AtMost(5.0),
         Millis,
     ),
+    Target::new(
+        "another set of 20 policies at 2,000 requests a second: requests that fail",
+        "swap/failed",
+        AtMost(0.0),
+        Count,
+    ),
+    Target::new(
+        "the same: latency (p99) in the second in which it takes over, over the p99 before",
+        "swap/p99-of-before",
+        AtMost(2.0),
+        Times,
+    ),
+    Target::new(
+        "the same: latency (p99) while it is loaded, over the p99 before",
+        "swap/loading-p99-of-before",
+        Reported,
+        Times,
+    ),
+    Target::new(
+        "from saving a file to the verdict of a starter policy that was never seen",
+        "saved/unseen-ms",
+        AtMost(400.0),
+        Millis,
+    ),
+    Target::new(
+        "from saving a file to the verdict of one that was compiled before",
+        "saved/cached-ms",
+        AtMost(50.0),
+        Millis,
+    ),
+    Target::new(
+        "a policy in shadow beside another, one connection: latency (p50), over that without",
+        "shadow/1/p50-of-without",
+        AtMost(1.1),
+        Times,
+    ),
+    Target::new("the same, 32 connections", "shadow/32/p50-of-without", Reported, Times),
 ];
 
 impl Target {
@@ -230,6 +268,7 @@ impl Unit {
             Millis => format!("{value:.1} ms"),
             Mebibytes => format!("{value:.1} MiB"),
             Kibibytes => format!("{value:.1} KiB"),
+            Count => format!("{value:.0}"),
         }
     }
 }
