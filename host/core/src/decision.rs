@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::binding::{BindingName, Mode, Tenant};
 use crate::digest::Digest;
 use crate::fault::FaultCode;
+use crate::inquiry::Inquiry;
 use crate::request::Request;
+use crate::verbatim::Verbatim;
 
 /// A decision as it is stored, before it is answered.
 #[derive(Clone, Debug)]
@@ -34,6 +36,43 @@ pub struct DecisionRecord {
     pub outcome: &'static str,
     /// What each policy said, in binding order.
     pub policies: Vec<PolicyRecord>,
+    /// What else it takes to decide the same again; none where that is not to be kept.
+    pub whole: Option<Box<Whole>>,
+}
+
+/// What it takes, beside the policy set, to decide the same again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Whole {
+    /// What was asked, before any policy amended it, as canonical JSON (RFC 8785); none where it is
+    /// too large to be kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<Verbatim>,
+    /// The id that policies were told: of the execution, where the decision is about one.
+    pub execution: String,
+    /// Whether the action had begun already, and was to go on.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub has_begun: bool,
+    /// On what each policy's verdict rests, in the order of the record's policies.
+    pub policies: Vec<Basis>,
+}
+
+/// On what a policy's verdict rests, beside the request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Basis {
+    /// Digest of the component's bytes.
+    pub component: Digest,
+    /// Digest of the settings' canonical JSON.
+    pub settings: Digest,
+    /// What the store was asked, and answered, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inquiries: Vec<Inquiry>,
+    /// Whether that is not all of it, since it is too large to be kept.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub truncated: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 impl DecisionRecord {

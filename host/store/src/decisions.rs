@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use writ_core::Tenant;
+use writ_core::receipt::Place;
+use writ_core::strand::ChainedBatch;
+use writ_core::{Tenant, Verbatim};
 
 use crate::error::StoreError;
 use crate::execution::PAGE_MAX;
@@ -11,6 +13,17 @@ use crate::moment::{id_at, time_of};
 use crate::port::on;
 use crate::row::{END, KeptBatch, SPAN_MS, StoredDecision};
 use crate::store::Store;
+
+/// A decision, its record, and where that is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlacedDecision {
+    /// What it says.
+    pub decision: StoredDecision,
+    /// The text that its digest is of.
+    pub text: Verbatim,
+    /// Its place among the batches of a strand.
+    pub place: Place,
+}
 
 /// How many batches are read at once: few, since each may have a megabyte.
 const BATCHES_MAX: u32 = 8;
@@ -58,20 +71,54 @@ impl Store {
         tenant: &Tenant,
         id: &str,
     ) -> Result<Option<StoredDecision>, StoreError> {
+        if let Some((batch, (_, text))) = self.find(tenant, id).await? {
+            return Ok(Some(batch.read(&text)?));
+        }
+        on!(self, backend => backend.decision(tenant, id).await)
+    }
+
+    /// One decision of a tenant as its record, and where that is. None where there is none, or where
+    /// it is from before decisions were chained.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Sealed`] and [`StoreError::Damaged`].
+    pub async fn placed_decision(
+        &self,
+        tenant: &Tenant,
+        id: &str,
+    ) -> Result<Option<PlacedDecision>, StoreError> {
+        let Some((batch, (place, text))) = self.find(tenant, id).await? else { return Ok(None) };
+        let Some(ChainedBatch { number, digests, previous, hash, .. }) = batch.link() else {
+            return Err(StoreError::Damaged {
+                what: "batch of decisions",
+                id: format!("{}/{}", batch.strand, batch.number),
+                reason: "its digests are none".into(),
+            });
+        };
+        let strand = batch.strand.clone();
+        let place = Place { strand, batch: number, place, previous, digests, hash };
+        Ok(Some(PlacedDecision { decision: batch.read(&text)?, text: Verbatim::new(text), place }))
+    }
+
+    /// The batch that has a decision, and its record with its place in there.
+    async fn find(
+        &self,
+        tenant: &Tenant,
+        id: &str,
+    ) -> Result<Option<(KeptBatch, (u64, String))>, StoreError> {
         let mut window = Window::around(id);
         on!(self, backend => {
             let opener = backend.sealing().of(tenant);
             loop {
                 let batches = backend.batches(tenant, &window, BATCHES_MAX).await?;
-                let Some(last) = batches.last() else { break };
+                let Some(last) = batches.last() else { return Ok(None) };
                 window.go_on_before(last);
-                for batch in &batches {
-                    if let Some(decision) = batch.find(opener, id)? {
-                        return Ok(Some(decision));
+                for batch in batches {
+                    if let Some(found) = batch.find(opener, id)? {
+                        return Ok(Some((batch, found)));
                     }
                 }
             }
-            backend.decision(tenant, id).await
         })
     }
 

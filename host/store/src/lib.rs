@@ -250,6 +250,7 @@ mod verify;
 pub use crate::channels::{ChannelId, ChannelLease, ChannelState, Told, Untold};
 pub use crate::commit::Accepted;
 pub use crate::config::{Database, PostgresConfig, StoreConfig};
+pub use crate::decisions::PlacedDecision;
 pub use crate::error::{Cause, CommitError, Failure, StoreError};
 pub use crate::execution::{
     ApprovalFilter, ChangeError, CreateError, Created, DueErrand, ExecutionFilter, Grounds,

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use writ_core::combine::Denial;
 use writ_core::ports::Namespace;
 use writ_core::{
-    DecisionRecord, Fault, FaultCode, Json, Outcome, PolicyRecord, Principal, Request,
+    DecisionRecord, Fault, FaultCode, Json, Outcome, PolicyRecord, Principal, Request, Verbatim,
 };
 use writ_engine::Execution;
 
@@ -41,6 +41,7 @@ pub(super) struct Deciding<'a> {
     asked: Asked<'a>,
     /// The decision's id.
     id: String,
+    canonical: Verbatim,
     /// The action's, before any policy amends them.
     properties: Json,
     meta: Meta,
@@ -103,9 +104,10 @@ impl<'a> Deciding<'a> {
         request: &Request,
         meta: Meta,
     ) -> Self {
-        let asked = Asked { active, execution, digest: request.digest() };
+        let canonical = Verbatim::new(request.canonical());
+        let asked = Asked { active, execution, digest: canonical.digest() };
         let properties = request.action.properties.clone();
-        Self { service, asked, id, properties, meta, start: Instant::now() }
+        Self { service, asked, id, canonical, properties, meta, start: Instant::now() }
     }
 
     /// Evaluates until what was decided is kept: at most [`ROUNDS_MAX`] times, then denies.
@@ -142,6 +144,9 @@ impl<'a> Deciding<'a> {
     fn record(&self, round: &Round) -> DecisionRecord {
         let (subject, action, resource) = DecisionRecord::parties(&round.request);
         let Asked { active, execution, digest } = self.asked;
+        let recording = self.service.recording;
+        let whole = |bases: &Vec<_>| recording.whole(&self.canonical, execution, bases);
+        let whole = round.bases.as_ref().map(whole);
         DecisionRecord {
             id: self.id.clone(),
             tenant: execution.tenant.clone(),
@@ -155,6 +160,7 @@ impl<'a> Deciding<'a> {
             policy_set: active.digest,
             outcome: round.outcome.code(),
             policies: round.policies.clone(),
+            whole: whole.flatten(),
         }
     }
 

@@ -1,6 +1,8 @@
 //! The decision log.
 
 use tokio::task::JoinSet;
+use writ_core::receipt::Place;
+use writ_core::strand::hash_of;
 use writ_core::{DecisionRecord, Tenant};
 use writ_store::{Store, StoredDecision};
 
@@ -21,11 +23,17 @@ pub async fn a_decision_reads_back_as_it_was(store: &Store) {
         policy_set: given.policy_set,
         outcome: given.outcome.to_owned(),
         policies: given.policies.clone(),
+        whole: given.whole.clone(),
     };
     let tenant = given.tenant.clone();
     store.commit(given, vec![]).await.unwrap();
     let found = store.decision(&tenant, &expected.id).await.unwrap();
-    assert_eq!(found, Some(expected));
+    assert_eq!(found.as_ref(), Some(&expected));
+    let placed = store.placed_decision(&tenant, &expected.id).await.unwrap().unwrap();
+    let Place { batch, place, previous, digests, hash, .. } = placed.place;
+    assert_eq!((batch, place, &digests), (1, 1, &vec![placed.text.digest()]));
+    assert_eq!((placed.decision, hash_of(previous, &digests)), (expected, hash));
+    assert_eq!(store.placed_decision(&tenant, "other").await.unwrap(), None);
 }
 
 pub async fn a_tenant_does_not_see_the_decisions_of_another(store: &Store) {
