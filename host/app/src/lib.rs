@@ -6,6 +6,7 @@
 pub mod access_request;
 pub mod auth;
 pub mod background;
+pub mod backtest;
 pub mod breaker;
 pub mod builtin;
 pub mod cases;

@@ -31,6 +31,9 @@ pub struct Image {
     description: Description,
     pre: PolicyGuestPre<State>,
     settings: Json,
+    settings_digest: Digest,
+    /// Whether it can ask the store.
+    inquires: bool,
     /// What must not be told of the settings.
     sensitive: Arc<Sensitive>,
     limits: Arc<Limits>,
@@ -111,6 +114,8 @@ impl Image {
             number: NUMBER.fetch_add(1, Ordering::Relaxed),
             digest: Digest::of_parts(parts),
             imports: Imports::of(&compiled.imports),
+            inquires: inquires(&compiled.imports),
+            settings_digest: Digest::of(settings.as_str()),
             sensitive: Arc::new(description.sensitive(settings)),
             compiled,
             description,
@@ -128,6 +133,16 @@ impl Image {
     /// Digest of the component's bytes.
     pub fn component_digest(&self) -> Digest {
         self.compiled.component_digest
+    }
+
+    /// Digest of the settings' canonical JSON.
+    pub fn settings_digest(&self) -> Digest {
+        self.settings_digest
+    }
+
+    /// Whether an evaluation can ask the store, so that there is something to take down.
+    pub fn inquires(&self) -> bool {
+        self.inquires
     }
 
     /// What the policy says of itself.
@@ -297,4 +312,10 @@ impl Evaluation {
             ledger: None,
         }
     }
+}
+
+/// Whether some interfaces, which have their versions, ask the store.
+fn inquires(interfaces: &[String]) -> bool {
+    let asks = ["writ:host/storage@", "writ:host/approval-history@"];
+    interfaces.iter().any(|interface| asks.iter().any(|asks| interface.starts_with(asks)))
 }

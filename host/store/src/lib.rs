@@ -249,6 +249,7 @@ pub mod points;
 mod policies;
 mod port;
 mod postgres;
+mod recorded;
 mod reseal;
 mod retention;
 mod row;
@@ -266,6 +267,7 @@ pub use crate::answer_links::{AnswerLink, AskedOf};
 pub use crate::channels::{ChannelId, ChannelLease, ChannelState, KnownChannel, Told, Untold};
 pub use crate::commit::Accepted;
 pub use crate::config::{Database, PostgresConfig, StoreConfig};
+pub use crate::decisions::PlacedDecision;
 pub use crate::error::{Cause, CommitError, Failure, StoreError};
 pub use crate::execution::{
     ApprovalFilter, ChangeError, CreateError, Created, DueErrand, ExecutionFilter, Grounds,
@@ -278,6 +280,7 @@ pub use crate::policies::{
     ActiveSet, COMPONENTS_MAX, Chosen, KnownComponent, NewComponent, NewSet, SET_VERSIONS_MAX,
     SetChange, SetVersion, StoredComponent,
 };
+pub use crate::recorded::RecordedBatch;
 pub use crate::reseal::{ResealFrom, Resealed};
 pub use crate::retention::{Holder, Removed};
 pub use crate::row::StoredDecision;

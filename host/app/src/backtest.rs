@@ -1,0 +1,3 @@
+//! Backtests: what a candidate would have decided.
+
+pub mod report;
