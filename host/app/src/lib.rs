@@ -22,6 +22,7 @@ pub mod memory;
 pub mod outbound;
 pub mod points;
 pub mod policy_set;
+pub mod receipt;
 pub mod reload;
 pub mod server;
 pub mod service;

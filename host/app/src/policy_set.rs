@@ -24,4 +24,4 @@ pub use settings::Settings;
 pub use snapshot::{Bound, Snapshot};
 pub use source::Source;
 pub(crate) use stored::component;
-pub use stored::{StoredBinding, StoredError, StoredSet};
+pub use stored::{StoredBinding, StoredError, StoredSet, Unloadable};

@@ -106,13 +106,10 @@ impl Image {
             .instantiate_pre(&compiled.component)
             .and_then(PolicyGuestPre::new)
             .map_err(LoadError::link)?;
-        let limits_text = serde_json::to_vec(limits).expect("limits are plain numbers");
-        let parts =
-            [compiled.component_digest.as_bytes(), settings.as_str().as_bytes(), &limits_text];
         Ok(Self {
             engine: engine.clone(),
             number: NUMBER.fetch_add(1, Ordering::Relaxed),
-            digest: Digest::of_parts(parts),
+            digest: Self::digest_of(compiled.component_digest, settings, limits),
             imports: Imports::of(&compiled.imports),
             inquires: inquires(&compiled.imports),
             settings_digest: Digest::of(settings.as_str()),
@@ -123,6 +120,12 @@ impl Image {
             settings: settings.clone(),
             limits: Arc::new(limits.clone()),
         })
+    }
+
+    /// The digest of an image of these, whether or not there is one.
+    pub fn digest_of(component: Digest, settings: &Json, limits: &Limits) -> Digest {
+        let limits = serde_json::to_vec(limits).expect("limits are plain numbers");
+        Digest::of_parts([component.as_bytes(), settings.as_str().as_bytes(), &limits])
     }
 
     /// Digest of component, settings and limits: equal images give equal verdicts.

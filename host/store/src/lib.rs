@@ -67,7 +67,8 @@
 //!
 //! Where the configuration has keys ([`Sealing`]), columns are encrypted before they are written:
 //! `executions.body` (arguments and results, errors, what people are asked and say),
-//! `decision_batches.body` (and `decisions.policies` before there were batches), `journal.body`,
+//! `decision_batches.body` (what was asked, and what policies were answered and said; before there were
+//! batches, `decisions.policies`), `journal.body`,
 //! `signing_keys.secret` and `policy_sets.document` (what policies are configured with). A batch is
 //! sealed once, as a whole. Sealed values and others lie side by side; [`Store::reseal`] seals what was
 //! not, or with another key. Plain stays what finds and orders things: ids, states, times, requesters

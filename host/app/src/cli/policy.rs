@@ -4,6 +4,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 use writ_core::LoadLimits;
 
+use super::backtest;
 use super::exit::{Exit, Failure};
 use super::input;
 use super::remote::{LimitArgs, Remote, ServerArgs, more, text_of};
@@ -45,6 +46,8 @@ enum Command {
     Activate(Number),
     /// Have the version decide that did before the one that does
     Rollback,
+    /// Tell what another set would have decided of what was decided
+    Backtest(backtest::Args),
 }
 
 #[derive(Debug, clap::Args)]
@@ -70,10 +73,15 @@ struct Numbers {
 
 pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Failure> {
     let Args { command, server } = args;
+    let command = match command {
+        Command::Backtest(args) => return backtest::run(args, &server, environment).await,
+        command => command,
+    };
     let remote = Remote::open(&server, &environment)?;
     let told: Value = match &command {
         Command::Status => remote.get(&[STATUS], &[]).await?,
         Command::Reload => remote.post(&[RELOAD], &json!({})).await?,
+        Command::Backtest(_) => unreachable!("it has ended"),
         Command::Rollback => remote.post(&[ROLLBACK], &json!({})).await?,
         Command::Push(Push { component }) => {
             // How large it may be is the server's to say.
@@ -104,6 +112,7 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
         Command::List(_) => list(&told),
         Command::Show(_) => version(&told),
         Command::Diff(_) => diff(&told),
+        Command::Backtest(_) => unreachable!("it has ended"),
     })?;
     Ok(Exit::Permitted)
 }

@@ -86,3 +86,13 @@ async fn what_is_not_recorded_cannot_be_decided_again() {
     assert_eq!(refused.unwrap_err(), Unrepeatable::Request);
     assert_eq!(stored[0].whole, None);
 }
+
+#[tokio::test]
+async fn how_much_is_kept_is_configured() {
+    let world = World::new().await;
+    let digest = "[decisions]\nrecord = \"digest\"\n";
+    for (text, expected) in [("", Recording::Whole), (digest, Recording::Digest)] {
+        let (config, _) = world.snapshot(text).await;
+        assert_eq!(config.recording, expected);
+    }
+}

@@ -13,6 +13,7 @@ pub(super) struct Programs {
     pub(super) evaluate: PathBuf,
     pub(super) http: PathBuf,
     pub(super) executions: PathBuf,
+    pub(super) backtest: PathBuf,
     pub(super) instructions: PathBuf,
 }
 
@@ -23,7 +24,7 @@ impl Programs {
         command.current_dir(repo.path("")).args(["build", "--release", "--message-format=json"]);
         command.args(["-p", "writ-engine", "-p", "writ", "--bin", "writ"]);
         command.args(["--bench", "evaluate", "--bench", "http", "--bench", "executions"]);
-        command.args(["--bench", "instructions"]);
+        command.args(["--bench", "instructions", "--bench", "backtest"]);
         let messages = read(&mut command)?;
         let find = |name: &str| {
             let found = messages.lines().find_map(|line| executable(line, name));
@@ -33,6 +34,7 @@ impl Programs {
             evaluate: find("evaluate")?,
             http: find("http")?,
             executions: find("executions")?,
+            backtest: find("backtest")?,
             instructions: find("instructions")?,
         })
     }
