@@ -16,6 +16,7 @@ use serde_json::{Map, Value, json};
 use writ_core::json::InvalidJson;
 use writ_core::{Json, Request};
 
+pub(crate) use signer::thumbprint;
 pub use signer::{Denial, Rejected, Signer, SignerError};
 pub use signers::Signers;
 

@@ -2,9 +2,11 @@
 
 mod approvals;
 mod audit;
+mod backtest;
 mod channels;
 mod check;
 mod dead_letters;
+mod decisions;
 mod engine;
 mod eval;
 mod executions;
@@ -13,9 +15,11 @@ mod greeting;
 mod input;
 mod inspect;
 mod keys;
+mod lifetime;
 mod migrate;
 mod place;
 mod policy;
+mod receipt;
 mod remote;
 mod serve;
 mod test;
@@ -52,6 +56,8 @@ enum Command {
     Executions(executions::Args),
     Approvals(approvals::Args),
     Audit(audit::Args),
+    Decisions(decisions::Args),
+    Receipt(receipt::Args),
     Migrate(migrate::Args),
     Channels(channels::Args),
     DeadLetters(dead_letters::Args),
@@ -92,6 +98,8 @@ fn run(command: Command) -> Result<Exit, Failure> {
             Command::Executions(args) => executions::run(args, environment).await,
             Command::Approvals(args) => approvals::run(args, environment).await,
             Command::Audit(args) => audit::run(args, environment).await,
+            Command::Decisions(args) => decisions::run(args, environment).await,
+            Command::Receipt(args) => receipt::run(args, environment).await,
             Command::Migrate(args) => migrate::run(args, environment).await,
             Command::Channels(args) => channels::run(args, environment).await,
             Command::DeadLetters(args) => dead_letters::run(args, environment).await,

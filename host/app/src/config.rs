@@ -32,8 +32,8 @@ use crate::channels::config::ChannelConfig;
 use crate::data_directory::DataError;
 use crate::endpoints::EndpointConfig;
 use crate::policy_set::{self, PolicySetConfig};
-use crate::service::Retention;
 use crate::service::executions::WorkerConfig;
+use crate::service::{Recording, Retention};
 use crate::telemetry::LogConfig;
 use crate::tool_set::{self, ToolSetConfig};
 use document::{Document, at};
@@ -84,6 +84,8 @@ pub struct Config {
     pub worker: WorkerSection,
     /// For how long what has ended is kept.
     pub retention: Retention,
+    /// How much is kept of each decision.
+    pub recording: Recording,
 }
 
 /// Who runs tools, and how.
@@ -217,6 +219,7 @@ impl Config {
             log: checked_log(raw.log).map_err(|error| at(&error, &at!["log", "level"]))?,
             worker: raw.worker.checked().map_err(|(key, text)| at(&text, &key))?,
             retention: raw.retention.checked().map_err(|(key, text)| at(&text, &key))?,
+            recording: raw.decisions.record.into(),
             tools: tool_set::parse(raw.tools, &policies, &endpoints, document.clone(), root)?,
             endpoints,
             policies,

@@ -8,10 +8,12 @@ pub mod access_requests;
 pub mod answer;
 pub mod approvals;
 pub mod authzen;
+pub mod backtests;
 mod body;
 pub mod channels;
 pub mod components;
 pub mod dead_letters;
+pub mod decisions;
 pub mod discovery;
 pub mod events;
 pub mod executions;
@@ -45,6 +47,7 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use bytes::Bytes;
+use tokio::sync::Semaphore;
 use tower::ServiceExt;
 
 use crate::access_request::Signers;
@@ -92,6 +95,8 @@ pub struct App {
     /// What is answered.
     pub serves: Serves,
     openapi: Bytes,
+    /// One backtest at a time: others want to be served meanwhile.
+    backtests: Semaphore,
 }
 
 /// What an [`App`] is made of: its fields of the same names.
@@ -141,6 +146,7 @@ impl App {
             retention,
             serves,
             openapi,
+            backtests: Semaphore::new(1),
         }
     }
 }
@@ -247,6 +253,9 @@ pub fn routes() -> Vec<Route> {
         Route::new(GET, policy_sets::ONE, WATCH, policy_sets::one),
         Route::new(GET, policy_sets::DIFF, WATCH, policy_sets::diff),
         Route::new(POST, policy_sets::ACTIVATE, OPERATE, policy_sets::activate),
+        Route::new(POST, backtests::PATH, OPERATE, backtests::run),
+        Route::new(GET, decisions::PATH, WATCH, decisions::list),
+        Route::new(GET, decisions::RECEIPT, WATCH, decisions::receipt),
         Route::new(GET, keys::KEYS, OPERATE, keys::list),
         Route::new(POST, keys::KEYS, OPERATE, keys::create),
         Route::new(DELETE, keys::KEY, OPERATE, keys::revoke),

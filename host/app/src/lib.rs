@@ -6,6 +6,7 @@
 pub mod access_request;
 pub mod auth;
 pub mod background;
+pub mod backtest;
 pub mod breaker;
 pub mod builtin;
 pub mod cases;
@@ -21,6 +22,7 @@ pub mod memory;
 pub mod outbound;
 pub mod points;
 pub mod policy_set;
+pub mod receipt;
 pub mod reload;
 pub mod server;
 pub mod service;

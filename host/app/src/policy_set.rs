@@ -27,7 +27,7 @@ pub use settings::Settings;
 pub use snapshot::{Bound, Snapshot};
 pub use source::{Found, Source};
 pub(crate) use stored::component;
-pub use stored::{StoredBinding, StoredError, StoredSet};
+pub use stored::{StoredBinding, StoredError, StoredSet, Unloadable};
 pub use trust::{
     InvalidKey, SIGNATURE_BYTES_MAX, SIGNATURE_SUFFIX, Signed, Trust, TrustedKey, Untrusted,
 };

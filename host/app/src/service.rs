@@ -11,7 +11,9 @@ mod decide;
 pub mod ephemeral;
 pub mod executions;
 mod keep;
+pub mod recording;
 pub mod records;
+pub mod replay;
 mod retention;
 mod round;
 
@@ -30,6 +32,7 @@ pub use active::Active;
 pub use answer::{Answer, Undecided};
 pub use decide::Meta;
 pub use executions::Executions;
+pub use recording::Recording;
 pub use records::Records;
 pub use retention::Retention;
 
@@ -42,6 +45,7 @@ pub struct Service {
     approvals: Arc<dyn ApprovalReader>,
     metrics: Arc<Metrics>,
     tools: Arc<Toolbox>,
+    recording: Recording,
     contention: contention::Contention,
     started: Instant,
 }
@@ -63,6 +67,7 @@ impl Service {
             records,
             metrics,
             tools: Arc::default(),
+            recording: Recording::default(),
             contention: contention::Contention::default(),
             started: Instant::now(),
         }
@@ -72,6 +77,12 @@ impl Service {
     #[must_use]
     pub fn with_tools(self, tools: Arc<Toolbox>) -> Self {
         Self { tools, ..self }
+    }
+
+    /// The same, where so much is kept of each decision.
+    #[must_use]
+    pub fn recording(self, recording: Recording) -> Self {
+        Self { recording, ..self }
     }
 
     /// What must not be told of a request, by the tool that has the action's name.

@@ -65,6 +65,9 @@ const WHO_MAY: &[(&str, &str, Access)] = &[
     ("GET", "/v1/policy-sets/{id}", Access::Roles(&[Operator, Auditor])),
     ("GET", "/v1/policy-sets/{id}/diff/{other}", Access::Roles(&[Operator, Auditor])),
     ("POST", "/v1/policy-sets/{id}/activate", Access::Roles(&[Operator])),
+    ("POST", "/v1/policy-sets/{id}/backtest", Access::Roles(&[Operator])),
+    ("GET", "/v1/decisions", Access::Roles(&[Operator, Auditor])),
+    ("GET", "/v1/decisions/{id}/receipt", Access::Roles(&[Operator, Auditor])),
     ("GET", "/v1/keys", Access::Roles(&[Operator])),
     ("POST", "/v1/keys", Access::Roles(&[Operator])),
     ("DELETE", "/v1/keys/{id}", Access::Roles(&[Operator])),
@@ -142,6 +145,7 @@ fn ask(client: &mut Client, method: &str, path: &str) -> Reply {
     let body = match path {
         "/v1/keys" => json!({"name": "another", "roles": ["auditor"]}),
         "/v1/data-rotation" => json!({}),
+        _ if path.ends_with("/backtest") => json!({"since": "2020-01-01T00:00:00Z"}),
         "/v1/approvals/{id}/decision" => json!({"decision": "approve"}),
         _ if path.ends_with("/claim") => json!({"digest": Digest::of("nothing")}),
         _ if path.ends_with("/cancel") || path.ends_with("/retry") => json!({}),

@@ -192,6 +192,7 @@ fn record() -> DecisionRecord {
         policy_set: Digest::of("set"),
         outcome: "allowed",
         policies: Vec::new(),
+        whole: None,
     }
 }
 

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::binding::{BindingName, Mode, Tenant};
 use crate::digest::Digest;
 use crate::fault::FaultCode;
+use crate::inquiry::Inquiry;
 use crate::request::Request;
+use crate::verbatim::Verbatim;
 
 /// A decision as it is stored, before it is answered.
 #[derive(Clone, Debug)]
@@ -34,6 +36,42 @@ pub struct DecisionRecord {
     pub outcome: &'static str,
     /// What each policy said, in binding order.
     pub policies: Vec<PolicyRecord>,
+    /// What else it takes to decide the same again; none where that is not to be kept.
+    pub whole: Option<Box<Whole>>,
+}
+
+/// What it takes, beside the policy set, to decide the same again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Whole {
+    /// What was asked, before any policy amended it, as canonical JSON (RFC 8785); none where it is
+    /// too large to be kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<Verbatim>,
+    /// The id that policies were told, where it is another than the decision's: an execution's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub execution: Option<String>,
+    /// Whether the action had begun already, and was to go on.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub has_begun: bool,
+    /// What policies asked the store, in binding order; not those that asked nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bases: Vec<Basis>,
+}
+
+/// On what a policy's verdict rests, beside the request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Basis {
+    /// Which binding.
+    pub binding: BindingName,
+    /// What the store was asked, and answered, in order.
+    pub inquiries: Vec<Inquiry>,
+    /// Whether that is not all of it, since it is too large to be kept.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub truncated: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 impl DecisionRecord {

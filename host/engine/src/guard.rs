@@ -17,6 +17,9 @@ pub(crate) struct Guard {
     /// When the guest last went into a host call: what it waits there is bounded by its time-out,
     /// and does not count against its deadline.
     left_guest_at: Instant,
+    /// How many calls of the host are under way: a host call that has the guest make room for its
+    /// answer has the ticks of that guest within it.
+    calls_under_way: u32,
 }
 
 /// What is kept of a guest, its guard included.
@@ -32,6 +35,7 @@ impl Guard {
             meter: Meter::new(limits),
             deadline: now + Duration::from_millis(limits.deadline_ms),
             left_guest_at: now,
+            calls_under_way: 0,
         }
     }
 }
@@ -74,11 +78,19 @@ fn around_host_calls<S: Guarded>(
 ) -> wasmtime::Result<()> {
     match hook {
         CallHook::CallingHost => {
-            context.data_mut().guard().left_guest_at = Instant::now();
+            let guard = context.data_mut().guard();
+            guard.calls_under_way += 1;
+            guard.left_guest_at = Instant::now();
         }
         CallHook::ReturningFromHost => {
             let guard = context.data_mut().guard();
             guard.deadline += guard.left_guest_at.elapsed();
+            guard.calls_under_way = guard.calls_under_way.saturating_sub(1);
+            // INVARIANT: fuel is a function of what the guest does. What is set at a tick within a call
+            // is overwritten by the guest that goes on, and the call would cost nothing.
+            if guard.calls_under_way > 0 {
+                return Ok(());
+            }
             let owed = guard.meter.leave()?;
             let mut left = context.get_fuel()?;
             if owed > 0 {

@@ -31,6 +31,9 @@ pub struct Image {
     description: Description,
     pre: PolicyGuestPre<State>,
     settings: Json,
+    settings_digest: Digest,
+    /// Whether it can ask the store.
+    inquires: bool,
     /// What must not be told of the settings.
     sensitive: Arc<Sensitive>,
     limits: Arc<Limits>,
@@ -103,14 +106,13 @@ impl Image {
             .instantiate_pre(&compiled.component)
             .and_then(PolicyGuestPre::new)
             .map_err(LoadError::link)?;
-        let limits_text = serde_json::to_vec(limits).expect("limits are plain numbers");
-        let parts =
-            [compiled.component_digest.as_bytes(), settings.as_str().as_bytes(), &limits_text];
         Ok(Self {
             engine: engine.clone(),
             number: NUMBER.fetch_add(1, Ordering::Relaxed),
-            digest: Digest::of_parts(parts),
+            digest: Self::digest_of(compiled.component_digest, settings, limits),
             imports: Imports::of(&compiled.imports),
+            inquires: inquires(&compiled.imports),
+            settings_digest: Digest::of(settings.as_str()),
             sensitive: Arc::new(description.sensitive(settings)),
             compiled,
             description,
@@ -118,6 +120,12 @@ impl Image {
             settings: settings.clone(),
             limits: Arc::new(limits.clone()),
         })
+    }
+
+    /// The digest of an image of these, whether or not there is one.
+    pub fn digest_of(component: Digest, settings: &Json, limits: &Limits) -> Digest {
+        let limits = serde_json::to_vec(limits).expect("limits are plain numbers");
+        Digest::of_parts([component.as_bytes(), settings.as_str().as_bytes(), &limits])
     }
 
     /// Digest of component, settings and limits: equal images give equal verdicts.
@@ -128,6 +136,16 @@ impl Image {
     /// Digest of the component's bytes.
     pub fn component_digest(&self) -> Digest {
         self.compiled.component_digest
+    }
+
+    /// Digest of the settings' canonical JSON.
+    pub fn settings_digest(&self) -> Digest {
+        self.settings_digest
+    }
+
+    /// Whether an evaluation can ask the store, so that there is something to take down.
+    pub fn inquires(&self) -> bool {
+        self.inquires
     }
 
     /// What the policy says of itself.
@@ -297,4 +315,10 @@ impl Evaluation {
             ledger: None,
         }
     }
+}
+
+/// Whether some interfaces, which have their versions, ask the store.
+fn inquires(interfaces: &[String]) -> bool {
+    let asks = ["writ:host/storage@", "writ:host/approval-history@"];
+    interfaces.iter().any(|interface| asks.iter().any(|asks| interface.starts_with(asks)))
 }

@@ -158,6 +158,7 @@ fn decision(committer: u64) -> DecisionRecord {
         policy_set: Digest::of_parts([]),
         outcome: "allow",
         policies: vec![policy("budget", "allow")],
+        whole: None,
     }
 }
 

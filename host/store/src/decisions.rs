@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use writ_core::Tenant;
+use writ_core::receipt::Place;
+use writ_core::strand::ChainedBatch;
+use writ_core::{Tenant, Verbatim};
 
 use crate::error::StoreError;
 use crate::execution::PAGE_MAX;
@@ -12,6 +14,17 @@ use crate::port::on;
 use crate::row::{END, KeptBatch, SPAN_MS, StoredDecision};
 use crate::store::Store;
 use crate::strand::BATCHES_MAX;
+
+/// A decision, its record, and where that is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlacedDecision {
+    /// What it says.
+    pub decision: StoredDecision,
+    /// The text that its digest is of.
+    pub text: Verbatim,
+    /// Its place among the batches of a strand.
+    pub place: Place,
+}
 
 /// Which batches are asked for, newest first: by their last id, strand and number.
 #[derive(Debug)]
@@ -48,6 +61,13 @@ impl Window {
         }
     }
 
+    /// Those that can hold an id or one above it, behind a batch.
+    pub(crate) fn from(id: String, behind: Option<&KeptBatch>) -> Self {
+        let mut window = Self { last_from: id, ..Self::up_to(END) };
+        behind.into_iter().for_each(|batch| window.go_on_before(batch));
+        window
+    }
+
     fn go_on_before(&mut self, batch: &KeptBatch) {
         self.before = (batch.last_id.clone(), batch.strand.clone(), batch.number);
     }
@@ -63,20 +83,54 @@ impl Store {
         tenant: &Tenant,
         id: &str,
     ) -> Result<Option<StoredDecision>, StoreError> {
+        if let Some((batch, (_, text))) = self.find(tenant, id).await? {
+            return Ok(Some(batch.read(&text)?));
+        }
+        on!(self, backend => backend.decision(tenant, id).await)
+    }
+
+    /// One decision of a tenant as its record, and where that is. None where there is none, or where
+    /// it is from before decisions were chained.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], [`StoreError::Sealed`] and [`StoreError::Damaged`].
+    pub async fn placed_decision(
+        &self,
+        tenant: &Tenant,
+        id: &str,
+    ) -> Result<Option<PlacedDecision>, StoreError> {
+        let Some((batch, (place, text))) = self.find(tenant, id).await? else { return Ok(None) };
+        let Some(ChainedBatch { number, digests, until_ms, previous, hash }) = batch.link() else {
+            return Err(StoreError::Damaged {
+                what: "batch of decisions",
+                id: format!("{}/{}", batch.strand, batch.number),
+                reason: "its digests are none".into(),
+            });
+        };
+        let strand = batch.strand.clone();
+        let place = Place { strand, batch: number, place, previous, until_ms, digests, hash };
+        Ok(Some(PlacedDecision { decision: batch.read(&text)?, text: Verbatim::new(text), place }))
+    }
+
+    /// The batch that has a decision, and its record with its place in there.
+    async fn find(
+        &self,
+        tenant: &Tenant,
+        id: &str,
+    ) -> Result<Option<(KeptBatch, (u64, String))>, StoreError> {
         let mut window = Window::around(id);
         on!(self, backend => {
             let opener = backend.sealing().of(tenant);
             loop {
                 let batches = backend.batches(tenant, &window, BATCHES_MAX).await?;
-                let Some(last) = batches.last() else { break };
+                let Some(last) = batches.last() else { return Ok(None) };
                 window.go_on_before(last);
-                for batch in &batches {
-                    if let Some(decision) = batch.find(opener, id)? {
-                        return Ok(Some(decision));
+                for batch in batches {
+                    if let Some(found) = batch.find(opener, id)? {
+                        return Ok(Some((batch, found)));
                     }
                 }
             }
-            backend.decision(tenant, id).await
         })
     }
 

@@ -68,7 +68,8 @@
 //!
 //! Where the configuration has keys ([`Sealing`]), columns are encrypted before they are written:
 //! `executions.body` (arguments and results, errors, what people are asked and say),
-//! `decision_batches.body` (and `decisions.policies` before there were batches), `journal.body`,
+//! `decision_batches.body` (what was asked, and what policies were answered and said; before there were
+//! batches, `decisions.policies`), `journal.body`,
 //! `signing_keys.secret` and `policy_sets.document` (what policies are configured with). A batch is
 //! sealed once, as a whole. Sealed values and others lie side by side; [`Store::reseal`] seals what was
 //! not, or with another key. Plain stays what finds and orders things: ids, states, times, requesters
@@ -251,6 +252,7 @@ pub mod points;
 mod policies;
 mod port;
 mod postgres;
+mod recorded;
 mod reseal;
 mod retention;
 mod row;
@@ -269,6 +271,7 @@ pub use crate::channels::{ChannelId, ChannelLease, ChannelState, KnownChannel, T
 pub use crate::commit::Accepted;
 pub use crate::component_signatures::{ComponentSignature, NewSignatures};
 pub use crate::config::{Database, PostgresConfig, StoreConfig};
+pub use crate::decisions::PlacedDecision;
 pub use crate::error::{Cause, CommitError, Failure, StoreError};
 pub use crate::execution::{
     ApprovalFilter, ChangeError, CreateError, Created, DueErrand, ExecutionFilter, Grounds,
@@ -281,6 +284,7 @@ pub use crate::policies::{
     ActiveSet, COMPONENTS_MAX, Chosen, KnownComponent, NewComponent, NewSet, Occasion,
     SET_VERSIONS_MAX, SetChange, SetVersion, StoredComponent,
 };
+pub use crate::recorded::RecordedBatch;
 pub use crate::reseal::{ResealFrom, Resealed};
 pub use crate::retention::{Holder, Removed};
 pub use crate::row::StoredDecision;

@@ -168,5 +168,6 @@ fn record(request: &Request, request_digest: Digest, execution: &Execution) -> D
         policy_set: request_digest,
         outcome: "allowed",
         policies: Vec::new(),
+        whole: None,
     }
 }

@@ -58,6 +58,7 @@ pub(crate) fn run(repo: &Repo, options: &Options) -> Result<()> {
     let executions = &programs.executions;
     step("executions", || measure(executions, options, &scratch, &mut figures))?;
     step("lifecycle", || measure(&programs.lifecycle, options, &scratch, &mut figures))?;
+    step("backtest", || measure(&programs.backtest, options, &scratch, &mut figures))?;
     let counted =
         step("instructions", || instructions::count(repo, &programs.instructions, &scratch))?;
     if options.accept_instructions {

@@ -11,6 +11,8 @@ use jsonwebtoken::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
+use writ_core::receipt::{Parts, Signature};
+use writ_core::tool::Bytes;
 use writ_core::{Digest, Tenant};
 use writ_store::StoreError;
 
@@ -26,6 +28,10 @@ pub struct Signer {
     checks: DecodingKey,
     /// The public key (RFC 7517).
     jwk: Value,
+    /// The same key pair, for what is no denial.
+    pair: Ed25519KeyPair,
+    /// The public key, in base64url.
+    public: String,
     /// Names the key, and so whoever signs with it: its thumbprint (RFC 7638).
     id: String,
 }
@@ -111,14 +117,12 @@ impl Signer {
         let pair = Ed25519KeyPair::from_pkcs8(pkcs8).map_err(|_| SignerError::NoKey)?;
         let public = pair.public_key().as_ref();
         let x = URL_SAFE_NO_PAD.encode(public);
-        // The members in this order are what is hashed (RFC 7638, section 3; RFC 8037, appendix A).
-        let thumbprint = Digest::of(format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#));
-        let id = URL_SAFE_NO_PAD.encode(thumbprint.as_bytes());
+        let id = thumbprint(&x);
         let jwk = json!({
             "kty": "OKP", "crv": "Ed25519", "x": x, "kid": id, "use": "sig", "alg": "EdDSA",
         });
         let checks = DecodingKey::from_ed_der(public);
-        Ok(Self { signs: EncodingKey::from_ed_der(pkcs8), checks, jwk, id })
+        Ok(Self { signs: EncodingKey::from_ed_der(pkcs8), checks, jwk, pair, public: x, id })
     }
 
     /// The public key (RFC 7517).
@@ -175,10 +179,25 @@ impl Signer {
         Ok((binding, jti))
     }
 
+    /// Vouches for the parts of a receipt.
+    pub fn vouch(&self, parts: Parts) -> Signature {
+        let (kid, key) = (self.id.clone(), self.public.clone());
+        let signed = Signature::signed(&kid, &parts);
+        let value = Bytes(self.pair.sign(signed.as_bytes()).as_ref().to_vec());
+        Signature { kid, key, parts, value }
+    }
+
     /// Who signs, and for whom: this decision point, which has no other name that all callers know.
     fn name(&self) -> String {
         format!("urn:writ:decision-point:{}", self.id)
     }
+}
+
+/// The thumbprint (RFC 7638) of a public key in base64url.
+pub(crate) fn thumbprint(key: &str) -> String {
+    // The members in this order are what is hashed (RFC 7638, section 3; RFC 8037, appendix A).
+    let thumbprint = Digest::of(format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{key}"}}"#));
+    URL_SAFE_NO_PAD.encode(thumbprint.as_bytes())
 }
 
 /// Whether two texts are the same time; no text that is none is.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 use writ_core::Tenant;
+use writ_core::receipt::{Parts, Signature};
 use writ_store::{SigningKey, Store};
 
 use super::signer::LIFETIME_MS;
@@ -80,6 +81,11 @@ impl Signers {
     /// Signs what a denial at a time is about.
     pub fn sign(&self, tenant: &Tenant, binding: Binding, now_ms: u64) -> Denial {
         self.ring().used.sign(tenant, binding, now_ms)
+    }
+
+    /// Vouches for the parts of a receipt, with the key in use.
+    pub fn vouch(&self, parts: Parts) -> Signature {
+        self.ring().used.vouch(parts)
     }
 
     /// What a denial was about, and its token's own id, also where another host has signed it with

@@ -33,7 +33,12 @@ pub(super) fn set_up(bounds: &EngineBounds, cache: Option<Dir>) -> Result<Engine
 /// An engine for a command that is no server. It keeps compiled code only in a data directory that
 /// the operator gave, so that it leaves nothing behind otherwise.
 pub(super) fn for_command(config: &Config) -> Result<Engine, Failure> {
-    let bounds = EngineBounds { instances_max: COMMAND_INSTANCES, ..config.engine.clone() };
+    for_evaluations(config, COMMAND_INSTANCES)
+}
+
+/// The same for a command that evaluates so many requests at the same time.
+pub(super) fn for_evaluations(config: &Config, instances_max: u32) -> Result<Engine, Failure> {
+    let bounds = EngineBounds { instances_max, ..config.engine.clone() };
     let cache = match config.data {
         DataLocation::Given(_) if bounds.disk_cache => {
             Some(data_directory(config)?.cache().map_err(Failure::internal)?)

@@ -1,7 +1,6 @@
 //! `writ keys`: who may call, made, listed and ended; on the data directory, or on a running server.
 
 mod host;
-mod lifetime;
 mod rotation;
 
 use std::io::IsTerminal;
@@ -10,6 +9,7 @@ use clap::Subcommand;
 use writ_core::{KeyId, Role};
 
 use super::exit::{Exit, Failure};
+use super::lifetime;
 use super::place::PlaceArgs;
 use super::remote::{LimitArgs, MORE};
 use super::text;

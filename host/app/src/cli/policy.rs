@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use writ_core::LoadLimits;
 use writ_core::text::visible;
 
+use super::backtest;
 use super::exit::{Exit, Failure};
 use super::input;
 use super::remote::{LimitArgs, Remote, ServerArgs, more, text_of};
@@ -40,6 +41,8 @@ enum Any {
     /// What is done here.
     #[command(flatten)]
     Here(signatures::Command),
+    /// Tell what another set would have decided of what was decided
+    Backtest(backtest::Args),
 }
 
 #[derive(Debug, Subcommand)]
@@ -108,6 +111,7 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
     let command = match command {
         Any::Server(command) => command,
         Any::Here(command) => return command.run(&environment),
+        Any::Backtest(args) => return backtest::run(args, &server, environment).await,
     };
     let remote = Remote::open(&server, &environment)?;
     let told: Value = match &command {

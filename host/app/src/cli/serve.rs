@@ -143,7 +143,8 @@ pub(super) async fn open(config: &Config, origin: Origin, serves: Serves) -> Res
     let signers = signers(&data, &records).await?;
     let (metrics, tools) = (Arc::new(Metrics::new()), Arc::new(tools));
     let service = Service::new(snapshot, config.breaker, records, metrics);
-    let service = Arc::new(service.with_tools(tools.clone()));
+    let service = service.with_tools(tools.clone()).recording(config.recording);
+    let service = Arc::new(service);
     let channels = Channels::open(store.clone(), Tenant::default(), &config.channels).await;
     let channels = channels.map_err(Failure::internal)?;
     let executions = Executions::new(service.clone(), store).with_tools(tools, config.worker.runs);

@@ -15,8 +15,8 @@ use super::{EngineBounds, WorkerSection};
 use crate::auth::SigningAlgorithm;
 use crate::breaker::BreakerConfig;
 use crate::policy_set::raw::{RawBinding, RawTests};
-use crate::service::Retention as RetentionConfig;
 use crate::service::executions::WorkerConfig;
+use crate::service::{Recording, Retention as RetentionConfig};
 use crate::telemetry::LogConfig;
 use crate::tool_set::raw::RawTool;
 
@@ -41,6 +41,7 @@ pub(super) struct Config {
     pub(super) worker: Worker,
     pub(super) retention: Retention,
     pub(super) policies: Policies,
+    pub(super) decisions: Decisions,
     #[serde(rename = "binding")]
     pub(super) bindings: Vec<RawBinding>,
     pub(super) tests: RawTests,
@@ -253,6 +254,31 @@ pub(super) struct Retention {
 pub(super) struct Policies {
     pub(super) require_signatures: bool,
     pub(super) keys: Vec<String>,
+}
+
+/// `[decisions]`: how much is kept of each.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub(super) struct Decisions {
+    pub(super) record: Record,
+}
+
+/// How much is kept of a decision.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Record {
+    #[default]
+    Whole,
+    Digest,
+}
+
+impl From<Record> for Recording {
+    fn from(record: Record) -> Self {
+        match record {
+            Record::Whole => Self::Whole,
+            Record::Digest => Self::Digest,
+        }
+    }
 }
 
 /// A number of days, or a word.

@@ -181,7 +181,8 @@ fn signature(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     })
 }
 
-fn kept<'a>(app: &'a App, caller: &'a Caller) -> Kept<'a> {
+/// What the store has of components, for a caller's tenant.
+pub(super) fn kept<'a>(app: &'a App, caller: &'a Caller) -> Kept<'a> {
     let (store, trust) = (app.executions.store(), app.reload.trust());
     Kept { store, tenant: &caller.principal().tenant, trust }
 }

@@ -15,9 +15,9 @@ use super::App;
 use super::problem::{ProblemBody, ProblemCode};
 use super::reply::{DecisionReply, DecisionsReply};
 use super::{
-    access_requests, answer, approvals, authzen, channels, components, dead_letters, discovery,
-    events, executions, health, keys, metrics, policies, policy_sets, rotation, signing, slack,
-    verification, wire,
+    access_requests, answer, approvals, authzen, backtests, channels, components, dead_letters,
+    decisions, discovery, events, executions, health, keys, metrics, policies, policy_sets,
+    rotation, signing, slack, verification, wire,
 };
 
 #[derive(OpenApi)]
@@ -66,6 +66,9 @@ use super::{
         policy_sets::one,
         policy_sets::diff,
         policy_sets::activate,
+        backtests::run,
+        decisions::list,
+        decisions::receipt,
         health::live,
         health::ready,
         health::ready_below_health,
@@ -87,6 +90,7 @@ use super::{
         (name = "events", description = "What happens, as evidence"),
         (name = "channels", description = "For operators: what others could not be told"),
         (name = "policies", description = "The policy set that decides"),
+        (name = "decisions", description = "What was decided, as evidence"),
         (name = "health", description = "For orchestrators"),
         (name = "keys", description = "For operators: who may call"),
         (name = "telemetry", description = "For operators"),
@@ -155,6 +159,9 @@ pub struct VersionErrors;
 
 /// Problems of having another policy set decide.
 pub struct ReloadErrors;
+
+/// Problems of trying a version on what was decided.
+pub struct BacktestErrors;
 
 /// Problems of adding a policy.
 pub struct AddErrors;
@@ -238,6 +245,19 @@ impl IntoResponses for ReloadErrors {
             ProblemCode::Internal,
         ];
         problems(&[&CALLER[..], &own].concat())
+    }
+}
+
+impl IntoResponses for BacktestErrors {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let own = [
+            ProblemCode::NotFound,
+            ProblemCode::BacktestRuns,
+            ProblemCode::PolicySetRefused,
+            ProblemCode::StorageUnavailable,
+            ProblemCode::Internal,
+        ];
+        problems(&[&CALLER[..], &BODY, &own].concat())
     }
 }
 

@@ -240,7 +240,11 @@ impl ActivationReply {
 }
 
 /// A version, and what it says.
-async fn version(app: &App, caller: &Caller, id: &str) -> Result<(SetVersion, StoredSet), Problem> {
+pub(super) async fn version(
+    app: &App,
+    caller: &Caller,
+    id: &str,
+) -> Result<(SetVersion, StoredSet), Problem> {
     let tenant = &caller.principal().tenant;
     let found = app.executions.store().set_version(tenant, number(id)?).await;
     let version = found?.ok_or_else(|| missing(id))?;

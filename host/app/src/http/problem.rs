@@ -111,6 +111,8 @@ problem_codes! {
     NotDelivered = "not-delivered", BAD_GATEWAY, "the receiver did not confirm";
     /// It did not get through everything: the set before it decides.
     PolicySetRefused = "policy-set-refused", UNPROCESSABLE_ENTITY, "the policy set is refused, and the one before it decides";
+    /// Another one is under way.
+    BacktestRuns = "backtest-runs", CONFLICT, "another backtest is under way on this host";
     /// It would not load as a policy.
     ComponentRefused = "component-refused", UNPROCESSABLE_ENTITY, "the component is no policy that this host would load";
     /// No such resource.

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::json;
-use writ_core::{Binding, Digest, Json};
+use serde::Serialize;
+use serde_json::{Value, json};
+use writ_core::{Binding, BindingName, Commit, Digest, Json, Mode};
 use writ_engine::Image;
 
 use super::parsed::PolicyBinding;
@@ -42,9 +43,7 @@ impl Snapshot {
     /// Its digest is that of the canonical JSON (RFC 8785) of the list of its bindings: name, image
     /// (which is component, settings and limits), globs, mode, commit and order of each.
     pub fn new(bindings: Vec<Bound>) -> Self {
-        let facts: Vec<_> = bindings.iter().map(Bound::facts).collect();
-        let facts = Json::from_value(&facts.into()).expect("names, globs and small numbers");
-        Self { digest: Digest::of(facts.as_str()), bindings }
+        Self { digest: digest(bindings.iter().map(Bound::facts).collect()), bindings }
     }
 }
 
@@ -65,15 +64,30 @@ impl Bound {
         self.facts() == other.facts()
     }
 
-    fn facts(&self) -> serde_json::Value {
-        json!({
-            "name": self.binding.name,
-            "image": self.image.digest(),
-            "match": self.matches,
-            "mode": self.binding.mode,
-            "commit": self.binding.commit,
-            // As text: it may be larger than JSON's exact integers.
-            "order": self.order.to_string(),
-        })
+    fn facts(&self) -> Value {
+        let Binding { name, mode, commit, .. } = &self.binding;
+        // As text: it may be larger than JSON's exact integers.
+        let order = self.order.to_string();
+        facts(name, self.image.digest(), &self.matches, (*mode, *commit), &order)
     }
+}
+
+/// Everything of a binding that can change a decision.
+pub(super) fn facts(
+    name: &BindingName,
+    image: Digest,
+    matches: &impl Serialize,
+    (mode, commit): (Mode, Commit),
+    order: &str,
+) -> Value {
+    json!({
+        "name": name, "image": image, "match": matches, "mode": mode, "commit": commit,
+        "order": order,
+    })
+}
+
+/// Digest of the set of such bindings.
+pub(super) fn digest(facts: Vec<Value>) -> Digest {
+    let facts = Json::from_value(&facts.into()).expect("names, globs and small numbers");
+    Digest::of(facts.as_str())
 }

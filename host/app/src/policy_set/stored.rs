@@ -2,17 +2,18 @@
 //! they name by digest.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use writ_core::{Binding, BindingName, Commit, Digest, Json, Limits, Matcher, Mode};
-use writ_engine::Engine;
+use writ_engine::{Engine, Image};
 use writ_store::{SetVersion, StoreError, StoredComponent};
 
 use super::component::{AddError, ComponentReport, Kept};
+use super::load::Components;
 use super::parsed::PARTS;
-use super::snapshot::{Bound, Snapshot};
+use super::snapshot::{self, Bound, Snapshot};
 use super::source::Source;
 
 /// What a version says.
@@ -62,11 +63,25 @@ pub enum StoredError {
         /// What is wrong with it.
         what: String,
     },
-    /// A binding's policy does not load on this host.
-    #[error("version {number}: binding `{binding}` does not load: {why}")]
+    /// It does not load on this host.
+    #[error("version {number}: {unloadable}")]
     Unloadable {
         /// Which version.
         number: u64,
+        /// Why.
+        unloadable: Unloadable,
+    },
+}
+
+/// A set cannot be loaded from what was kept of it.
+#[derive(Debug, thiserror::Error)]
+pub enum Unloadable {
+    /// What is kept cannot be a set.
+    #[error("it is damaged: {0}")]
+    Damaged(String),
+    /// A binding's policy does not load on this host.
+    #[error("binding `{binding}` does not load: {why}")]
+    Policy {
         /// Which binding.
         binding: BindingName,
         /// Why.
@@ -108,30 +123,72 @@ impl StoredSet {
         (engine, kept): (&Engine, Kept<'_>),
     ) -> Result<Snapshot, StoredError> {
         let number = version.number;
-        let damaged = |what: String| StoredError::Damaged { number, what };
+        let unloadable = |unloadable| StoredError::Unloadable { number, unloadable };
+        let mut components = Components::new();
+        for StoredBinding { name, component: digest, .. } in &self.bindings {
+            if components.contains_key(digest) {
+                continue;
+            }
+            // What is not there is told by who needs it.
+            let Some(bytes) = kept.find(*digest).await? else { continue };
+            match kept.check(&bytes).await {
+                Ok(()) => components.insert(*digest, Cow::Owned(bytes)),
+                Err(AddError::Store(error)) => return Err(error.into()),
+                Err(error) => {
+                    let (binding, why) = (name.clone(), error.to_string());
+                    return Err(unloadable(Unloadable::Policy { binding, why }));
+                }
+            };
+        }
+        let snapshot = self.load_from(engine, &components).await;
+        let snapshot = snapshot.map_err(unloadable)?;
+        match snapshot.digest == version.policy_set {
+            true => Ok(snapshot),
+            false => {
+                let what = "it is another set than was kept".to_owned();
+                Err(StoredError::Damaged { number, what })
+            }
+        }
+    }
+
+    /// Makes it ready to decide, on these components.
+    ///
+    /// # Errors
+    /// [`Unloadable`]
+    pub async fn load_from(
+        self,
+        engine: &Engine,
+        components: &BTreeMap<Digest, Cow<'_, [u8]>>,
+    ) -> Result<Snapshot, Unloadable> {
+        let damaged = Unloadable::Damaged;
         let mut bindings = Vec::with_capacity(self.bindings.len());
         for stored in self.bindings {
             let (binding, digest) = (stored.name.clone(), stored.component);
-            let component = kept.find(digest).await?;
+            let component = components.get(&digest);
             let component =
                 component.ok_or_else(|| damaged(format!("its component {digest} is not there")))?;
-            let unloadable = |why: String| StoredError::Unloadable { number, binding, why };
-            match kept.check(&component).await {
-                Ok(()) => {}
-                Err(AddError::Store(error)) => return Err(error.into()),
-                Err(error) => return Err(unloadable(error.to_string())),
-            }
             let settings =
                 Json::from_value(&stored.settings).map_err(|error| damaged(error.to_string()))?;
-            let image = engine.load(&component, &settings, &stored.limits).await;
+            let image = engine.load(component, &settings, &stored.limits).await;
+            let unloadable = |why: String| Unloadable::Policy { binding, why };
             let image = image.map_err(|error| unloadable(error.to_string()))?;
             bindings.push(stored.bound(image, settings).map_err(damaged)?);
         }
-        let snapshot = Snapshot::new(bindings);
-        match snapshot.digest == version.policy_set {
-            true => Ok(snapshot),
-            false => Err(damaged("it is another set than was kept".to_owned())),
-        }
+        Ok(Snapshot::new(bindings))
+    }
+
+    /// The components that it is made of.
+    pub fn components(&self) -> BTreeSet<Digest> {
+        self.bindings.iter().map(|binding| binding.component).collect()
+    }
+
+    /// Its digest, as [`Snapshot::new`] has it.
+    ///
+    /// # Errors
+    /// Where settings are such as cannot be.
+    pub fn digest(&self) -> Result<Digest, String> {
+        let facts: Result<_, _> = self.bindings.iter().map(StoredBinding::facts).collect();
+        Ok(snapshot::digest(facts?))
     }
 }
 
@@ -149,6 +206,13 @@ impl StoredBinding {
             commit: bound.binding.commit,
             order: bound.order.to_string(),
         }
+    }
+
+    fn facts(&self) -> Result<Value, String> {
+        let Self { name, component, matches, settings, limits, mode, commit, order, .. } = self;
+        let settings = Json::from_value(settings).map_err(|error| error.to_string())?;
+        let image = Image::digest_of(*component, &settings, limits);
+        Ok(snapshot::facts(name, image, matches, (*mode, *commit), order))
     }
 
     fn bound(

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use writ_core::combine::Denial;
 use writ_core::ports::Namespace;
 use writ_core::{
-    DecisionRecord, Fault, FaultCode, Json, Outcome, PolicyRecord, Principal, Request,
+    DecisionRecord, Fault, FaultCode, Json, Outcome, PolicyRecord, Principal, Request, Verbatim,
 };
 use writ_engine::Execution;
 
@@ -41,6 +41,7 @@ pub(super) struct Deciding<'a> {
     asked: Asked<'a>,
     /// The decision's id.
     id: String,
+    canonical: Verbatim,
     /// The action's, before any policy amends them.
     properties: Json,
     meta: Meta,
@@ -103,9 +104,10 @@ impl<'a> Deciding<'a> {
         request: &Request,
         meta: Meta,
     ) -> Self {
-        let asked = Asked { active, execution, digest: request.digest() };
+        let canonical = Verbatim::new(request.canonical());
+        let asked = Asked { active, execution, digest: canonical.digest() };
         let properties = request.action.properties.clone();
-        Self { service, asked, id, properties, meta, start: Instant::now() }
+        Self { service, asked, id, canonical, properties, meta, start: Instant::now() }
     }
 
     /// Evaluates until what was decided is kept: at most [`ROUNDS_MAX`] times, then denies.
@@ -122,7 +124,7 @@ impl<'a> Deciding<'a> {
                 _ => self.service.contention.hold(&contended, &self.service.records).await,
             };
             let mut round = self.service.round(self.asked, request).await;
-            let record = self.record(&round);
+            let record = self.record(&mut round);
             let attempt = keeper.keep(&mut round, record).await?;
             // Others read what was accepted: they need not wait for the disk.
             drop(turns);
@@ -139,9 +141,12 @@ impl<'a> Deciding<'a> {
         self.give_up(request, policies, &contended, keeper).await
     }
 
-    fn record(&self, round: &Round) -> DecisionRecord {
+    fn record(&self, round: &mut Round) -> DecisionRecord {
         let (subject, action, resource) = DecisionRecord::parties(&round.request);
         let Asked { active, execution, digest } = self.asked;
+        let (asked, bases) =
+            ((self.id.as_str(), &self.canonical), std::mem::take(&mut round.bases));
+        let whole = self.service.recording.whole(asked, execution, bases);
         DecisionRecord {
             id: self.id.clone(),
             tenant: execution.tenant.clone(),
@@ -155,6 +160,7 @@ impl<'a> Deciding<'a> {
             policy_set: active.digest,
             outcome: round.outcome.code(),
             policies: round.policies.clone(),
+            whole,
         }
     }
 
@@ -206,7 +212,7 @@ impl<'a> Deciding<'a> {
         }
         let faults = contended.iter().map(|namespace| (namespace.binding.clone(), fault.code));
         let mut round = Round::denied(Denial::ByFault(faults.collect()), request, policies);
-        let record = self.record(&round);
+        let record = self.record(&mut round);
         match keeper.keep(&mut round, record).await? {
             Attempt::Kept(kept) => Ok((round, kept)),
             Attempt::Conflict(_) => Err(self.impossible().into()),

@@ -6,15 +6,16 @@
 use std::sync::Arc;
 
 use writ_core::combine::Denial;
-use writ_core::ports::Namespace;
+use writ_core::ports::{ApprovalReader, Namespace, StorageReader};
 use writ_core::{
-    Commit, Digest, Fault, FaultCode, Json, Ledger, Mode, Outcome, PolicyDecision, PolicyRecord,
-    Request, Sensitive, Verdict, Verdicts,
+    Basis, Commit, Digest, Fault, FaultCode, Json, Ledger, Mode, Outcome, PolicyDecision,
+    PolicyRecord, Request, Sensitive, Verdict, Verdicts,
 };
-use writ_engine::{Call, Evaluation, Execution};
+use writ_engine::{Call, Evaluation, Execution, Recorder};
 
 use super::Service;
 use super::active::{Active, ActiveBinding, end_of};
+use super::recording::basis;
 use crate::breaker::End;
 
 /// What was read and is to be written, by namespace.
@@ -28,6 +29,8 @@ pub(super) struct Round {
     pub request: Request,
     /// What each policy said.
     pub policies: Vec<PolicyRecord>,
+    /// What they asked the store, where that is to be kept.
+    pub bases: Vec<Basis>,
     staged: Vec<Staged>,
 }
 
@@ -52,13 +55,18 @@ impl Service {
         let mut verdicts = Verdicts::new(request);
         let mut digest = asked.digest;
         let mut policies = Vec::with_capacity(asked.active.bindings.len());
+        let mut bases = Vec::new();
         let mut staged = Vec::new();
         for binding in &asked.active.bindings {
             let core = &binding.bound.binding;
             if !core.matcher.matches(verdicts.request()) {
                 continue;
             }
-            let mut evaluation = self.evaluate(asked, binding, verdicts.request(), &digest).await;
+            let recorder = self.recorder(&binding.bound.image);
+            let request = verdicts.request();
+            let mut evaluation =
+                self.evaluate(asked, binding, (request, &digest), recorder.as_ref()).await;
+            bases.extend(recorder.and_then(|recorder| basis(&core.name, recorder.transcript())));
             mask(&mut evaluation, &asked.execution.sensitive, binding.bound.image.sensitive());
             let amends = matches!(
                 &evaluation.result,
@@ -78,15 +86,15 @@ impl Service {
             }
         }
         let (outcome, request) = verdicts.combine();
-        Round { outcome, request, policies, staged }
+        Round { outcome, request, policies, bases, staged }
     }
 
     async fn evaluate(
         &self,
         asked: Asked<'_>,
         binding: &ActiveBinding,
-        request: &Request,
-        request_digest: &Digest,
+        (request, request_digest): (&Request, &Digest),
+        recorder: Option<&Arc<Recorder>>,
     ) -> Evaluation {
         let Some(permit) = binding.admit(self.clock_ms()) else {
             binding.metrics.refused();
@@ -99,13 +107,15 @@ impl Service {
             permit.settle(End::Unknown, self.clock_ms());
             return refused(FaultCode::Overloaded, "too many evaluations of the policy wait");
         };
+        let storage = recorder.map(|recorder| recorder.clone() as Arc<dyn StorageReader>);
+        let approvals = recorder.map(|recorder| recorder.clone() as Arc<dyn ApprovalReader>);
         let call = Call {
             request,
             request_digest,
             execution: asked.execution,
             namespace: &binding.namespace,
-            storage: &self.reader,
-            approvals: &self.approvals,
+            storage: storage.as_ref().unwrap_or(&self.reader),
+            approvals: approvals.as_ref().unwrap_or(&self.approvals),
         };
         let evaluation = binding.bound.image.evaluate(call).await;
         let end = match &evaluation.result {
@@ -145,7 +155,8 @@ impl Service {
 impl Round {
     /// Nobody could be asked to any end: what is denied in place of a decision.
     pub(super) fn denied(denial: Denial, request: Request, policies: Vec<PolicyRecord>) -> Self {
-        Self { outcome: Outcome::Denied(denial), request, policies, staged: Vec::new() }
+        let (outcome, staged) = (Outcome::Denied(denial), Vec::new());
+        Self { outcome, request, policies, bases: Vec::new(), staged }
     }
 
     /// What must still be so when the decision is kept, and what is then to be written. `goes_on`

@@ -58,7 +58,7 @@ impl approval_history::Host for State {
 }
 
 /// How many bytes of a guest's memory an approval takes.
-pub(super) fn bytes(approval: &approval::Approval) -> usize {
+pub(crate) fn bytes(approval: &approval::Approval) -> usize {
     let vote = |vote: &approval::Vote| {
         let reason = vote.reason.as_ref().map_or(0, String::len);
         VOTE_BYTES + USER.len() + vote.approver.as_str().len() + reason

@@ -53,6 +53,7 @@ impl FromRow<'_, PgRow> for UnreadDecision {
             policy_set: digest(row, "policy_set")?,
             outcome: text(row, "outcome")?,
             policies: Vec::new(),
+            whole: None,
         };
         Ok(Self { decision, policies: row.try_get("policies")? })
     }

@@ -1,7 +1,7 @@
 //! Decisions: as they are told, as they are kept, and as they were kept before there were batches.
 
 use serde::{Deserialize, Serialize};
-use writ_core::{DecisionRecord, Digest, PolicyRecord, Tenant};
+use writ_core::{DecisionRecord, Digest, PolicyRecord, Tenant, Whole};
 
 use crate::error::StoreError;
 use crate::sealing::{Opener, Sealed};
@@ -34,6 +34,9 @@ pub struct StoredDecision {
     pub outcome: String,
     /// What each policy said, in binding order.
     pub policies: Vec<PolicyRecord>,
+    /// What else it takes to decide the same again, where that was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub whole: Option<Box<Whole>>,
 }
 
 /// A decision on its way to its batch: its text and digest are made where it was decided, and not on
@@ -73,6 +76,7 @@ impl From<DecisionRecord> for StoredDecision {
             policy_set: record.policy_set,
             outcome: record.outcome.to_owned(),
             policies: record.policies,
+            whole: record.whole,
         }
     }
 }

@@ -59,16 +59,18 @@ impl KeptBatch {
         opener.open(Sealed::Decisions, (&self.strand, self.number), &self.body)
     }
 
-    /// The decision with an id, where it is in here.
+    /// The record of the decision with an id, where it is in here, and its place from 1.
     pub(crate) fn find(
         &self,
         opener: Opener<'_>,
         id: &str,
-    ) -> Result<Option<StoredDecision>, StoreError> {
+    ) -> Result<Option<(u64, String)>, StoreError> {
         let named = serde_json::Value::from(id);
         let begins = format!("{{\"id\":{named},");
         let body = self.open(opener)?;
-        body.lines().find(|line| line.starts_with(&begins)).map(|line| self.read(line)).transpose()
+        let mut lines = (1..).zip(body.lines());
+        let found = lines.find(|(_, line)| line.starts_with(&begins));
+        Ok(found.map(|(place, line)| (place, line.to_owned())))
     }
 
     /// All decisions, in the order of commitment.
@@ -76,7 +78,8 @@ impl KeptBatch {
         self.open(opener)?.lines().map(|line| self.read(line)).collect()
     }
 
-    fn read(&self, line: &str) -> Result<StoredDecision, StoreError> {
+    /// The decision that a record is.
+    pub(crate) fn read(&self, line: &str) -> Result<StoredDecision, StoreError> {
         serde_json::from_str(line).map_err(|reason| StoreError::Damaged {
             what: "batch of decisions",
             id: format!("{}/{}", self.strand, self.number),

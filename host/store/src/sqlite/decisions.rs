@@ -49,6 +49,7 @@ impl FromRow<'_, sqlx::sqlite::SqliteRow> for UnreadDecision {
             policy_set: digest(row, "policy_set")?,
             outcome: row.try_get("outcome")?,
             policies: Vec::new(),
+            whole: None,
         };
         Ok(Self { decision, policies: row.try_get("policies")? })
     }

@@ -1,6 +1,8 @@
 //! The decision log.
 
 use tokio::task::JoinSet;
+use writ_core::receipt::Place;
+use writ_core::strand::hash_of;
 use writ_core::{DecisionRecord, Tenant};
 use writ_store::{Store, StoredDecision};
 
@@ -21,11 +23,17 @@ pub async fn a_decision_reads_back_as_it_was(store: &Store) {
         policy_set: given.policy_set,
         outcome: given.outcome.to_owned(),
         policies: given.policies.clone(),
+        whole: given.whole.clone(),
     };
     let tenant = given.tenant.clone();
     store.commit(given, vec![]).await.unwrap();
     let found = store.decision(&tenant, &expected.id).await.unwrap();
-    assert_eq!(found, Some(expected));
+    assert_eq!(found.as_ref(), Some(&expected));
+    let placed = store.placed_decision(&tenant, &expected.id).await.unwrap().unwrap();
+    let Place { batch, place, previous, until_ms, digests, hash, .. } = placed.place;
+    assert_eq!((batch, place, &digests), (1, 1, &vec![placed.text.digest()]));
+    assert_eq!((placed.decision, hash_of(previous, until_ms, &digests)), (expected, hash));
+    assert_eq!(store.placed_decision(&tenant, "other").await.unwrap(), None);
 }
 
 pub async fn a_tenant_does_not_see_the_decisions_of_another(store: &Store) {
@@ -80,7 +88,28 @@ pub async fn decisions_of_any_times_are_found_and_listed(store: &Store) {
         }
         assert_eq!(listed, ids, "{limit} at a time");
     }
+    for at_ms in [0, 2_000, 60_000, 60_001] {
+        let since_ms = (0x0190_a6f0 << 16) + at_ms;
+        let mut recorded = recorded_since(store, since_ms).await;
+        recorded.sort_unstable_by(|one, other| other.cmp(one));
+        let expected = times.iter().filter(|time| **time >= at_ms).count();
+        assert_eq!(recorded, ids[..expected], "since {at_ms}");
+    }
     assert_eq!(store.verify(&tenant).await.unwrap().decisions, times.len() as u64);
+}
+
+/// The ids of what was decided since a time, as it is read in bulk.
+async fn recorded_since(store: &Store, since_ms: u64) -> Vec<String> {
+    let (tenant, mut ids, mut after) = (Tenant::default(), Vec::new(), None);
+    loop {
+        let mut batches = store.recorded(&tenant, since_ms, after.as_ref()).await.unwrap();
+        let decisions = batches.iter().flat_map(|batch| batch.decisions());
+        ids.extend(decisions.map(|decision| decision.unwrap().id));
+        after = batches.pop();
+        if after.is_none() {
+            return ids;
+        }
+    }
 }
 
 pub async fn decisions_with_and_without_grounds_are_whole_together(store: &Store) {

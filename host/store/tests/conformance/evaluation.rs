@@ -3,9 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use writ_core::inquiry::{Answer, Inquiry, Question};
 use writ_core::ledger::Stored;
 use writ_core::ports::{Namespace, Page, StorageReader};
-use writ_core::{DecisionRecord, Digest, Ledger, Limits, Mode, PolicyRecord};
+use writ_core::{
+    Basis, DecisionRecord, Digest, Ledger, Limits, Mode, PolicyRecord, Verbatim, Whole,
+};
 use writ_store::{CommitError, Store};
 
 /// When the evaluations of a test happen, unless it says otherwise: long from now, so that the
@@ -50,7 +53,19 @@ pub fn decision() -> DecisionRecord {
         policy_set: Digest::of(b"set"),
         outcome: "deny",
         policies: vec![policy],
+        whole: Some(Box::new(whole())),
     }
+}
+
+fn whole() -> Whole {
+    let usage = writ_core::ledger::Usage { keys: 1, bytes: 2 };
+    let basis = Basis {
+        binding: "b".parse().unwrap(),
+        inquiries: vec![Inquiry { asked: Question::Usage, answered: usage.reply() }],
+        truncated: false,
+    };
+    let request = Some(Verbatim::new(super::flow::request().canonical()));
+    Whole { request, execution: Some("e".into()), has_begun: true, bases: vec![basis] }
 }
 
 pub struct Evaluation<'a> {

@@ -14,6 +14,7 @@ pub(super) struct Programs {
     pub(super) http: PathBuf,
     pub(super) executions: PathBuf,
     pub(super) lifecycle: PathBuf,
+    pub(super) backtest: PathBuf,
     pub(super) instructions: PathBuf,
 }
 
@@ -24,7 +25,7 @@ impl Programs {
         command.current_dir(repo.path("")).args(["build", "--release", "--message-format=json"]);
         command.args(["-p", "writ-engine", "-p", "writ", "--bin", "writ"]);
         command.args(["--bench", "evaluate", "--bench", "http", "--bench", "executions"]);
-        command.args(["--bench", "lifecycle", "--bench", "instructions"]);
+        command.args(["--bench", "lifecycle", "--bench", "backtest", "--bench", "instructions"]);
         let messages = read(&mut command)?;
         let find = |name: &str| {
             let found = messages.lines().find_map(|line| executable(line, name));
@@ -35,6 +36,7 @@ impl Programs {
             http: find("http")?,
             executions: find("executions")?,
             lifecycle: find("lifecycle")?,
+            backtest: find("backtest")?,
             instructions: find("instructions")?,
         })
     }

@@ -152,6 +152,18 @@ pub(super) const TARGETS: &[Target] = &[
         Percent,
     ),
     Target::new(
+        "backtest of a starter policy: recorded decisions per second and core",
+        "backtest/rules/per-second-and-core",
+        AtLeast(20_000.0),
+        PerSecond,
+    ),
+    Target::new(
+        "the same of one that asks the store",
+        "backtest/rate-limit/per-second-and-core",
+        Reported,
+        PerSecond,
+    ),
+    Target::new(
         "100,000 executions that wait for people: memory grows by",
         "waiting/grown-mib",
         AtMost(50.0),

@@ -1,9 +1,9 @@
-//! How long a key lasts, as people write and read it.
+//! How long something lasts, as people write and read it.
 
 use crate::clock::now_ms;
 
 /// Seconds, from a number and a unit.
-pub(super) fn seconds(text: &str) -> Result<u64, String> {
+pub(in crate::cli) fn seconds(text: &str) -> Result<u64, String> {
     let refused = || "write a number and s, m, h, d or w, such as `30d`".to_owned();
     let unit = match text.as_bytes().last() {
         Some(b's') => 1,
@@ -18,7 +18,7 @@ pub(super) fn seconds(text: &str) -> Result<u64, String> {
 }
 
 /// The time from now until another, in its largest unit.
-pub(super) fn left(until_ms: u64) -> String {
+pub(in crate::cli) fn left(until_ms: u64) -> String {
     let seconds = until_ms.saturating_sub(now_ms()) / 1_000;
     let units = [(86_400, "d"), (3_600, "h"), (60, "m")];
     let unit = units.into_iter().find(|(unit, _)| seconds >= *unit);

@@ -1,0 +1,314 @@
+//! What a candidate would change: counted decision by decision, so that any number of them takes the
+//! same memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use writ_core::{Digest, Outcome, Requirement};
+use writ_store::StoredDecision;
+
+use crate::service::replay::{Again, Unrepeatable};
+
+/// How many examples of each change are kept: the first ones.
+const EXAMPLES_MAX: usize = 5;
+/// How many groups of approvers are told apart.
+const APPROVERS_MAX: usize = 100;
+
+/// What becomes of a decision under a candidate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Change {
+    /// It is what it was.
+    Same,
+    /// It is denied, and was not.
+    NewDenial,
+    /// It may go on, and might not, or not without people.
+    NewAllow,
+    /// People are asked, and were not.
+    NewApproval,
+    /// It may go on in another form, and might not, or as it was.
+    NewAmendment,
+    /// It is denied since a policy gives no verdict, and was not.
+    NewFault,
+    /// A policy asks the store for something that was not recorded: nobody can tell.
+    Unrecorded,
+    /// What was decided cannot be decided again.
+    Unrepeatable,
+}
+
+/// What a candidate would change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Backtest)]
+pub struct Report {
+    /// Digest of the candidate.
+    #[schema(value_type = String)]
+    pub policy_set: Digest,
+    /// Whether all that was asked for was looked at.
+    #[serde(rename = "complete")]
+    pub is_complete: bool,
+    /// How many decisions were looked at.
+    pub decisions: u64,
+    /// How many of them would become what.
+    #[schema(value_type = BTreeMap<String, u64>)]
+    pub changes: BTreeMap<Change, u64>,
+    /// The oldest of each change.
+    #[schema(value_type = BTreeMap<String, Vec<Example>>)]
+    pub examples: BTreeMap<Change, Vec<Example>>,
+    /// Who would have to give new approvals, and how many.
+    pub approvers: BTreeMap<String, u64>,
+    /// Fuel burnt then, by decisions that could be made again.
+    pub fuel_then: u64,
+    /// Fuel that the candidate burns for the same.
+    pub fuel_now: u64,
+}
+
+/// One decision that would change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = BacktestExample)]
+pub struct Example {
+    /// Its id.
+    pub id: String,
+    /// Type and id of the subject.
+    #[schema(value_type = Vec<String>)]
+    pub subject: (String, String),
+    /// The action's name.
+    pub action: String,
+    /// The outcome's code then.
+    pub then: String,
+    /// The outcome's code now, or why there is none.
+    pub now: String,
+    /// The policies that say something else.
+    pub policies: Vec<Turn>,
+}
+
+/// A policy that says something else than then.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = BacktestVerdict)]
+pub struct Turn {
+    /// Its binding.
+    pub binding: String,
+    /// What it said; absent where it was not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub then: Option<String>,
+    /// What it says; absent where it is not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub now: Option<String>,
+}
+
+impl Change {
+    /// Each, in the order in which they are told.
+    pub const ALL: [Self; 8] = [
+        Self::Same,
+        Self::NewDenial,
+        Self::NewAllow,
+        Self::NewApproval,
+        Self::NewAmendment,
+        Self::NewFault,
+        Self::Unrecorded,
+        Self::Unrepeatable,
+    ];
+
+    /// Its name, as options and reports have it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Same => "same",
+            Self::NewDenial => "new-denial",
+            Self::NewAllow => "new-allow",
+            Self::NewApproval => "new-approval",
+            Self::NewAmendment => "new-amendment",
+            Self::NewFault => "new-fault",
+            Self::Unrecorded => "unrecorded",
+            Self::Unrepeatable => "unrepeatable",
+        }
+    }
+
+    /// From one outcome's code to another outcome.
+    fn between(then: &str, now: &Outcome) -> Self {
+        let could_go_on =
+            [Outcome::Allowed, Outcome::Amended, Outcome::ApprovalRequired(Vec::new())]
+                .iter()
+                .any(|outcome| outcome.code() == then);
+        match now {
+            Outcome::Allowed | Outcome::Amended | Outcome::ApprovalRequired(_)
+                if now.code() == then =>
+            {
+                Self::Same
+            }
+            Outcome::Allowed => Self::NewAllow,
+            Outcome::Amended => Self::NewAmendment,
+            Outcome::ApprovalRequired(_) => Self::NewApproval,
+            Outcome::Denied(_) if !could_go_on => Self::Same,
+            Outcome::Denied(writ_core::combine::Denial::ByFault(_)) => Self::NewFault,
+            Outcome::Denied(_) => Self::NewDenial,
+        }
+    }
+}
+
+impl Report {
+    /// Of no decision yet, by the candidate of a digest.
+    pub fn of(policy_set: Digest) -> Self {
+        Self {
+            policy_set,
+            is_complete: true,
+            decisions: 0,
+            changes: BTreeMap::new(),
+            examples: BTreeMap::new(),
+            approvers: BTreeMap::new(),
+            fuel_then: 0,
+            fuel_now: 0,
+        }
+    }
+
+    /// Counts what became of a decision.
+    pub fn add(&mut self, recorded: &StoredDecision, again: &Result<Again, Unrepeatable>) {
+        let (change, now) = match again {
+            Err(reason) => (Change::Unrepeatable, reason.to_string()),
+            Ok(again) if again.policies.iter().any(|policy| policy.departure.is_some()) => {
+                (Change::Unrecorded, "it asks for something that was not recorded".to_owned())
+            }
+            Ok(again) => {
+                self.fuel_then += recorded.policies.iter().map(|policy| policy.fuel).sum::<u64>();
+                self.fuel_now += again.policies.iter().map(|policy| policy.fuel).sum::<u64>();
+                let change = Change::between(&recorded.outcome, &again.outcome);
+                if change == Change::NewApproval {
+                    self.ask(&again.outcome);
+                }
+                (change, again.outcome.code().to_owned())
+            }
+        };
+        self.decisions += 1;
+        *self.changes.entry(change).or_default() += 1;
+        if change != Change::Same {
+            let policies = again.as_ref().map(|again| turns(recorded, again));
+            self.keep(change, recorded, now, policies.unwrap_or_default());
+        }
+    }
+
+    /// How many decisions would become so.
+    pub fn count(&self, change: Change) -> u64 {
+        self.changes.get(&change).copied().unwrap_or_default()
+    }
+
+    /// Adds what was counted of other decisions: in whichever order, the sum is the same.
+    pub fn merge(&mut self, others: Self) {
+        self.is_complete &= others.is_complete;
+        self.decisions += others.decisions;
+        self.fuel_then += others.fuel_then;
+        self.fuel_now += others.fuel_now;
+        for (change, count) in others.changes {
+            *self.changes.entry(change).or_default() += count;
+        }
+        for (change, examples) in others.examples {
+            examples.into_iter().for_each(|example| self.insert(change, example));
+        }
+        for (approvers, count) in others.approvers {
+            self.count_approvers(approvers, count);
+        }
+    }
+
+    fn keep(
+        &mut self,
+        change: Change,
+        recorded: &StoredDecision,
+        now: String,
+        policies: Vec<Turn>,
+    ) {
+        let example = Example {
+            id: recorded.id.clone(),
+            subject: recorded.subject.clone(),
+            action: recorded.action.clone(),
+            then: recorded.outcome.clone(),
+            now,
+            policies,
+        };
+        self.insert(change, example);
+    }
+
+    /// Keeps the examples of the lowest ids.
+    fn insert(&mut self, change: Change, example: Example) {
+        let examples = self.examples.entry(change).or_default();
+        let at = examples.partition_point(|kept| kept.id < example.id);
+        examples.insert(at, example);
+        examples.truncate(EXAMPLES_MAX);
+    }
+
+    fn ask(&mut self, outcome: &Outcome) {
+        let Outcome::ApprovalRequired(required) = outcome else { return };
+        let stages = |(_, requirement): &(_, Requirement)| requirement.stages.clone();
+        let groups: Vec<_> = required.iter().flat_map(stages).collect();
+        for stage in groups {
+            self.count_approvers(stage.approvers.join(" or "), 1);
+        }
+    }
+
+    fn count_approvers(&mut self, approvers: String, count: u64) {
+        let is_full = self.approvers.len() >= APPROVERS_MAX;
+        let named = if is_full && !self.approvers.contains_key(&approvers) {
+            "others".to_owned()
+        } else {
+            approvers
+        };
+        *self.approvers.entry(named).or_default() += count;
+    }
+}
+
+/// The policies that say something else than then.
+fn turns(recorded: &StoredDecision, again: &Again) -> Vec<Turn> {
+    let said = |binding: &str| {
+        let record = recorded.policies.iter().find(|said| said.binding.as_str() == binding);
+        record.map(|said| said.verdict.clone())
+    };
+    let says = |binding: &str| {
+        let policy = again.policies.iter().find(|policy| policy.binding.as_str() == binding);
+        policy.map(|policy| policy.name().to_owned())
+    };
+    let then = recorded.policies.iter().map(|said| said.binding.as_str());
+    let now = again.policies.iter().map(|policy| policy.binding.as_str());
+    let all: BTreeSet<&str> = then.chain(now).collect();
+    let turn = |binding: &str| {
+        let (then, now) = (said(binding), says(binding));
+        (then != now).then(|| Turn { binding: binding.to_owned(), then, now })
+    };
+    all.into_iter().filter_map(turn).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use writ_core::FaultCode;
+    use writ_core::combine::Denial;
+
+    #[test]
+    fn a_change_is_told_by_what_it_means_for_who_asks() {
+        let denied = Outcome::Denied(Denial::AllAbstained);
+        let faulted = || {
+            let faults = vec![("p".parse().unwrap(), FaultCode::Trap)];
+            Outcome::Denied(Denial::ByFault(faults))
+        };
+        let asked = Outcome::ApprovalRequired(Vec::new());
+        for (then, now, expected) in [
+            ("allowed", &Outcome::Amended, Change::NewAmendment),
+            ("amended", &Outcome::Amended, Change::Same),
+            ("amended", &Outcome::Allowed, Change::NewAllow),
+            ("denied-by-fault", &asked, Change::NewApproval),
+            ("allowed", &denied, Change::NewDenial),
+            ("approval-required", &denied, Change::NewDenial),
+            ("amended", &faulted(), Change::NewFault),
+            ("denied-by-policy", &faulted(), Change::Same),
+            ("denied-by-policy", &Outcome::Allowed, Change::NewAllow),
+            ("approval-required", &Outcome::Allowed, Change::NewAllow),
+            ("allowed", &asked, Change::NewApproval),
+            ("approval-required", &asked, Change::Same),
+        ] {
+            assert_eq!(Change::between(then, now), expected, "{then}");
+        }
+    }
+
+    #[test]
+    fn a_change_has_the_name_that_is_written() {
+        for change in Change::ALL {
+            assert_eq!(serde_json::to_value(change).unwrap(), change.name());
+        }
+    }
+}

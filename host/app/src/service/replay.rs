@@ -1,0 +1,269 @@
+//! Deciding once more what was decided: the same request, by a policy set that may be another, with
+//! what the store answered then. Nothing is kept, and nothing is asked of anybody.
+//!
+//! Policies are evaluated by the same code as ever ([`writ_engine::Image::evaluate`]); the recorded
+//! answers stand in the place of the store.
+
+use std::sync::Arc;
+
+use writ_core::ports::{ApprovalReader, Namespace, StorageReader};
+use writ_core::{
+    BindingName, Digest, Fault, FaultCode, Mode, Outcome, Party, PolicyDecision, Request, Tenant,
+    Verdict, Verdicts, Whole,
+};
+use writ_engine::{Call, Departure, Execution, Order, Replay};
+use writ_store::StoredDecision;
+
+use crate::policy_set::{Bound, Snapshot};
+
+/// A decision that was made again.
+#[derive(Debug)]
+pub struct Again {
+    /// What is decided now.
+    pub outcome: Outcome,
+    /// What each policy says now, in binding order.
+    pub policies: Vec<PolicyAgain>,
+}
+
+/// What one policy says now.
+#[derive(Debug)]
+pub struct PolicyAgain {
+    /// Which binding.
+    pub binding: BindingName,
+    /// Its verdict, or why there is none.
+    pub result: Result<PolicyDecision, Fault>,
+    /// Fuel burnt.
+    pub fuel: u64,
+    /// Where it asks for something else than then: what it says rests on nothing from there on.
+    pub departure: Option<Departure>,
+}
+
+/// A decision cannot be made again.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unrepeatable {
+    /// Its request is not kept.
+    #[error(
+        "the request is not recorded\nhint: decisions from now on have it where `[decisions] record` is \"whole\" and the request has at most 64 KiB"
+    )]
+    Request,
+    /// The request that is kept does not read back.
+    #[error("the recorded request does not read back: {0}")]
+    Damaged(String),
+    /// Not all that the store answered is kept.
+    #[error("what the store answered policy `{0}` is more than was recorded")]
+    Truncated(BindingName),
+    /// A policy gave no verdict for want of time or room, which says nothing of the policy.
+    #[error("policy `{binding}` gave no verdict then, for a reason of the host's: {}", code.as_str())]
+    Host {
+        /// Which binding.
+        binding: BindingName,
+        /// The fault's code.
+        code: FaultCode,
+    },
+}
+
+/// The first thing that is not as it was.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Difference {
+    /// Others were asked.
+    #[error("policies {then:?} were asked then, and {now:?} now")]
+    Policies {
+        /// The bindings then.
+        then: Vec<String>,
+        /// The bindings now.
+        now: Vec<String>,
+    },
+    /// A policy asks the store for something else.
+    #[error("policy `{binding}` asks the store for something else: {}", told(departure))]
+    Departed {
+        /// Which binding.
+        binding: BindingName,
+        /// Where.
+        departure: Departure,
+    },
+    /// A policy says something else.
+    #[error("policy `{binding}` said {then} then, and {now} now")]
+    Verdict {
+        /// Which binding.
+        binding: BindingName,
+        /// What it said, with its reason.
+        then: String,
+        /// What it says.
+        now: String,
+    },
+    /// A policy burns another amount of fuel.
+    #[error("policy `{binding}` burnt {then} fuel then, and {now} now")]
+    Fuel {
+        /// Which binding.
+        binding: BindingName,
+        /// How much it burnt.
+        then: u64,
+        /// How much it burns.
+        now: u64,
+    },
+    /// The whole set decides otherwise.
+    #[error("the set decided {then} then, and {now} now")]
+    Outcome {
+        /// The outcome's code then.
+        then: String,
+        /// The outcome's code now.
+        now: String,
+    },
+}
+
+fn told(Departure { place, asked, recorded }: &Departure) -> String {
+    let text =
+        |question: &Option<_>| question.as_ref().map_or("nothing".into(), |q| format!("{q:?}"));
+    format!("question {} was {} then, and is {} now", place + 1, text(recorded), text(asked))
+}
+
+impl Again {
+    /// Makes a decision again, by `snapshot`.
+    ///
+    /// # Errors
+    /// Each of [`Unrepeatable`].
+    pub async fn decide(
+        snapshot: &Snapshot,
+        tenant: &Tenant,
+        recorded: &StoredDecision,
+        order: Order,
+    ) -> Result<Self, Unrepeatable> {
+        let (whole, request) = repeatable(recorded)?;
+        let execution = Arc::new(Execution {
+            id: whole.execution.as_ref().unwrap_or(&recorded.id).clone(),
+            tenant: tenant.clone(),
+            received_at_ms: recorded.received_at_ms,
+            has_begun: whole.has_begun,
+            sensitive: Arc::default(),
+        });
+        let (mut verdicts, mut digest) = (Verdicts::new(request), recorded.request_digest);
+        let mut policies = Vec::with_capacity(snapshot.bindings.len());
+        for bound in &snapshot.bindings {
+            let core = &bound.binding;
+            if !core.matcher.matches(verdicts.request()) {
+                continue;
+            }
+            let replay = Arc::new(answers(whole, &core.name, order));
+            let question = (verdicts.request(), &digest);
+            let (mut result, fuel) = evaluate(bound, &execution, question, &replay).await;
+            if let Err(fault) = verdicts.add(&core.name, core.mode, result.as_ref()) {
+                result = Err(fault);
+            } else if amends(&result) && core.mode == Mode::Enforce {
+                digest = verdicts.request().digest();
+            }
+            let (binding, departure) = (core.name.clone(), replay.departure());
+            policies.push(PolicyAgain { binding, result, fuel, departure });
+        }
+        Ok(Self { outcome: verdicts.combine().0, policies })
+    }
+
+    /// The first thing that is not as it was recorded.
+    pub fn difference(&self, recorded: &StoredDecision) -> Option<Difference> {
+        let names = |names: Vec<&BindingName>| names.iter().map(|name| name.to_string()).collect();
+        let then: Vec<String> = names(recorded.policies.iter().map(|said| &said.binding).collect());
+        let now: Vec<String> = names(self.policies.iter().map(|said| &said.binding).collect());
+        if then != now {
+            return Some(Difference::Policies { then, now });
+        }
+        for (then, now) in recorded.policies.iter().zip(&self.policies) {
+            let binding = now.binding.clone();
+            if let Some(departure) = now.departure.clone() {
+                return Some(Difference::Departed { binding, departure });
+            }
+            let said = verdict(&then.verdict, then.reason.as_deref());
+            let says = now.verdict();
+            if said != says {
+                return Some(Difference::Verdict { binding, then: said, now: says });
+            }
+            if then.fuel != now.fuel {
+                return Some(Difference::Fuel { binding, then: then.fuel, now: now.fuel });
+            }
+        }
+        let (then, now) = (recorded.outcome.clone(), self.outcome.code().to_owned());
+        (then != now).then_some(Difference::Outcome { then, now })
+    }
+}
+
+impl PolicyAgain {
+    /// What it says, without its reason.
+    pub fn name(&self) -> &'static str {
+        self.result.as_ref().map_or("fault", |said| said.verdict.name())
+    }
+
+    /// What it says, with its reason.
+    pub fn verdict(&self) -> String {
+        use Verdict::{Abstain, Allow, Amend, Deny, RequireApproval};
+        match &self.result {
+            Ok(PolicyDecision { verdict: said @ Deny { reason }, .. }) => {
+                verdict(said.name(), Some(reason))
+            }
+            Ok(PolicyDecision {
+                verdict: said @ (Abstain | Allow | Amend { .. } | RequireApproval { .. }),
+                ..
+            }) => verdict(said.name(), None),
+            Err(fault) => verdict("fault", Some(&fault.message)),
+        }
+    }
+}
+
+fn verdict(name: &str, reason: Option<&str>) -> String {
+    reason.map_or_else(|| name.to_owned(), |reason| format!("{name} ({reason})"))
+}
+
+/// What a decision rests on, where that can be repeated.
+fn repeatable(recorded: &StoredDecision) -> Result<(&Whole, Request), Unrepeatable> {
+    let whole = recorded.whole.as_deref().ok_or(Unrepeatable::Request)?;
+    let request = whole.request.as_ref().ok_or(Unrepeatable::Request)?;
+    if request.digest() != recorded.request_digest {
+        return Err(Unrepeatable::Damaged("its digest is another".to_owned()));
+    }
+    let request =
+        request.read::<Request>().map_err(|error| Unrepeatable::Damaged(error.to_string()))?;
+    for said in &recorded.policies {
+        if let Some(code) = said.fault.filter(|code| is_of_the_host(*code)) {
+            return Err(Unrepeatable::Host { binding: said.binding.clone(), code });
+        }
+    }
+    match whole.bases.iter().find(|basis| basis.truncated) {
+        Some(basis) => Err(Unrepeatable::Truncated(basis.binding.clone())),
+        None => Ok((whole, request)),
+    }
+}
+
+/// Whether a fault tells of how the host was doing.
+fn is_of_the_host(code: FaultCode) -> bool {
+    code.party() == Party::Host
+        || matches!(code, FaultCode::DeadlineExceeded | FaultCode::BreakerOpen)
+}
+
+/// What the store answered a binding; nothing where that was not asked.
+fn answers(whole: &Whole, binding: &BindingName, order: Order) -> Replay {
+    let basis = whole.bases.iter().find(|basis| basis.binding == *binding);
+    Replay::new(basis.map(|basis| basis.inquiries.clone()).unwrap_or_default(), order)
+}
+
+fn amends(result: &Result<PolicyDecision, Fault>) -> bool {
+    matches!(result, Ok(PolicyDecision { verdict: Verdict::Amend { .. }, .. }))
+}
+
+async fn evaluate(
+    bound: &Bound,
+    execution: &Arc<Execution>,
+    (request, request_digest): (&Request, &Digest),
+    replay: &Arc<Replay>,
+) -> (Result<PolicyDecision, Fault>, u64) {
+    let storage: Arc<dyn StorageReader> = replay.clone();
+    let approvals: Arc<dyn ApprovalReader> = replay.clone();
+    let namespace =
+        Namespace { tenant: execution.tenant.clone(), binding: bound.binding.name.clone() };
+    let call = Call {
+        request,
+        request_digest,
+        execution,
+        namespace: &Arc::new(namespace),
+        storage: &storage,
+        approvals: &approvals,
+    };
+    let evaluation = bound.image.evaluate(call).await;
+    (evaluation.result, evaluation.fuel)
+}
