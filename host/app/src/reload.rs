@@ -24,7 +24,7 @@ use writ_core::chain::Evidence;
 use writ_core::execution::Fact;
 use writ_core::{Digest, Person, Tenant};
 use writ_engine::Engine;
-use writ_store::{ActiveSet, Store};
+use writ_store::{ActiveSet, Occasion, Store};
 
 use crate::clock::now_ms;
 use crate::config::{Fixed, Origin};
@@ -50,7 +50,12 @@ pub enum Trigger {
     /// The process was told to, by `SIGHUP`.
     Signal,
     /// Somebody asked for it.
-    Request(Person),
+    Request {
+        /// Who.
+        by: Person,
+        /// Why, as they say; empty where they do not.
+        comment: String,
+    },
     /// Another host has made another version decide.
     Follow,
 }
@@ -144,7 +149,7 @@ impl Trigger {
             Self::Start => "start",
             Self::File => "file",
             Self::Signal => "signal",
-            Self::Request(_) => "request",
+            Self::Request { .. } => "request",
             Self::Follow => "follow",
         }
     }
@@ -152,9 +157,18 @@ impl Trigger {
     /// Who asked.
     pub fn by(&self) -> Option<&Person> {
         match self {
-            Self::Request(person) => Some(person),
+            Self::Request { by, .. } => Some(by),
             Self::Start | Self::File | Self::Signal | Self::Follow => None,
         }
+    }
+
+    /// What is kept of it beside what it leads to.
+    pub(crate) fn occasion(&self) -> Occasion {
+        let comment = match self {
+            Self::Request { comment, .. } => comment.clone(),
+            Self::Start | Self::File | Self::Signal | Self::Follow => String::new(),
+        };
+        Occasion { trigger: self.name().to_owned(), by: self.by().cloned(), comment }
     }
 }
 
@@ -287,14 +301,14 @@ impl Reload {
         let versions = self.0.parts.versions();
         let number = versions.activate_files(candidate, Some(was), trigger).await?;
         self.state().files = digest;
-        self.decide_by(number, snapshot, (cases, restart), trigger);
+        self.decide_by(number, snapshot, (cases, restart), (trigger, trigger.occasion()));
         Ok(Outcome::Activated(digest))
     }
 
     async fn to_version(&self, number: u64, trigger: &Trigger) -> Result<Outcome, Refusal> {
         let active = self.active().await?;
-        if Some(number) == active.map(|active| active.number) {
-            return self.take(number, trigger).await;
+        if let Some(active) = active.filter(|active| active.number == number) {
+            return self.take(active, trigger).await;
         }
         let snapshot = self.ready_or_loaded(number).await?;
         let (digest, was) = (snapshot.digest, self.0.parts.service.active().digest);
@@ -302,7 +316,7 @@ impl Reload {
         let activated = versions.activate_version(number, (digest, was), trigger).await?;
         let number = activated.ok_or_else(|| Refusal::of_version(number))?;
         let restart = self.state().status.restart.clone();
-        self.decide_by(number, snapshot, (0, restart), trigger);
+        self.decide_by(number, snapshot, (0, restart), (trigger, trigger.occasion()));
         Ok(Outcome::Activated(digest))
     }
 
@@ -315,13 +329,14 @@ impl Reload {
 
     async fn to_active(&self, trigger: &Trigger) -> Result<Outcome, Refusal> {
         match self.active().await? {
-            Some(active) => self.take(active.number, trigger).await,
+            Some(active) => self.take(active, trigger).await,
             None => Ok(Outcome::Unchanged(self.0.parts.service.active().digest)),
         }
     }
 
     /// Decides by the version that decides elsewhere.
-    async fn take(&self, number: u64, trigger: &Trigger) -> Result<Outcome, Refusal> {
+    async fn take(&self, active: ActiveSet, trigger: &Trigger) -> Result<Outcome, Refusal> {
+        let ActiveSet { number, occasion, .. } = active;
         let digest = self.0.parts.service.active().digest;
         if self.state().status.version == Some(number) {
             self.state().status.failure = None;
@@ -330,7 +345,7 @@ impl Reload {
         let snapshot = self.ready_or_loaded(number).await?;
         let digest = snapshot.digest;
         let restart = self.state().status.restart.clone();
-        self.decide_by(number, snapshot, (0, restart), trigger);
+        self.decide_by(number, snapshot, (0, restart), (trigger, occasion));
         Ok(Outcome::Activated(digest))
     }
 
@@ -353,7 +368,7 @@ impl Reload {
         version: u64,
         snapshot: Snapshot,
         (cases, restart): (usize, Vec<String>),
-        trigger: &Trigger,
+        (trigger, occasion): (&Trigger, Occasion),
     ) {
         let service = &self.0.parts.service;
         let (digest, was) = (snapshot.digest, service.active().digest);
@@ -370,6 +385,7 @@ impl Reload {
             version: Some(version),
             since_ms: now_ms(),
             trigger: trigger.clone(),
+            occasion,
             bindings,
             cases,
             failure: None,

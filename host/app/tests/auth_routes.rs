@@ -149,6 +149,7 @@ fn ask(client: &mut Client, method: &str, path: &str) -> Reply {
         "/v1/approvals/{id}/decision" => json!({"decision": "approve"}),
         _ if path.ends_with("/claim") => json!({"digest": Digest::of("nothing")}),
         _ if path.ends_with("/cancel") || path.ends_with("/retry") => json!({}),
+        _ if path.starts_with("/v1/policies/") || path.starts_with("/v1/policy-sets/") => json!({}),
         _ if path.ends_with("/report") => json!({"permit": "none", "outcome": "succeeded"}),
         _ if path.ends_with("/resolve") => json!({"outcome": "succeeded"}),
         _ => question,

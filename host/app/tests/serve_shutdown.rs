@@ -16,6 +16,7 @@ use writ_testkit::server::Writ;
 
 const EVALUATION: &str = "/access/v1/evaluation";
 
+/// The limits leave room for a machine that is busy: what is decided is not what is looked at.
 const CONFIG: &str = r#"
 [store]
 directory = "data"
@@ -24,11 +25,13 @@ directory = "data"
 name = "tools"
 source = "tool-list.wasm"
 settings = { allow = ["read*"] }
+limits = { deadline-ms = 10000, timeout-ms = 30000 }
 
 [[binding]]
 name = "rate"
 source = "rate-limit.wasm"
 settings = { limit = 1000, window-seconds = 1 }
+limits = { deadline-ms = 10000, timeout-ms = 30000 }
 "#;
 
 fn server() -> Writ {

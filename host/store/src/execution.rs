@@ -137,4 +137,6 @@ pub enum ApprovalFilter {
     Pending,
     /// All that have ended.
     Ended,
+    /// Those that somebody has answered, whatever became of them.
+    AnsweredBy(Person),
 }

@@ -23,6 +23,17 @@ pub const SET_VERSIONS_MAX: u32 = 100;
 /// How many components a page may hold.
 pub const COMPONENTS_MAX: u32 = 100;
 
+/// What led to a change: by which way, who, and why.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Occasion {
+    /// The way, by a name that its users give it; empty where it was not kept.
+    pub trigger: String,
+    /// Who; none where nobody asked for it.
+    pub by: Option<Person>,
+    /// Why; empty where nobody said.
+    pub comment: String,
+}
+
 /// A version of a policy set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SetVersion {
@@ -32,10 +43,8 @@ pub struct SetVersion {
     pub policy_set: Digest,
     /// What it says, as JSON.
     pub document: String,
-    /// Who made it; none where a host's files did.
-    pub author: Option<Person>,
-    /// Why.
-    pub comment: String,
+    /// What led to it.
+    pub occasion: Occasion,
     /// When, in milliseconds since the Unix epoch.
     pub created_ms: u64,
 }
@@ -76,7 +85,7 @@ pub struct NewComponent {
 }
 
 /// Which version decides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ActiveSet {
     /// Its number.
     pub number: u64,
@@ -86,6 +95,8 @@ pub struct ActiveSet {
     pub files: Option<Digest>,
     /// Since when it decides, in milliseconds since the Unix epoch.
     pub at_ms: u64,
+    /// What led to that.
+    pub occasion: Occasion,
 }
 
 /// A set that may be new.
@@ -95,10 +106,6 @@ pub struct NewSet {
     pub policy_set: Digest,
     /// What it says, as JSON.
     pub document: String,
-    /// Who makes it.
-    pub author: Option<Person>,
-    /// Why.
-    pub comment: String,
     /// What it is made of.
     pub components: Vec<StoredComponent>,
 }
@@ -120,6 +127,8 @@ pub struct SetChange {
     pub chosen: Chosen,
     /// Digest of what the files of this host say, where they lead to it.
     pub files: Option<Digest>,
+    /// What leads to it; of a new version, also what leads to that.
+    pub occasion: Occasion,
     /// When, in milliseconds since the Unix epoch.
     pub at_ms: u64,
     /// What the chain tells of it, by the version's number; none where there is nothing to tell.

@@ -18,7 +18,7 @@ mod signing;
 mod storage;
 mod work;
 
-pub(crate) use approval::{ApprovalRow, AskedRow, approver_key};
+pub(crate) use approval::{AnsweredRow, ApprovalRow, AskedRow, approver_key};
 pub(crate) use batch::{BatchRow, Gathered, SPAN_MS, gather};
 pub use decision::StoredDecision;
 pub(crate) use decision::{DecisionRow, UnreadDecision};

@@ -10,8 +10,8 @@ use writ_core::{Digest, Execution, Tenant};
 use crate::error::Failure;
 use crate::execution::{Created, IdempotencyKey};
 use crate::row::{
-    ApprovalRow, AskedRow, ErrandRow, ExecutionRow, HistoryRow, IdempotencyRow, LetterChange,
-    WorkRow,
+    AnsweredRow, ApprovalRow, AskedRow, ErrandRow, ExecutionRow, HistoryRow, IdempotencyRow,
+    LetterChange, WorkRow,
 };
 
 /// At which version executions are; one that is not there has none.
@@ -38,6 +38,8 @@ pub(crate) struct Step {
     pub(crate) asked: Vec<AskedRow>,
     /// Who is asked no more.
     pub(crate) unasked: Vec<AskedRow>,
+    /// Who has answered.
+    pub(crate) answered: Vec<AnsweredRow>,
     /// Whether its tool is to be run, where that changes.
     pub(crate) work: Option<WorkRow>,
     /// Whether it is a dead letter, where that changes.
@@ -94,6 +96,7 @@ impl Step {
             approvals: ApprovalRow::of_changed(before, next),
             history: HistoryRow::of_new(before, next),
             asked: is_asked.difference(&was_asked).cloned().collect(),
+            answered: AnsweredRow::of_new(before, next),
             unasked: was_asked.difference(&is_asked).cloned().collect(),
             work: WorkRow::of_changed(before, next, at_ms),
             letter: LetterChange::of_changed(before, next, at_ms),

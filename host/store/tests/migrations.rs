@@ -30,8 +30,9 @@ async fn approvals_from_before_there_was_a_history_are_in_it() {
     let mut connection = SqliteConnection::connect(&url).await.unwrap();
     let forget = "DROP TABLE approval_history; DROP TABLE journal; DROP TABLE work;
         DROP TABLE errands; DROP TABLE channels; DROP TABLE dead_letters; DROP TABLE anchors;
-        DROP TABLE signing_keys; DROP TABLE answer_links; DROP TABLE policy_components;
-        DROP TABLE policy_sets; DROP TABLE policy_active;
+        DROP TABLE signing_keys; DROP TABLE answer_links; DROP TABLE answered;
+        DROP TABLE policy_components; DROP TABLE policy_sets; DROP TABLE policy_active;
+        DROP TABLE policy_rollouts;
         DROP TABLE decision_batches; DROP TABLE decision_strands;
         DROP INDEX approvals_by_execution; DROP INDEX idempotency_by_execution;
         DELETE FROM _sqlx_migrations WHERE version >= 4";

@@ -10,7 +10,7 @@ use opened::Opened;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 
 /// Every table with rows of tenants.
-const TABLES: [&str; 24] = [
+const TABLES: [&str; 25] = [
     "decisions",
     "decision_batches",
     "decision_strands",
@@ -19,6 +19,7 @@ const TABLES: [&str; 24] = [
     "executions",
     "approvals",
     "asked",
+    "answered",
     "approval_history",
     "chains",
     "events",
@@ -34,6 +35,7 @@ const TABLES: [&str; 24] = [
     "policy_components",
     "policy_sets",
     "policy_active",
+    "policy_rollouts",
     "api_keys",
 ];
 
@@ -55,10 +57,12 @@ async fn filled() -> (Opened, PgConnection) {
         INSERT INTO channels VALUES ('default', 'c', 1, '', 0, 0);
         INSERT INTO dead_letters VALUES ('default', 'd', 'c', 1, NULL, 1, '', 0);
         INSERT INTO answer_links VALUES ('default', '', 'c', 'e', 'a', 0, 'ann', false);
+        INSERT INTO answered VALUES ('default', 'ann', 'a', 'e');
         INSERT INTO signing_keys VALUES ('default', 'k', 0, '', NULL);
         INSERT INTO policy_components VALUES ('default', '', '', '{}', 0);
         INSERT INTO policy_sets VALUES ('default', 1, '', '{}', NULL, '', 0);
         INSERT INTO policy_active VALUES ('default', 1, NULL, 1, NULL, 0);
+        INSERT INTO policy_rollouts VALUES ('default', 1, 1, '{}', '', NULL, '', 0, NULL, 1);
         INSERT INTO anchors SELECT tenant, 0, '', 0 FROM work";
     sqlx::raw_sql(tool).execute(&mut connection).await.unwrap();
     let start = writ_core::chain::Head::start("default".parse().unwrap()).hash;
@@ -150,7 +154,15 @@ async fn who_serves_all_tenants_sees_what_that_needs_and_writes_leases_alone() {
     let (_opened, mut connection) = filled().await;
     say(&mut connection, "writ.scope", "all-tenants").await;
     for (table, count) in counts(&mut connection).await {
-        let seen = ["storage", "executions", "chains", "work", "errands", "policy_active"];
+        let seen = [
+            "storage",
+            "executions",
+            "chains",
+            "work",
+            "errands",
+            "policy_active",
+            "policy_rollouts",
+        ];
         let is_seen = seen.contains(&table);
         assert_eq!(count > 0, is_seen, "{table}: {count}");
     }

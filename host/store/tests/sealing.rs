@@ -19,8 +19,8 @@ use writ_core::ports::{About, Window};
 use writ_core::tool::{Answer, HostCall};
 use writ_core::{BoundTool, DecisionRecord, Digest, Execution, Json, Request, Tenant, ToolKind};
 use writ_store::{
-    Broken, Chosen, NewSet, ResealFrom, Run, SealError, Sealing, SetChange, SigningKey, Store,
-    StoreError, VerifyError,
+    Broken, Chosen, NewSet, Occasion, ResealFrom, Run, SealError, Sealing, SetChange, SigningKey,
+    Store, StoreError, VerifyError,
 };
 
 /// What nobody is to read.
@@ -69,14 +69,13 @@ fn first_set() -> SetChange {
     let set = NewSet {
         policy_set: Digest::of(SETTINGS),
         document: SETTINGS.into(),
-        author: None,
-        comment: String::new(),
         components: Vec::new(),
     };
     SetChange {
         tenant: Tenant::default(),
         chosen: Chosen::Set(Box::new(set)),
         files: None,
+        occasion: Occasion::default(),
         at_ms: NOW_MS,
         evidence: Box::new(|_| None),
     }

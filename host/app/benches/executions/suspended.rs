@@ -13,10 +13,13 @@ use crate::world::{Caller, EXECUTIONS};
 const DROPPED: u64 = 0;
 const HELD: u64 = 60_000;
 
+/// How many are asked before anything counts.
+const WARM_UP: usize = 200;
+
 pub(crate) fn measure(effort: Effort) {
     let runs = match effort {
         Effort::Quick => 20,
-        Effort::Full => 200,
+        Effort::Full => 1_000,
     };
     let held = Asked::of(HELD, runs.min(20));
     let dropped = Asked::of(DROPPED, runs);
@@ -40,8 +43,9 @@ impl Asked {
         let mut agent = Caller::new(&server, "shop", "agent", &[]);
         let mut treasurer = Caller::new(&server, "tess", "approver", &["treasury"]);
         let mut director = Caller::new(&server, "dora", "approver", &["directors"]);
-        // The first few are not measured: they grow what is kept for all.
-        let warm: Vec<Value> = (0..10).map(|_| asks_again(&mut agent, &mut treasurer)).collect();
+        // The first ones are not measured: they fill what is kept for all, which has bounds of its own.
+        let warm: Vec<Value> =
+            (0..runs.min(WARM_UP)).map(|_| asks_again(&mut agent, &mut treasurer)).collect();
         for asked in &warm {
             goes_on_ms(&mut agent, &mut director, asked);
         }

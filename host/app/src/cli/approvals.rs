@@ -34,7 +34,7 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct List {
-    /// `mine`, or for operators and auditors `pending` and `history`
+    /// `mine`, `answered` (by you), or for operators and auditors `pending` and `history`
     #[arg(long, default_value = "mine")]
     view: String,
     #[command(flatten)]
@@ -90,7 +90,9 @@ async fn answer(remote: &Remote, decision: &str, decide: &Decide) -> Result<Valu
 fn list(page: &Value) -> String {
     let items = page["items"].as_array().map_or(&[][..], Vec::as_slice);
     if items.is_empty() {
-        return "Nothing asks you. Operators and auditors see what asks others with `--view pending`.\n".to_owned();
+        return "There is none. What you have answered is under `--view answered`; operators and \
+                auditors see what asks others under `--view pending`.\n"
+            .to_owned();
     }
     items.iter().map(both).collect::<String>() + more(page)
 }

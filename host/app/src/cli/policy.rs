@@ -3,6 +3,7 @@
 use clap::Subcommand;
 use serde_json::{Value, json};
 use writ_core::LoadLimits;
+use writ_core::text::visible;
 
 use super::backtest;
 use super::exit::{Exit, Failure};
@@ -31,7 +32,7 @@ enum Command {
     /// Tell which set decides, since when, and why the last reload failed, if it did
     Status,
     /// Read the set's files again, test what they say, and decide by it
-    Reload,
+    Reload(Comment),
     /// Put a policy into the server's store, after every check: bind it then by its digest
     Push(Push),
     /// List the policies in the server's store, by digest
@@ -43,9 +44,9 @@ enum Command {
     /// Tell what differs from one version to another
     Diff(Numbers),
     /// Have a version decide, on every host that shares the store
-    Activate(Number),
+    Activate(Activate),
     /// Have the version decide that did before the one that does
-    Rollback,
+    Rollback(Comment),
     /// Tell what another set would have decided of what was decided
     Backtest(backtest::Args),
 }
@@ -55,6 +56,21 @@ struct Push {
     /// A component: a file, `-` for standard input, or `builtin:NAME`
     #[arg(value_name = "COMPONENT")]
     component: String,
+}
+
+#[derive(Debug, clap::Args)]
+struct Comment {
+    /// Why, for everybody who looks later
+    #[arg(long, value_name = "TEXT")]
+    comment: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+struct Activate {
+    #[command(flatten)]
+    version: Number,
+    #[command(flatten)]
+    comment: Comment,
 }
 
 #[derive(Debug, clap::Args)]
@@ -80,9 +96,9 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
     let remote = Remote::open(&server, &environment)?;
     let told: Value = match &command {
         Command::Status => remote.get(&[STATUS], &[]).await?,
-        Command::Reload => remote.post(&[RELOAD], &json!({})).await?,
         Command::Backtest(_) => unreachable!("it has ended"),
-        Command::Rollback => remote.post(&[ROLLBACK], &json!({})).await?,
+        Command::Reload(comment) => remote.post(&[RELOAD], &comment.body()).await?,
+        Command::Rollback(comment) => remote.post(&[ROLLBACK], &comment.body()).await?,
         Command::Push(Push { component }) => {
             // How large it may be is the server's to say.
             let limits = LoadLimits { component_bytes_max: SENT_BYTES_MAX, ..Default::default() };
@@ -92,8 +108,8 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
         Command::Components(LimitArgs { limit }) => remote.list(COMPONENTS, &[], *limit).await?,
         Command::List(LimitArgs { limit }) => remote.list(PATH, &[], *limit).await?,
         Command::Show(Number { number }) => remote.get(&[PATH, &number.to_string()], &[]).await?,
-        Command::Activate(Number { number }) => {
-            remote.post(&[PATH, &number.to_string(), "activate"], &json!({})).await?
+        Command::Activate(Activate { version: Number { number }, comment }) => {
+            remote.post(&[PATH, &number.to_string(), "activate"], &comment.body()).await?
         }
         Command::Diff(Numbers { from, to }) => {
             remote.get(&[PATH, &from.to_string(), "diff", &to.to_string()], &[]).await?
@@ -104,7 +120,7 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
         return Ok(Exit::Permitted);
     }
     text::to_stdout(&match command {
-        Command::Status | Command::Reload | Command::Rollback | Command::Activate(_) => {
+        Command::Status | Command::Reload(_) | Command::Rollback(_) | Command::Activate(_) => {
             human(&told)
         }
         Command::Push(_) => pushed(&told),
@@ -115,6 +131,12 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
         Command::Backtest(_) => unreachable!("it has ended"),
     })?;
     Ok(Exit::Permitted)
+}
+
+impl Comment {
+    fn body(&self) -> Value {
+        self.comment.as_ref().map_or_else(|| json!({}), |comment| json!({ "comment": comment }))
+    }
 }
 
 fn pushed(policy: &Value) -> String {
@@ -139,9 +161,31 @@ fn list(page: &Value) -> String {
 
 fn line(version: &Value) -> String {
     let active = if version["active"] == true { "  (decides)" } else { "" };
-    let by = version["author"].as_str().map(|by| format!(" by {by}")).unwrap_or_default();
+    let by = by(&version["trigger"], &version["author"]);
     let (at, set) = (text_of(&version["created_at"]), text_of(&version["policy_set"]));
-    format!("{}  {at}{by}  {set}{active}\n", version["id"])
+    let mut text = format!("{}  {at}{by}  {set}{active}\n", version["id"]);
+    if let Some(comment) = version["comment"].as_str() {
+        text += &format!("    {}\n", visible(comment));
+    }
+    let activated = &version["activated"];
+    // What made a new version decide is what led to it.
+    if activated.is_object() && activated["at"] != version["created_at"] {
+        let (at, by) =
+            (text_of(&activated["at"]), self::by(&activated["trigger"], &activated["by"]));
+        let comment = activated["comment"].as_str().map(|text| format!(": {}", visible(text)));
+        text += &format!("    decides since {at}{by}{}\n", comment.unwrap_or_default());
+    }
+    text
+}
+
+/// Who led to something, or what.
+fn by(trigger: &Value, person: &Value) -> String {
+    match (trigger.as_str(), person.as_str()) {
+        (_, Some(person)) => format!(" by {}", visible(person)),
+        (Some("file"), None) => " by files".to_owned(),
+        (Some(trigger), None) => format!(" by {}", visible(trigger)),
+        (None, None) => String::new(),
+    }
 }
 
 fn version(version: &Value) -> String {
@@ -191,6 +235,9 @@ fn human(status: &Value) -> String {
         text += &row("version", &status["version"]);
     }
     text += &row("since", format_args!("{} ({})", text_of(&status["since"]), by(status)));
+    if let Some(comment) = status["comment"].as_str() {
+        text += &row("comment", visible(comment));
+    }
     text += &row("bindings", &status["bindings"]);
     text += &row("cases", &status["cases"]);
     if let Some(sections) = status["needs_restart"].as_array() {

@@ -38,8 +38,9 @@ pub const DECISION: &str = "/v1/approvals/{id}/decision";
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct Listing {
-    /// Those that ask the caller now (`mine`, the default), all that are pending (`pending`), or
-    /// all that have ended (`history`); the last two for operators and auditors.
+    /// Those that ask the caller now (`mine`, the default), those that the caller has answered
+    /// (`answered`), all that are pending (`pending`), or all that have ended (`history`); the last
+    /// two for operators and auditors.
     #[serde(default)]
     view: ViewName,
     /// The `next` of the page before.
@@ -62,6 +63,8 @@ pub enum ViewName {
     Pending,
     /// All that have ended.
     History,
+    /// Those that the caller has answered, whatever became of them.
+    Answered,
 }
 
 impl From<ViewName> for View {
@@ -70,6 +73,7 @@ impl From<ViewName> for View {
             ViewName::Mine => Self::Mine,
             ViewName::Pending => Self::Pending,
             ViewName::History => Self::History,
+            ViewName::Answered => Self::Answered,
         }
     }
 }
@@ -148,7 +152,7 @@ pub async fn list(
     let found = found.ok_or_else(|| {
         Problem::new(ProblemCode::Forbidden)
             .with_detail("everybody's approvals are for operators and auditors")
-            .with_hint("ask for `view=mine`")
+            .with_hint("ask for `view=mine` or `view=answered`")
     })?;
     Ok(ok(&ApprovalsReply::new(&found)))
 }

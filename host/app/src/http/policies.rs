@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use writ_core::Digest;
 
 use super::App;
+use super::body::MaybeSent;
+use super::json::Text;
 use super::problem::{Problem, ProblemCode};
 use crate::auth::Caller;
 use crate::clock::rfc3339;
@@ -35,9 +37,12 @@ pub struct StatusReply {
     /// What led to it: `start`, `file`, `signal`, `request`, or `follow` where another host
     /// made it decide.
     trigger: &'static str,
-    /// Who asked for it.
+    /// Who asked for its version, on whichever host.
     #[serde(skip_serializing_if = "Option::is_none")]
     by: Option<String>,
+    /// Why, as they say.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    comment: String,
     /// How many policies it binds.
     bindings: usize,
     /// How many cases it was tested with.
@@ -68,6 +73,17 @@ struct FailureReply {
     reason: String,
 }
 
+/// What is said of a change of the policy set.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(as = PolicyChange)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub struct ChangeBody {
+    /// Why it is made: kept with the version, and told in the chain of events. At most 1,024 bytes.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    comment: Option<Text>,
+}
+
 /// What came of reading files again.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = PolicyReload)]
@@ -95,6 +111,7 @@ pub async fn status(State(app): State<Arc<App>>) -> Json<StatusReply> {
 /// nothing.
 #[utoipa::path(
     post, path = RELOAD, tag = "policies", operation_id = "reloadPolicies", security(("bearer" = [])),
+    request_body = Option<ChangeBody>,
     responses(
         (status = 200, body = ReloadReply, description = "The set decides."),
         super::openapi::ReloadErrors,
@@ -103,8 +120,9 @@ pub async fn status(State(app): State<Arc<App>>) -> Json<StatusReply> {
 pub async fn reload(
     State(app): State<Arc<App>>,
     caller: Caller,
+    MaybeSent { body, .. }: MaybeSent<ChangeBody>,
 ) -> Result<Json<ReloadReply>, Problem> {
-    changed(&app, &caller, Wish::Files).await
+    changed(&app, &caller, Wish::Files, body).await
 }
 
 /// Has another set decide, and tells which does.
@@ -112,9 +130,9 @@ pub(super) async fn changed(
     app: &App,
     caller: &Caller,
     wish: Wish,
+    body: ChangeBody,
 ) -> Result<Json<ReloadReply>, Problem> {
-    let by = caller.principal().person.clone();
-    match app.reload.ask(wish, Trigger::Request(by)).await {
+    match app.reload.ask(wish, body.trigger(caller)).await {
         Some(outcome @ (Outcome::Activated(_) | Outcome::Unchanged(_))) => {
             let status = StatusReply::new(app.reload.status());
             Ok(Json(ReloadReply { outcome: outcome.name(), status }))
@@ -135,16 +153,25 @@ pub(super) async fn changed(
     }
 }
 
+impl ChangeBody {
+    /// As what leads to the change.
+    pub(super) fn trigger(self, caller: &Caller) -> Trigger {
+        let comment = self.comment.map(|Text(comment)| comment).unwrap_or_default();
+        Trigger::Request { by: caller.principal().person.clone(), comment }
+    }
+}
+
 impl StatusReply {
     fn new(status: Status) -> Self {
-        let Status { policy_set, version, since_ms, trigger, bindings, cases, failure, restart } =
-            status;
+        let Status { policy_set, version, since_ms, trigger, occasion, .. } = status;
+        let Status { bindings, cases, failure, restart, .. } = status;
         Self {
             policy_set,
             version,
             since: rfc3339(since_ms),
             trigger: trigger.name(),
-            by: by(&trigger),
+            by: occasion.by.map(|by| by.to_string()),
+            comment: occasion.comment,
             bindings,
             cases,
             failure: failure.map(FailureReply::new),
@@ -156,11 +183,7 @@ impl StatusReply {
 impl FailureReply {
     fn new(failed: Failed) -> Self {
         let Failed { at_ms, trigger, phase, reason } = failed;
-        let (at, by) = (rfc3339(at_ms), by(&trigger));
+        let (at, by) = (rfc3339(at_ms), trigger.by().map(ToString::to_string));
         Self { at, trigger: trigger.name(), by, phase: phase.name(), reason }
     }
-}
-
-fn by(trigger: &Trigger) -> Option<String> {
-    trigger.by().map(ToString::to_string)
 }

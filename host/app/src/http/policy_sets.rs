@@ -10,11 +10,12 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use writ_core::Digest;
-use writ_store::{ActiveSet, SetVersion};
+use writ_store::{ActiveSet, Occasion, SetVersion};
 
 use super::App;
+use super::body::MaybeSent;
 use super::page::{Id, Limit, Query};
-use super::policies::{self, ReloadReply};
+use super::policies::{self, ChangeBody, ReloadReply};
 use super::problem::{Problem, ProblemCode};
 use super::reply::ok;
 use crate::auth::Caller;
@@ -58,19 +59,43 @@ pub struct VersionReply {
     policy_set: Digest,
     /// Whether it decides.
     active: bool,
-    /// Who made it; absent where files of a host did.
+    /// What led to it: `start`, `file`, `signal` or `request`; absent where it is older than such notes.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    trigger: String,
+    /// Who made it; absent where nobody asked for it, but files of a host said it.
     #[serde(skip_serializing_if = "Option::is_none")]
     author: Option<String>,
-    /// Why.
+    /// Why, as they say.
     #[serde(skip_serializing_if = "String::is_empty")]
     comment: String,
     /// When.
     #[schema(format = "date-time")]
     created_at: String,
+    /// What made it decide, the last time; only of the one that decides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    activated: Option<ActivationReply>,
     /// What it says: its bindings, in the order in which they are evaluated; not in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     bindings: Option<serde_json::Value>,
+}
+
+/// What made a version decide.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PolicySetActivation)]
+struct ActivationReply {
+    /// When.
+    #[schema(format = "date-time")]
+    at: String,
+    /// What led to it: `start`, `file`, `signal` or `request`; absent where it is older than such notes.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    trigger: String,
+    /// Who asked for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<String>,
+    /// Why, as they say.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    comment: String,
 }
 
 /// Versions, newest first.
@@ -103,7 +128,8 @@ pub async fn list(
     let found = store.set_versions(tenant, listing.cursor, limit).await?;
     let is_full = found.len() >= limit as usize;
     let next = found.last().filter(|_| is_full).map(|last| last.number.to_string());
-    let items = found.into_iter().map(|version| VersionReply::new(version, active)).collect();
+    let items =
+        found.into_iter().map(|version| VersionReply::new(version, active.as_ref())).collect();
     Ok(ok(&VersionsReply { items, next }))
 }
 
@@ -125,7 +151,7 @@ pub async fn one(
     let (version, set) = version(&app, &caller, &id).await?;
     let active = store.active_set(tenant).await?;
     let bindings = serde_json::to_value(set.bindings).ok();
-    Ok(ok(&VersionReply { bindings, ..VersionReply::new(version, active) }))
+    Ok(ok(&VersionReply { bindings, ..VersionReply::new(version, active.as_ref()) }))
 }
 
 /// What differs from one version to another.
@@ -155,6 +181,7 @@ pub async fn diff(
 #[utoipa::path(
     post, path = ACTIVATE, tag = "policies", operation_id = "activatePolicySet", security(("bearer" = [])),
     params(("id" = u64, Path, description = "The version's number.")),
+    request_body = Option<ChangeBody>,
     responses(
         (status = 200, body = ReloadReply, description = "It decides."),
         super::openapi::ReloadErrors,
@@ -164,13 +191,15 @@ pub async fn activate(
     State(app): State<Arc<App>>,
     caller: Caller,
     Id(id): Id,
+    MaybeSent { body, .. }: MaybeSent<ChangeBody>,
 ) -> Result<Json<ReloadReply>, Problem> {
-    policies::changed(&app, &caller, Wish::Version(number(&id)?)).await
+    policies::changed(&app, &caller, Wish::Version(number(&id)?), body).await
 }
 
 /// Makes the version decide that did before the one that does.
 #[utoipa::path(
     post, path = ROLLBACK, tag = "policies", operation_id = "rollBackPolicies", security(("bearer" = [])),
+    request_body = Option<ChangeBody>,
     responses(
         (status = 200, body = ReloadReply, description = "It decides."),
         super::openapi::ReloadErrors,
@@ -179,22 +208,34 @@ pub async fn activate(
 pub async fn rollback(
     State(app): State<Arc<App>>,
     caller: Caller,
+    MaybeSent { body, .. }: MaybeSent<ChangeBody>,
 ) -> Result<Json<ReloadReply>, Problem> {
-    policies::changed(&app, &caller, Wish::Previous).await
+    policies::changed(&app, &caller, Wish::Previous, body).await
 }
 
 impl VersionReply {
-    fn new(version: SetVersion, active: Option<ActiveSet>) -> Self {
-        let SetVersion { number, policy_set, document: _, author, comment, created_ms } = version;
+    fn new(version: SetVersion, active: Option<&ActiveSet>) -> Self {
+        let SetVersion { number, policy_set, document: _, occasion, created_ms } = version;
+        let Occasion { trigger, by, comment } = occasion;
+        let active = active.filter(|active| active.number == number);
         Self {
             id: number,
             policy_set,
-            active: active.is_some_and(|active| active.number == number),
-            author: author.map(|author| author.to_string()),
+            active: active.is_some(),
+            trigger,
+            author: by.map(|by| by.to_string()),
             comment,
             created_at: rfc3339(created_ms),
+            activated: active.map(ActivationReply::new),
             bindings: None,
         }
+    }
+}
+
+impl ActivationReply {
+    fn new(active: &ActiveSet) -> Self {
+        let Occasion { trigger, by, comment } = active.occasion.clone();
+        Self { at: rfc3339(active.at_ms), trigger, by: by.map(|by| by.to_string()), comment }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is told of the policy set that decides.
 
 use writ_core::Digest;
+use writ_store::Occasion;
 
 use super::pipeline::{Candidate, Refusal};
 use super::{Begun, Phase, Trigger};
@@ -14,8 +15,10 @@ pub struct Status {
     pub version: Option<u64>,
     /// Since when it decides, in milliseconds since the Unix epoch.
     pub since_ms: u64,
-    /// What led to it.
+    /// What led to it here.
     pub trigger: Trigger,
+    /// What led to its version deciding, on whichever host.
+    pub occasion: Occasion,
     /// How many policies it binds.
     pub bindings: usize,
     /// How many cases it was tested with.
@@ -47,6 +50,7 @@ impl Status {
             version: begun.version,
             since_ms: now_ms,
             trigger: Trigger::Start,
+            occasion: begun.occasion.clone(),
             bindings: begun.snapshot.bindings.len(),
             cases: begun.cases,
             failure: None,

@@ -7,7 +7,7 @@ use writ_core::chain::Evidence;
 use writ_core::execution::Fact;
 use writ_core::{Digest, Tenant};
 use writ_engine::Engine;
-use writ_store::{ActiveSet, Chosen, NewSet, SetChange, Store};
+use writ_store::{ActiveSet, Chosen, NewSet, Occasion, SetChange, Store};
 
 use super::files::Look;
 use super::{Candidate, Refusal, Trigger};
@@ -20,6 +20,8 @@ pub struct Begun {
     pub snapshot: Snapshot,
     /// Its number; none where nothing keeps versions.
     pub version: Option<u64>,
+    /// What led to its deciding.
+    pub(super) occasion: Occasion,
     /// How many cases it was tested with here.
     pub cases: usize,
     /// Digest of what the files say, which may be another set.
@@ -42,7 +44,8 @@ impl Begun {
     /// With a set that nobody keeps, whose files nobody looks at.
     pub fn new(snapshot: Snapshot) -> Self {
         let files = snapshot.digest;
-        Self { snapshot, version: None, cases: 0, files, look: Look::default() }
+        let (occasion, look) = (Trigger::Start.occasion(), Look::default());
+        Self { snapshot, version: None, occasion, cases: 0, files, look }
     }
 }
 
@@ -65,27 +68,30 @@ impl Versions<'_> {
                 true => Some(self.activate_files(first, None, &Trigger::Start).await?),
                 false => None,
             };
-            return Ok(Begun { snapshot, version, cases, files, look });
+            let occasion = Trigger::Start.occasion();
+            return Ok(Begun { snapshot, version, occasion, cases, files, look });
         };
         let number = active.number;
         let version = store.set_version(tenant, number).await.map_err(Refusal::of_store)?;
         let version = version.ok_or_else(|| Refusal::of_version(number))?;
         if version.policy_set == files {
-            let snapshot = first.snapshot;
-            return Ok(Begun { snapshot, version: Some(number), cases, files, look });
+            let (snapshot, occasion) = (first.snapshot, active.occasion);
+            return Ok(Begun { snapshot, version: Some(number), occasion, cases, files, look });
         }
         if leads && self.is_news(&active, files).await? {
             let snapshot = first.snapshot.clone();
             let was = Some(version.policy_set);
             let version = self.activate_files(first, was, &Trigger::Start).await?;
-            return Ok(Begun { snapshot, version: Some(version), cases, files, look });
+            let (version, occasion) = (Some(version), Trigger::Start.occasion());
+            return Ok(Begun { snapshot, version, occasion, cases, files, look });
         }
         tracing::warn!(
             version = number,
             "the files say another policy set than the one that decides, and one that is known: they are not used until they change"
         );
         let snapshot = self.load(number).await?;
-        Ok(Begun { snapshot, version: Some(number), cases: 0, files, look })
+        let (version, occasion) = (Some(number), active.occasion);
+        Ok(Begun { snapshot, version, occasion, cases: 0, files, look })
     }
 
     async fn is_news(self, active: &ActiveSet, files: Digest) -> Result<bool, Refusal> {
@@ -116,8 +122,6 @@ impl Versions<'_> {
         let set = NewSet {
             policy_set,
             document: StoredSet::of(&snapshot).text(),
-            author: trigger.by().cloned(),
-            comment: String::new(),
             components: components.collect(),
         };
         let chosen = Chosen::Set(Box::new(set));
@@ -146,14 +150,16 @@ impl Versions<'_> {
         trigger: &Trigger,
     ) -> Result<Option<u64>, Refusal> {
         let at_ms = now_ms();
-        let (trigger, by) = (trigger.name().to_owned(), trigger.by().cloned());
+        let occasion = trigger.occasion();
+        let Occasion { trigger, by, comment } = occasion.clone();
         let evidence = move |version| {
             let version = Some(version);
-            let fact = Fact::SetActivated { policy_set, was: was?, version, trigger, by };
+            let fact = Fact::SetActivated { policy_set, was: was?, version, trigger, by, comment };
             Some(Evidence::of_tenant(at_ms, policy_set, fact))
         };
         let tenant = self.tenant.clone();
-        let change = SetChange { tenant, chosen, files, at_ms, evidence: Box::new(evidence) };
+        let evidence = Box::new(evidence);
+        let change = SetChange { tenant, chosen, files, occasion, at_ms, evidence };
         self.store.activate_set(change).await.map_err(Refusal::of_store)
     }
 

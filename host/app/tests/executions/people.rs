@@ -107,6 +107,13 @@ fn people_see_what_asks_them_and_nothing_else() {
     assert_eq!(problem(&everybodys), (403, "forbidden".into()));
     world.approve(&asked);
     assert_eq!(mine(&world.ann), 0);
+    let answered = |key: &str| world.get(key, "/v1/approvals?view=answered")["items"].clone();
+    let by_ann = answered(&world.ann);
+    assert_eq!(
+        (&by_ann[0]["id"], &by_ann[0]["state"]),
+        (&asked["approvals"][0]["id"], &json!("approved"))
+    );
+    assert_eq!((answered(&world.eve), by_ann.as_array().map(Vec::len)), (json!([]), Some(1)));
     let history = world.get(world.server.key(), "/v1/approvals?view=history");
     assert_eq!(history["items"][0]["state"], "approved");
     assert_eq!(history["items"][0]["execution"]["id"], asked["id"]);

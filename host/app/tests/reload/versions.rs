@@ -95,3 +95,44 @@ fn files_that_changed_while_the_host_was_down_decide() {
     assert_eq!((world.version(), world.allows("one")), (json!(1), true));
     assert_eq!(world.events("policy-set.activated", 2)[1]["trigger"], "start");
 }
+
+#[test]
+fn who_changed_the_set_and_why_is_kept_and_told() {
+    let mut world = World::start(&allowing("\"one\""), &[]);
+    world.write("writ.toml", allowing("\"two\""));
+    let body = json!({"comment": "two is asked for"}).to_string();
+    let reply = world.client().post("/v1/policies/reload", &body).unwrap();
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let (code, text) = world.writ(&["policy", "activate", "1", "--comment", "two was wrong"]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("by operator") && text.contains("two was wrong"), "{text}");
+
+    let list = world.get("/v1/policy-sets");
+    let [two, one] = [0, 1].map(|place| list["items"][place].clone());
+    assert_eq!((&one["trigger"], one.get("author")), (&json!("start"), None));
+    assert_eq!(one["activated"]["by"], "operator");
+    assert_eq!(one["activated"]["comment"], "two was wrong");
+    // Files are watched, too: whoever was first made it.
+    if two["trigger"] == "request" {
+        assert_eq!((&two["author"], &two["comment"]), (&json!("operator"), &body_comment(&body)));
+        assert_eq!(world.events("policy-set.activated", 2)[0]["comment"], "two is asked for");
+    }
+    let last = world.events("policy-set.activated", 2).pop().unwrap();
+    assert_eq!((&last["by"], &last["comment"]), (&json!("operator"), &json!("two was wrong")));
+    let (_, text) = world.writ(&["policy", "list"]);
+    assert!(text.contains(" by operator: two was wrong\n"), "{text}");
+
+    world.server.kill();
+    world.server.restart();
+    let status = world.status();
+    assert_eq!((&status["trigger"], &status["by"]), (&json!("start"), &json!("operator")));
+    assert_eq!(status["comment"], "two was wrong");
+    let long = json!({"comment": "x".repeat(1_025)}).to_string();
+    let reply = world.client().post("/v1/policies/rollback", &long).unwrap();
+    assert_eq!(reply.status, 400, "{}", reply.text());
+    assert!(world.allows("one"));
+}
+
+fn body_comment(body: &str) -> Value {
+    serde_json::from_str::<Value>(body).unwrap()["comment"].clone()
+}

@@ -3,7 +3,7 @@
 use crate::approval::{Ballot, VoteRefused};
 use crate::binding::BindingName;
 use crate::digest::Digest;
-use crate::execution::status::{Awaited, Denied};
+use crate::execution::status::{Awaited, Denied, Status};
 use crate::json::Json;
 use crate::person::Person;
 use crate::request::Request;
@@ -174,6 +174,17 @@ pub enum Report {
     Succeeded(Json),
     /// It was not carried out, or in vain.
     Failed(String),
+}
+
+impl Report {
+    /// Whether a status says just that.
+    pub fn is_said_by(&self, status: &Status) -> bool {
+        match (self, status) {
+            (Self::Succeeded(told), Status::Succeeded { result }) => told == result,
+            (Self::Failed(told), Status::Failed { error }) => told == error,
+            _ => false,
+        }
+    }
 }
 
 /// Why an event changes nothing.

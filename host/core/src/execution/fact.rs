@@ -1,7 +1,8 @@
 //! What a transition tells: the evidence that is kept, and what others are told.
 //!
 //! A fact names things and people. It never holds arguments, results or reasons, which may be
-//! nobody else's business.
+//! nobody else's business; but for what somebody says of a change of the policy set, which is meant
+//! for everybody.
 
 use serde::{Deserialize, Serialize};
 
@@ -203,6 +204,9 @@ pub enum Fact {
         /// Who asked for it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<Person>,
+        /// Why, as they say.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        comment: String,
     },
     /// A policy set was not activated: the one before it decides. It happened to no execution, but to
     /// the tenant.

@@ -11,7 +11,7 @@ use super::text::kept;
 use crate::error::{Failure, StoreError};
 use crate::execution::ApprovalFilter;
 use crate::page::{Filling, Page};
-use crate::row::{ApprovalRow, AskedRow, approver_key};
+use crate::row::{AnsweredRow, ApprovalRow, AskedRow, approver_key};
 use crate::sealing::Opener;
 
 const UPSERT: &str = "INSERT INTO approvals (tenant, id, execution, state, opened_at_ms)
@@ -22,6 +22,9 @@ const ASK: &str = "INSERT INTO asked (tenant, approver, approval)
 const ASK_NO_MORE: &str = "DELETE FROM asked WHERE (tenant, approver, approval)
     IN (SELECT * FROM UNNEST($1::text[], $2::text[], $3::text[]))";
 
+const ANSWER: &str = "INSERT INTO answered (tenant, approver, approval, execution)
+    SELECT * FROM UNNEST($1::text[], $2::text[], $3::text[], $4::text[]) ON CONFLICT DO NOTHING";
+
 const EXECUTION_OF: &str = "SELECT executions.id, executions.body FROM approvals
     JOIN executions ON executions.tenant = $1 AND executions.id = approvals.execution
     WHERE approvals.tenant = $1 AND approvals.id = $2";
@@ -30,6 +33,8 @@ const PENDING: &str = "SELECT id AS approval FROM approvals
 const ENDED: &str = "SELECT id AS approval FROM approvals
     WHERE tenant = $1 AND state <> 'pending' AND id < $2 ORDER BY id DESC LIMIT $3";
 const ASKING: &str = "SELECT approval FROM asked
+    WHERE tenant = $1 AND approver = $4 AND approval < $2 ORDER BY approval DESC LIMIT $3";
+const ANSWERED: &str = "SELECT approval FROM answered
     WHERE tenant = $1 AND approver = $4 AND approval < $2 ORDER BY approval DESC LIMIT $3";
 
 /// Writes approvals that are new or in another state.
@@ -68,6 +73,24 @@ pub(super) async fn ask(
             .execute(&mut *connection)
             .await?;
     }
+    Ok(())
+}
+
+/// Writes who has answered; somebody may have answered an earlier stage as well.
+pub(super) async fn answer(
+    connection: &mut PgConnection,
+    rows: &[AnsweredRow],
+) -> Result<(), sqlx::Error> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(ANSWER)
+        .bind(column(rows, |row| row.tenant.as_str()))
+        .bind(column(rows, |row| kept(&row.approver)))
+        .bind(column(rows, |row| kept(&row.approval)))
+        .bind(column(rows, |row| kept(&row.execution)))
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
@@ -117,6 +140,9 @@ impl Part<'_> {
         let (person, groups) = match filter {
             ApprovalFilter::Pending => return self.fetch(connection, PENDING, None).await,
             ApprovalFilter::Ended => return self.fetch(connection, ENDED, None).await,
+            ApprovalFilter::AnsweredBy(person) => {
+                return self.fetch(connection, ANSWERED, Some(person.folded())).await;
+            }
             ApprovalFilter::Asking { person, groups } => (person, groups),
         };
         let groups = groups.iter().map(|group| approver_key("group", group.folded()));

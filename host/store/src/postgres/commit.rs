@@ -224,6 +224,7 @@ async fn tell(
 ) -> Result<(), sqlx::Error> {
     approvals::keep(transaction, &step.approvals).await?;
     approvals::ask(transaction, &step.asked, &step.unasked).await?;
+    approvals::answer(transaction, &step.answered).await?;
     history::insert(transaction, &step.history).await?;
     if let Some(row) = &step.work {
         work::keep(transaction, row).await?;

@@ -13,18 +13,20 @@ use super::scope::{Access, Scope};
 use super::text::kept;
 use crate::error::{Failure, StoreError};
 use crate::policies::{
-    ActiveSet, Chosen, KnownComponent, NewComponent, NewSet, SetChange, SetVersion, StoredComponent,
+    ActiveSet, Chosen, KnownComponent, NewComponent, NewSet, Occasion, SetChange, SetVersion,
+    StoredComponent,
 };
 
 /// Whoever makes a set decide comes one after the other, whichever host it is on, until the
 /// transaction ends; readers need not wait.
 const HOLD: &str = "SELECT pg_advisory_xact_lock(hashtextextended('writ policy set ' || $1, 0))";
-const ACTIVE: &str = "SELECT number, previous, files, at_ms FROM policy_active WHERE tenant = $1";
-const ONE: &str = "SELECT number, policy_set, document, author, comment, created_ms
+const ACTIVE: &str = "SELECT number, previous, files, at_ms, cause, author, comment
+    FROM policy_active WHERE tenant = $1";
+const ONE: &str = "SELECT number, policy_set, document, cause, author, comment, created_ms
     FROM policy_sets WHERE tenant = $1 AND number = $2";
-const ONE_OF: &str = "SELECT number, policy_set, document, author, comment, created_ms
+const ONE_OF: &str = "SELECT number, policy_set, document, cause, author, comment, created_ms
     FROM policy_sets WHERE tenant = $1 AND policy_set = $2";
-const PAGE: &str = "SELECT number, policy_set, document, author, comment, created_ms
+const PAGE: &str = "SELECT number, policy_set, document, cause, author, comment, created_ms
     FROM policy_sets WHERE tenant = $1 AND number < $2 ORDER BY number DESC LIMIT $3";
 const COMPONENT: &str =
     "SELECT digest, bytes, report FROM policy_components WHERE tenant = $1 AND digest = $2";
@@ -34,24 +36,26 @@ const KNOWN_COMPONENT: &str = "SELECT digest, report, added_ms FROM policy_compo
     WHERE tenant = $1 AND digest = $2";
 const KNOWN: &str = "SELECT number FROM policy_sets WHERE tenant = $1 AND policy_set = $2";
 const IS_THERE: &str = "SELECT number FROM policy_sets WHERE tenant = $1 AND number = $2";
-const ADD: &str =
-    "INSERT INTO policy_sets (tenant, number, policy_set, document, author, comment, created_ms)
-    SELECT $1, coalesce(max(number), 0) + 1, $2, $3, $4, $5, $6 FROM policy_sets WHERE tenant = $1
+const ADD: &str = "INSERT INTO policy_sets
+        (tenant, number, policy_set, document, created_ms, cause, author, comment)
+    SELECT $1, coalesce(max(number), 0) + 1, $2, $3, $4, $5, $6, $7 FROM policy_sets WHERE tenant = $1
     RETURNING number";
 const ADD_COMPONENT: &str =
     "INSERT INTO policy_components (tenant, digest, bytes, report, added_ms)
     VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING";
 /// The listeners hear of it when the transaction is committed.
 const ACTIVATE: &str = "WITH activated AS (
-        INSERT INTO policy_active AS active (tenant, number, previous, changes, files, at_ms)
-        VALUES ($1, $2, NULL, 1, $3, $4)
+        INSERT INTO policy_active AS active
+            (tenant, number, previous, changes, files, at_ms, cause, author, comment)
+        VALUES ($1, $2, NULL, 1, $3, $4, $5, $6, $7)
         ON CONFLICT (tenant) DO UPDATE SET
             previous = CASE WHEN active.number = excluded.number
                 THEN active.previous ELSE active.number END,
             number = excluded.number, changes = active.changes + 1,
-            files = coalesce(excluded.files, active.files), at_ms = excluded.at_ms
+            files = coalesce(excluded.files, active.files), at_ms = excluded.at_ms,
+            cause = excluded.cause, author = excluded.author, comment = excluded.comment
     )
-    SELECT pg_notify($5, '')";
+    SELECT pg_notify($8, '')";
 
 impl Postgres {
     pub(crate) async fn activate_set(&self, change: SetChange) -> Result<Option<u64>, StoreError> {
@@ -161,16 +165,19 @@ impl Postgres {
 
 impl Inner {
     async fn activate_set(&self, change: SetChange) -> Result<Option<u64>, sqlx::Error> {
-        let SetChange { tenant, chosen, files, at_ms, evidence } = change;
+        let SetChange { tenant, chosen, files, occasion, at_ms, evidence } = change;
         let mut transaction = self.link.begin(Scope::Tenant(&tenant), Access::Write).await?;
         sqlx::query(HOLD).bind(tenant.as_str()).execute(&mut *transaction).await?;
-        let chosen = chosen_number(&mut transaction, &tenant, chosen, at_ms).await?;
+        let chosen = chosen_number(&mut transaction, &tenant, chosen, (&occasion, at_ms)).await?;
         let Some(chosen) = chosen else { return Ok(None) };
         sqlx::query(ACTIVATE)
             .bind(tenant.as_str())
             .bind(integer(chosen))
             .bind(files.as_ref().map(|files| &files.as_bytes()[..]))
             .bind(integer(at_ms))
+            .bind(kept(&occasion.trigger))
+            .bind(occasion.by.as_ref().map(|by| kept(by.as_str())))
+            .bind(kept(&occasion.comment))
             .bind(SETS)
             .execute(&mut *transaction)
             .await?;
@@ -211,7 +218,7 @@ async fn chosen_number(
     connection: &mut PgConnection,
     tenant: &Tenant,
     chosen: Chosen,
-    at_ms: u64,
+    (occasion, at_ms): (&Occasion, u64),
 ) -> Result<Option<u64>, sqlx::Error> {
     let known = match &chosen {
         Chosen::Version(number) => {
@@ -225,7 +232,7 @@ async fn chosen_number(
     match (known, &chosen) {
         (Some(row), _) => number(&row, "number").map(Some),
         (None, Chosen::Version(_)) => Ok(None),
-        (None, Chosen::Set(set)) => add(connection, tenant, set, at_ms).await.map(Some),
+        (None, Chosen::Set(set)) => add(connection, tenant, set, (occasion, at_ms)).await.map(Some),
     }
 }
 
@@ -233,7 +240,7 @@ async fn add(
     connection: &mut PgConnection,
     tenant: &Tenant,
     set: &NewSet,
-    at_ms: u64,
+    (occasion, at_ms): (&Occasion, u64),
 ) -> Result<u64, sqlx::Error> {
     for component in &set.components {
         keep(connection, tenant, component, at_ms).await?;
@@ -242,9 +249,10 @@ async fn add(
         .bind(tenant.as_str())
         .bind(&set.policy_set.as_bytes()[..])
         .bind(kept(&set.document))
-        .bind(set.author.as_ref().map(|author| kept(author.as_str())))
-        .bind(kept(&set.comment))
         .bind(integer(at_ms))
+        .bind(kept(&occasion.trigger))
+        .bind(occasion.by.as_ref().map(|by| kept(by.as_str())))
+        .bind(kept(&occasion.comment))
         .fetch_one(connection)
         .await?;
     number(&row, "number")
@@ -258,18 +266,26 @@ fn active(row: &PgRow) -> Result<ActiveSet, sqlx::Error> {
         previous: previous.map(i64::cast_unsigned),
         files: files.and_then(|bytes| Some(Digest::from_bytes(bytes.try_into().ok()?))),
         at_ms: number(row, "at_ms")?,
+        occasion: occasion(row)?,
     })
 }
 
 fn version(row: &PgRow) -> Result<SetVersion, sqlx::Error> {
-    let author: Option<String> = row.try_get("author")?;
     Ok(SetVersion {
         number: number(row, "number")?,
         policy_set: digest(row, "policy_set")?,
         document: text(row, "document")?,
-        author: author.and_then(|author| author.parse().ok()),
-        comment: text(row, "comment")?,
+        occasion: occasion(row)?,
         created_ms: number(row, "created_ms")?,
+    })
+}
+
+fn occasion(row: &PgRow) -> Result<Occasion, sqlx::Error> {
+    let author: Option<String> = row.try_get("author")?;
+    Ok(Occasion {
+        trigger: text(row, "cause")?,
+        by: author.and_then(|author| author.parse().ok()),
+        comment: text(row, "comment")?,
     })
 }
 

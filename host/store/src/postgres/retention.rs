@@ -48,11 +48,12 @@ const FITS: &str = "SELECT
     (SELECT count(*) FROM events WHERE tenant = $1 AND sequence <= $2) AS events,
     EXISTS (SELECT 1 FROM events
         WHERE tenant = $1 AND execution = ANY($3) AND sequence > $2) AS is_told";
-const OF_EXECUTIONS: [&str; 4] = [
+const OF_EXECUTIONS: [&str; 5] = [
     "DELETE FROM approval_history WHERE tenant = $1 AND execution = ANY($2)",
     "DELETE FROM idempotency WHERE tenant = $1 AND execution = ANY($2)",
     "DELETE FROM journal WHERE tenant = $1 AND execution = ANY($2)",
     "DELETE FROM answer_links WHERE tenant = $1 AND execution = ANY($2)",
+    "DELETE FROM answered WHERE tenant = $1 AND execution = ANY($2)",
 ];
 const APPROVALS: &str = "DELETE FROM approvals WHERE tenant = $1 AND execution = ANY($2)";
 const EXECUTIONS: &str = "DELETE FROM executions WHERE tenant = $1 AND id = ANY($2)";

@@ -1,5 +1,6 @@
 //! Approvals and whom they ask: only what finds them; an approval itself is in its execution's row.
 
+use writ_core::approval::Vote;
 use writ_core::{Approval, Execution, Tenant, person};
 
 /// One approval as it is to be found.
@@ -18,6 +19,16 @@ pub(crate) struct AskedRow {
     pub(crate) tenant: Tenant,
     pub(crate) approver: String,
     pub(crate) approval: String,
+}
+
+/// Somebody who has answered an approval.
+#[derive(Debug)]
+pub(crate) struct AnsweredRow {
+    pub(crate) tenant: Tenant,
+    /// Folded.
+    pub(crate) approver: String,
+    pub(crate) approval: String,
+    pub(crate) execution: String,
 }
 
 impl ApprovalRow {
@@ -46,6 +57,24 @@ impl AskedRow {
             Some(Self { tenant, approver: approver_key(kind, &person::fold(name)), approval })
         };
         approval.asked().iter().filter_map(row).collect()
+    }
+}
+
+impl AnsweredRow {
+    /// Everybody who has answered since.
+    pub(crate) fn of_new(before: Option<&Execution>, next: &Execution) -> Vec<Self> {
+        let known = |id: &str| Some(before?.approval(id)?.votes.len());
+        let of_approval = |approval: &Approval| {
+            let votes = approval.votes.iter().skip(known(&approval.id).unwrap_or(0));
+            let row = |vote: &Vote| Self {
+                tenant: next.tenant.clone(),
+                approver: vote.approver.folded().to_owned(),
+                approval: approval.id.clone(),
+                execution: next.id.clone(),
+            };
+            votes.map(row).collect::<Vec<_>>()
+        };
+        next.approvals.iter().flat_map(of_approval).collect()
     }
 }
 

@@ -9,7 +9,7 @@ use writ_core::{Approval, Execution, Tenant};
 use crate::error::{Failure, StoreError};
 use crate::execution::ApprovalFilter;
 use crate::page::{Filling, Page};
-use crate::row::{ApprovalRow, AskedRow, END, approver_key};
+use crate::row::{AnsweredRow, ApprovalRow, AskedRow, END, approver_key};
 use crate::sealing::Opener;
 use crate::sqlite::executions::{execution, sized};
 use crate::sqlite::rows::{RowsStatement, bind, integer};
@@ -20,6 +20,7 @@ pub(crate) struct Apply {
     upsert: RowsStatement,
     ask: RowsStatement,
     ask_no_more: RowsStatement,
+    answer: RowsStatement,
 }
 
 impl Apply {
@@ -39,7 +40,13 @@ impl Apply {
             "(?,?,?)",
             ")",
         );
-        Self { upsert, ask, ask_no_more }
+        let answer = RowsStatement::new(
+            "INSERT INTO answered (tenant, approver, approval, execution) VALUES",
+            "(?,?,?,?)",
+            // Somebody may have answered an earlier stage as well.
+            " ON CONFLICT DO NOTHING",
+        );
+        Self { upsert, ask, ask_no_more, answer }
     }
 
     pub(crate) async fn execute(
@@ -60,6 +67,19 @@ impl Apply {
         self.ask_no_more.execute(connection, unasked, bind_asked).await?;
         self.ask.execute(connection, asked, bind_asked).await
     }
+
+    /// Writes who has answered.
+    pub(crate) async fn answer(
+        &mut self,
+        connection: &mut SqliteConnection,
+        answered: Vec<AnsweredRow>,
+    ) -> Result<(), sqlx::Error> {
+        let bind_row = |arguments: &mut SqliteArguments, row: AnsweredRow| {
+            let AnsweredRow { tenant, approver, approval, execution } = row;
+            bind!(arguments, tenant.as_str(), approver, approval, execution)
+        };
+        self.answer.execute(connection, answered, bind_row).await
+    }
 }
 
 pub(super) const EXECUTION_OF: &str = "SELECT executions.id, executions.body FROM approvals
@@ -70,6 +90,9 @@ pub(super) const PENDING: &str = "SELECT id FROM approvals
 pub(super) const ENDED: &str = "SELECT id FROM approvals INDEXED BY approvals_ended
     WHERE tenant = ?1 AND state <> 'pending' AND id < ?2 ORDER BY id DESC LIMIT ?3";
 pub(super) const ASKING: &str = "SELECT approval FROM asked
+    WHERE tenant = ?1 AND approver = ?4 AND approval < ?2 ORDER BY approval DESC LIMIT ?3";
+
+pub(super) const ANSWERED: &str = "SELECT approval FROM answered
     WHERE tenant = ?1 AND approver = ?4 AND approval < ?2 ORDER BY approval DESC LIMIT ?3";
 
 /// The execution that an approval belongs to.
@@ -130,6 +153,10 @@ impl Part<'_> {
         let (person, groups) = match filter {
             ApprovalFilter::Pending => return self.fetch(connection, PENDING, None).await,
             ApprovalFilter::Ended => return self.fetch(connection, ENDED, None).await,
+            ApprovalFilter::AnsweredBy(person) => {
+                let approver = person.folded().to_owned();
+                return self.fetch(connection, ANSWERED, Some(approver)).await;
+            }
             ApprovalFilter::Asking { person, groups } => (person, groups),
         };
         let groups = groups.iter().map(|group| approver_key("group", group.folded()));

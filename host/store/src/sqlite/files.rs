@@ -15,7 +15,15 @@ const LOCK: &str = "writ.lock";
 
 /// Held while this process may write; the operating system frees it when the process ends.
 #[derive(Debug)]
-pub(crate) struct DirectoryLock(#[expect(dead_code, reason = "held, not read")] File);
+pub(crate) struct DirectoryLock(File);
+
+impl Drop for DirectoryLock {
+    /// Closing the file would not do while a process that was just forked has it, until it executes
+    /// its program.
+    fn drop(&mut self) {
+        self.0.unlock().ok();
+    }
+}
 
 /// The database of a directory.
 pub(crate) fn database(directory: &Path) -> PathBuf {

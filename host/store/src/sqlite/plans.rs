@@ -71,6 +71,10 @@ async fn each_query_uses_its_index() {
             &["SEARCH asked USING PRIMARY KEY (tenant=? AND approver=? AND approval<?)"],
         ),
         (
+            approvals::ANSWERED,
+            &["SEARCH answered USING PRIMARY KEY (tenant=? AND approver=? AND approval<?)"],
+        ),
+        (
             history::RECENT,
             &["SEARCH approval_history USING PRIMARY KEY (tenant=? AND subject_type=? \
                  AND subject_id=? AND action=? AND resource_type=? AND resource_id=? \
@@ -153,12 +157,13 @@ async fn each_query_uses_its_index() {
 #[tokio::test]
 async fn what_is_to_be_removed_is_found_by_its_index() {
     let mut connection = tables().await;
-    let [history, keys, journal, links] = retention::OF_EXECUTIONS;
+    let [history, keys, journal, links, answered] = retention::OF_EXECUTIONS;
     for (sql, index) in [
         (history, "approval_history_by_execution (tenant=? AND execution=?)"),
         (keys, "idempotency_by_execution (tenant=? AND execution=?)"),
         (journal, "sqlite_autoindex_journal_1 (tenant=? AND execution=?)"),
         (links, "answer_links_by_execution (tenant=? AND execution=?)"),
+        (answered, "answered_by_execution (tenant=? AND execution=?)"),
         (retention::APPROVALS, "approvals_by_execution (tenant=? AND execution=?)"),
         (retention::EVENTS, "sqlite_autoindex_events_1 (tenant=? AND sequence<?)"),
         (retention::DECISIONS, "decisions_by_id (tenant=? AND id<?)"),

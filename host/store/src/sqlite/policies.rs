@@ -7,7 +7,8 @@ use writ_core::{ChainedEvent, Digest, Tenant};
 
 use crate::error::{Failure, StoreError};
 use crate::policies::{
-    ActiveSet, Chosen, KnownComponent, NewComponent, NewSet, SetChange, SetVersion, StoredComponent,
+    ActiveSet, Chosen, KnownComponent, NewComponent, NewSet, Occasion, SetChange, SetVersion,
+    StoredComponent,
 };
 use crate::sqlite::backend::Sqlite;
 use crate::sqlite::batch::Job;
@@ -23,12 +24,13 @@ pub(crate) enum PolicyChange {
     Add(Box<NewComponent>, oneshot::Sender<bool>),
 }
 
-const ACTIVE: &str = "SELECT number, previous, files, at_ms FROM policy_active WHERE tenant = ?";
-const ONE: &str = "SELECT number, policy_set, document, author, comment, created_ms
+const ACTIVE: &str = "SELECT number, previous, files, at_ms, cause, author, comment
+    FROM policy_active WHERE tenant = ?";
+const ONE: &str = "SELECT number, policy_set, document, cause, author, comment, created_ms
     FROM policy_sets WHERE tenant = ?1 AND number = ?2";
-const ONE_OF: &str = "SELECT number, policy_set, document, author, comment, created_ms
+const ONE_OF: &str = "SELECT number, policy_set, document, cause, author, comment, created_ms
     FROM policy_sets WHERE tenant = ?1 AND policy_set = ?2";
-const PAGE: &str = "SELECT number, policy_set, document, author, comment, created_ms
+const PAGE: &str = "SELECT number, policy_set, document, cause, author, comment, created_ms
     FROM policy_sets WHERE tenant = ?1 AND number < ?2 ORDER BY number DESC LIMIT ?3";
 const COMPONENT: &str =
     "SELECT digest, bytes, report FROM policy_components WHERE tenant = ?1 AND digest = ?2";
@@ -38,20 +40,22 @@ const KNOWN_COMPONENT: &str = "SELECT digest, report, added_ms FROM policy_compo
     WHERE tenant = ?1 AND digest = ?2";
 const KNOWN: &str = "SELECT number FROM policy_sets WHERE tenant = ?1 AND policy_set = ?2";
 const IS_THERE: &str = "SELECT number FROM policy_sets WHERE tenant = ?1 AND number = ?2";
-const ADD: &str =
-    "INSERT INTO policy_sets (tenant, number, policy_set, document, author, comment, created_ms)
-    SELECT ?1, coalesce(max(number), 0) + 1, ?2, ?3, ?4, ?5, ?6 FROM policy_sets WHERE tenant = ?1
+const ADD: &str = "INSERT INTO policy_sets
+        (tenant, number, policy_set, document, created_ms, cause, author, comment)
+    SELECT ?1, coalesce(max(number), 0) + 1, ?2, ?3, ?4, ?5, ?6, ?7 FROM policy_sets WHERE tenant = ?1
     RETURNING number";
 const ADD_COMPONENT: &str =
     "INSERT INTO policy_components (tenant, digest, bytes, report, added_ms)
     VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING";
 /// The version that decides stays the previous one's follower where it is made to decide again.
-const ACTIVATE: &str = "INSERT INTO policy_active (tenant, number, previous, changes, files, at_ms)
-    VALUES (?1, ?2, NULL, 1, ?3, ?4)
+const ACTIVATE: &str = "INSERT INTO policy_active 
+        (tenant, number, previous, changes, files, at_ms, cause, author, comment)
+    VALUES (?1, ?2, NULL, 1, ?3, ?4, ?5, ?6, ?7)
     ON CONFLICT DO UPDATE SET
         previous = CASE WHEN number = excluded.number THEN previous ELSE number END,
         number = excluded.number, changes = changes + 1,
-        files = coalesce(excluded.files, files), at_ms = excluded.at_ms";
+        files = coalesce(excluded.files, files), at_ms = excluded.at_ms,
+        cause = excluded.cause, author = excluded.author, comment = excluded.comment";
 
 impl Sqlite {
     pub(crate) async fn activate_set(&self, change: SetChange) -> Result<Option<u64>, StoreError> {
@@ -184,8 +188,8 @@ async fn activate(
     chains: &mut Chains,
     change: SetChange,
 ) -> Result<Option<(u64, Option<ChainedEvent>)>, sqlx::Error> {
-    let SetChange { tenant, chosen, files, at_ms, evidence } = change;
-    let Some(chosen) = chosen_number(connection, &tenant, chosen, at_ms).await? else {
+    let SetChange { tenant, chosen, files, occasion, at_ms, evidence } = change;
+    let Some(chosen) = chosen_number(connection, &tenant, chosen, (&occasion, at_ms)).await? else {
         return Ok(None);
     };
     sqlx::query(ACTIVATE)
@@ -193,6 +197,9 @@ async fn activate(
         .bind(integer(chosen))
         .bind(files.as_ref().map(|files| &files.as_bytes()[..]))
         .bind(integer(at_ms))
+        .bind(&occasion.trigger)
+        .bind(occasion.by.as_ref().map(|by| by.as_str()))
+        .bind(&occasion.comment)
         .execute(&mut *connection)
         .await?;
     let event = match evidence(chosen) {
@@ -233,7 +240,7 @@ async fn chosen_number(
     connection: &mut SqliteConnection,
     tenant: &Tenant,
     chosen: Chosen,
-    at_ms: u64,
+    (occasion, at_ms): (&Occasion, u64),
 ) -> Result<Option<u64>, sqlx::Error> {
     let known = match &chosen {
         Chosen::Version(number) => {
@@ -247,7 +254,7 @@ async fn chosen_number(
     match (known, &chosen) {
         (Some(row), _) => number(&row, "number").map(Some),
         (None, Chosen::Version(_)) => Ok(None),
-        (None, Chosen::Set(set)) => add(connection, tenant, set, at_ms).await.map(Some),
+        (None, Chosen::Set(set)) => add(connection, tenant, set, (occasion, at_ms)).await.map(Some),
     }
 }
 
@@ -255,7 +262,7 @@ async fn add(
     connection: &mut SqliteConnection,
     tenant: &Tenant,
     set: &NewSet,
-    at_ms: u64,
+    (occasion, at_ms): (&Occasion, u64),
 ) -> Result<u64, sqlx::Error> {
     for component in &set.components {
         keep(connection, tenant, component, at_ms).await?;
@@ -264,9 +271,10 @@ async fn add(
         .bind(tenant.as_str())
         .bind(&set.policy_set.as_bytes()[..])
         .bind(&set.document)
-        .bind(set.author.as_ref().map(|author| author.as_str()))
-        .bind(&set.comment)
         .bind(integer(at_ms))
+        .bind(&occasion.trigger)
+        .bind(occasion.by.as_ref().map(|by| by.as_str()))
+        .bind(&occasion.comment)
         .fetch_one(connection)
         .await?;
     number(&row, "number")
@@ -280,18 +288,26 @@ fn active(row: &SqliteRow) -> Result<ActiveSet, sqlx::Error> {
         previous: previous.map(i64::cast_unsigned),
         files: files.and_then(|bytes| Some(Digest::from_bytes(bytes.try_into().ok()?))),
         at_ms: number(row, "at_ms")?,
+        occasion: occasion(row)?,
     })
 }
 
 fn version(row: &SqliteRow) -> Result<SetVersion, sqlx::Error> {
-    let author: Option<String> = row.try_get("author")?;
     Ok(SetVersion {
         number: number(row, "number")?,
         policy_set: digest(row, "policy_set")?,
         document: row.try_get("document")?,
-        author: author.and_then(|author| author.parse().ok()),
-        comment: row.try_get("comment")?,
+        occasion: occasion(row)?,
         created_ms: number(row, "created_ms")?,
+    })
+}
+
+fn occasion(row: &SqliteRow) -> Result<Occasion, sqlx::Error> {
+    let author: Option<String> = row.try_get("author")?;
+    Ok(Occasion {
+        trigger: row.try_get("cause")?,
+        by: author.and_then(|author| author.parse().ok()),
+        comment: row.try_get("comment")?,
     })
 }
 

@@ -155,13 +155,15 @@ async fn fits(connection: &mut SqliteConnection, plan: &Plan) -> Result<bool, sq
 
 /// What belongs to executions, before they go themselves. Left to itself, SQLite would look at all
 /// keys of a tenant.
-pub(super) const OF_EXECUTIONS: [&str; 4] = [
+pub(super) const OF_EXECUTIONS: [&str; 5] = [
     "DELETE FROM approval_history INDEXED BY approval_history_by_execution
         WHERE tenant = ?1 AND execution IN (SELECT value FROM json_each(?2))",
     "DELETE FROM idempotency INDEXED BY idempotency_by_execution
         WHERE tenant = ?1 AND execution IN (SELECT value FROM json_each(?2))",
     "DELETE FROM journal WHERE tenant = ?1 AND execution IN (SELECT value FROM json_each(?2))",
     "DELETE FROM answer_links INDEXED BY answer_links_by_execution
+        WHERE tenant = ?1 AND execution IN (SELECT value FROM json_each(?2))",
+    "DELETE FROM answered INDEXED BY answered_by_execution
         WHERE tenant = ?1 AND execution IN (SELECT value FROM json_each(?2))",
 ];
 pub(super) const APPROVALS: &str = "DELETE FROM approvals INDEXED BY approvals_by_execution

@@ -107,7 +107,8 @@ impl Statements {
         steps: Vec<Step>,
     ) -> Result<(), sqlx::Error> {
         let mut executions = Vec::with_capacity(steps.len());
-        let (mut approvals, mut asked, mut unasked) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut approvals, mut answered) = (Vec::new(), Vec::new());
+        let (mut asked, mut unasked) = (Vec::new(), Vec::new());
         let (mut history, mut keys) = (Vec::new(), Vec::new());
         let (mut work, mut dead, mut errands) = (Vec::new(), Vec::new(), Vec::new());
         for step in steps {
@@ -116,6 +117,7 @@ impl Statements {
             history.extend(step.history);
             asked.extend(step.asked);
             unasked.extend(step.unasked);
+            answered.extend(step.answered);
             keys.extend(step.idempotency);
             work.extend(step.work);
             dead.extend(step.letter);
@@ -123,6 +125,7 @@ impl Statements {
         }
         self.executions.execute(connection, executions).await?;
         self.approvals.execute(connection, approvals, asked, unasked).await?;
+        self.approvals.answer(connection, answered).await?;
         self.history.execute(connection, history).await?;
         self.work.execute(connection, work).await?;
         letters::keep(connection, dead).await?;

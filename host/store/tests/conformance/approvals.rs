@@ -76,6 +76,24 @@ pub async fn what_has_ended_asks_nobody(store: &Store) {
     assert_eq!(ids(store, &ApprovalFilter::Ended).await, [id(&cancelled), id(&approved)]);
 }
 
+pub async fn what_somebody_has_answered_is_listed_for_them(store: &Store) {
+    let first = asking(&[&["user:ann"], &["user:bob", "user:ann"]]).create(store).await;
+    let second = asking(&[&["group:ops"]]).create(store).await;
+    let cancelled = asking(&[&["user:ann"]]).create(store).await;
+    let answered = |name: &str| ApprovalFilter::AnsweredBy(person(name));
+    assert!(ids(store, &answered("ann")).await.is_empty());
+    let asked_again = happen(store, &first, vote(&first, "Ann")).await.unwrap();
+    assert_eq!(ids(store, &answered("ann")).await, [id(&first)], "it is pending still");
+    happen(store, &asked_again, vote(&asked_again, "ann")).await.unwrap();
+    happen(store, &cancelled, cancel()).await.unwrap();
+    assert_eq!(ids(store, &answered("ANN")).await, [id(&first)], "once, and by any spelling");
+    assert!(ids(store, &answered("bob")).await.is_empty());
+    let Event::Voted { approval, mut ballot } = vote(&second, "ann") else { panic!() };
+    ballot.groups.insert(person("ops"));
+    happen(store, &second, Event::Voted { approval, ballot }).await.unwrap();
+    assert_eq!(ids(store, &answered("ann")).await, [id(&second), id(&first)]);
+}
+
 pub async fn an_approval_leads_to_its_execution(store: &Store) {
     let asked = asking(&[&["user:ann"]]).create(store).await;
     let find = async |tenant: &Tenant, approval: &str| {

@@ -29,6 +29,7 @@ macro_rules! conformance_tests {
             approvals: an_approval_is_listed_for_those_whom_it_asks,
             approvals: the_next_stage_asks_others,
             approvals: what_has_ended_asks_nobody,
+            approvals: what_somebody_has_answered_is_listed_for_them,
             approvals: an_approval_leads_to_its_execution,
             channels: a_channel_begins_with_what_happens_next_and_stays_where_it_is,
             channels: one_holder_at_a_time_has_a_channel,

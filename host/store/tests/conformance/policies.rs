@@ -3,7 +3,9 @@
 use writ_core::chain::Evidence;
 use writ_core::execution::Fact;
 use writ_core::{Digest, Tenant};
-use writ_store::{ActiveSet, Chosen, NewComponent, NewSet, SetChange, Store, StoredComponent};
+use writ_store::{
+    ActiveSet, Chosen, NewComponent, NewSet, Occasion, SetChange, Store, StoredComponent,
+};
 
 use super::flow::tenant;
 
@@ -13,22 +15,27 @@ fn set(text: &str) -> Chosen {
     Chosen::Set(Box::new(NewSet {
         policy_set: Digest::of(text),
         document: text.to_owned(),
-        author: Some("Ann".parse().unwrap()),
-        comment: "why\0".to_owned(),
         components: vec![component],
     }))
+}
+
+/// What leads to a change at some time.
+fn occasion(at_ms: u64) -> Occasion {
+    let (trigger, by) = ("request".to_owned(), Some("Ann".parse().unwrap()));
+    Occasion { trigger, by, comment: format!("why\0 {at_ms}") }
 }
 
 async fn activate(store: &Store, tenant: &Tenant, chosen: Chosen, at_ms: u64) -> Option<u64> {
     let evidence = move |version| {
         let (policy_set, was) = (Digest::of("now"), Digest::of("before"));
-        let (version, trigger, by) = (Some(version), "file".to_owned(), None);
-        let fact = Fact::SetActivated { policy_set, was, version, trigger, by };
+        let (version, trigger, comment) = (Some(version), "file".to_owned(), String::new());
+        let fact = Fact::SetActivated { policy_set, was, version, trigger, by: None, comment };
         Some(Evidence::of_tenant(at_ms, policy_set, fact))
     };
     let files = matches!(chosen, Chosen::Set(_)).then(|| Digest::of(at_ms.to_string()));
     let tenant = tenant.clone();
-    let change = SetChange { tenant, chosen, files, at_ms, evidence: Box::new(evidence) };
+    let (occasion, evidence) = (occasion(at_ms), Box::new(evidence));
+    let change = SetChange { tenant, chosen, files, occasion, at_ms, evidence };
     store.activate_set(change).await.unwrap()
 }
 
@@ -47,8 +54,8 @@ pub async fn versions_are_numbered_and_one_decides(store: &Store) {
     assert_eq!(activate(store, &of, set("a"), 1).await, Some(1));
     assert_eq!(activate(store, &of, set("b"), 2).await, Some(2));
     let active = store.active_set(&of).await.unwrap().unwrap();
-    let files = Some(Digest::of("2"));
-    assert_eq!(active, ActiveSet { number: 2, previous: Some(1), files, at_ms: 2 });
+    let (files, occasion) = (Some(Digest::of("2")), occasion(2));
+    assert_eq!(active, ActiveSet { number: 2, previous: Some(1), files, at_ms: 2, occasion });
 
     let page = store.set_versions(&of, None, 100).await.unwrap();
     assert_eq!(page.iter().map(|version| version.number).collect::<Vec<_>>(), [2, 1]);
@@ -56,8 +63,8 @@ pub async fn versions_are_numbered_and_one_decides(store: &Store) {
     assert_eq!(page.len(), 1);
     let one = store.set_version(&of, 1).await.unwrap().unwrap();
     assert_eq!(one, page[0]);
-    assert_eq!((one.document.as_str(), one.comment.as_str(), one.created_ms), ("a", "why\0", 1));
-    assert_eq!(one.author, Some("ann".parse().unwrap()));
+    assert_eq!((one.document.as_str(), one.created_ms), ("a", 1));
+    assert_eq!(one.occasion, self::occasion(1));
     assert_eq!(store.set_version_of(&of, Digest::of("a")).await.unwrap(), Some(one));
     assert_eq!(store.set_version(&of, 3).await.unwrap(), None);
     assert_eq!(told(store, &of).await, [Some(1), Some(2)]);
@@ -72,8 +79,11 @@ pub async fn what_was_there_decides_again_under_its_number(store: &Store) {
     assert_eq!(activate(store, &of, Chosen::Version(1), 3).await, Some(1));
     let active = store.active_set(&of).await.unwrap().unwrap();
     // What the files said stays what they said.
-    let files = Some(Digest::of("2"));
-    assert_eq!(active, ActiveSet { number: 1, previous: Some(2), files, at_ms: 3 });
+    let (files, occasion) = (Some(Digest::of("2")), occasion(3));
+    assert_eq!(active, ActiveSet { number: 1, previous: Some(2), files, at_ms: 3, occasion });
+    // What led to the version stays, beside what led to it deciding again.
+    let one = store.set_version(&of, 1).await.unwrap().unwrap();
+    assert_eq!((one.occasion, one.created_ms), (self::occasion(1), 1));
     assert_eq!(activate(store, &of, set("b"), 4).await, Some(2));
     assert_eq!(activate(store, &of, set("b"), 5).await, Some(2));
     let active = store.active_set(&of).await.unwrap().unwrap();

@@ -14,6 +14,8 @@ pub enum View {
     Pending,
     /// All that have ended.
     History,
+    /// Those that the principal has answered.
+    Answered,
 }
 
 /// A page of a list.
@@ -56,6 +58,7 @@ impl Executions {
             View::Mine => {
                 ApprovalFilter::Asking { person: by.person.clone(), groups: by.groups.clone() }
             }
+            View::Answered => ApprovalFilter::AnsweredBy(by.person.clone()),
             View::Pending if sees_all(by) => ApprovalFilter::Pending,
             View::History if sees_all(by) => ApprovalFilter::Ended,
             View::Pending | View::History => return Ok(None),

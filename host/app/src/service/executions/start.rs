@@ -114,7 +114,8 @@ impl Executions {
         Err(ExecutionError::unavailable("an execution changed at each of several tries"))
     }
 
-    /// Tells how a claimed execution ended.
+    /// Tells how a claimed execution ended. Told once more, as by a caller that did not hear the
+    /// answer, the same changes nothing and is no error.
     ///
     /// # Errors
     /// [`ExecutionError::Refused`] where the permit is another's, or nothing is to be told.
@@ -125,7 +126,11 @@ impl Executions {
         permit: &str,
         report: Report,
     ) -> Result<Execution, ExecutionError> {
-        may_carry_out(by, &self.one(by, id).await?)?;
+        let seen = self.one(by, id).await?;
+        may_carry_out(by, &seen)?;
+        if report.is_said_by(&seen.status) {
+            return Ok(seen);
+        }
         let (permit, at_ms) = (Permit::digest(permit), now_ms());
         let person = by.person.clone();
         self.step(by, id, at_ms, Event::Reported { by: person, permit, report, at_ms }).await
