@@ -1,4 +1,5 @@
 //! How long to measure, and what becomes of figures.
+#![allow(dead_code)]
 
 use std::time::Duration;
 
