@@ -7,7 +7,7 @@ use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
@@ -99,10 +99,10 @@ pub(crate) fn run(arguments: &[String]) {
         tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let seen = runtime.block_on(async {
         let (begin, begin_us) = (Instant::now(), now_us());
-        let stop = stopped();
+        let stop_us = stopped(begin);
         let asker = |number| {
-            let stop = stop.clone();
-            Asker { address, number, per_second, begin, begin_us, stop }
+            let stop_us = stop_us.clone();
+            Asker { address, number, per_second, begin, begin_us, stop_us }
         };
         let tasks: Vec<_> = (0..CONNECTIONS)
             .map(|number| tokio::task::spawn(asker(number).ask(duration)))
@@ -118,15 +118,15 @@ pub(crate) fn run(arguments: &[String]) {
     println!("{}", serde_json::to_string(&seen).expect("figures are JSON"));
 }
 
-/// True once nobody holds the other end of the input.
-fn stopped() -> Arc<AtomicBool> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let told = stop.clone();
+/// When nobody holds the other end of the input any more, in microseconds after the beginning.
+fn stopped(begin: Instant) -> Arc<AtomicU64> {
+    let stop_us = Arc::new(AtomicU64::new(u64::MAX));
+    let told = stop_us.clone();
     std::thread::spawn(move || {
         io::stdin().read_to_end(&mut Vec::new()).ok();
-        told.store(true, Ordering::Relaxed);
+        told.store(begin.elapsed().as_micros() as u64, Ordering::Relaxed);
     });
-    stop
+    stop_us
 }
 
 /// One connection, and when it asks.
@@ -136,7 +136,7 @@ struct Asker {
     per_second: u32,
     begin: Instant,
     begin_us: u64,
-    stop: Arc<AtomicBool>,
+    stop_us: Arc<AtomicU64>,
 }
 
 impl Asker {
@@ -152,7 +152,9 @@ impl Asker {
         let mut buffer = vec![0; 64 << 10];
         for turn in 0.. {
             let at = self.at(turn);
-            if at >= duration || self.stop.load(Ordering::Relaxed) {
+            let at_us = at.as_micros() as u64;
+            // What was to be asked before the end is asked, however late: it is what a slow server costs.
+            if at >= duration || at_us >= self.stop_us.load(Ordering::Relaxed) {
                 return seen;
             }
             tokio::time::sleep_until((self.begin + at).into()).await;
@@ -161,8 +163,7 @@ impl Asker {
             match once(address, &mut stream, &request, &mut buffer).await {
                 Ok(()) => {
                     let taken = self.begin.elapsed().saturating_sub(at);
-                    let at_us = self.begin_us + at.as_micros() as u64;
-                    seen.taken.push((at_us, taken.as_micros() as u64));
+                    seen.taken.push((self.begin_us + at_us, taken.as_micros() as u64));
                 }
                 Err(error) => {
                     eprintln!("a question has no answer: {error}");
