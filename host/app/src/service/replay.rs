@@ -78,8 +78,8 @@ pub enum Difference {
     Departed {
         /// Which binding.
         binding: BindingName,
-        /// Where.
-        departure: Departure,
+        /// Where. Boxed, since it may be large.
+        departure: Box<Departure>,
     },
     /// A policy says something else.
     #[error("policy `{binding}` said {then} then, and {now} now")]
@@ -168,6 +168,7 @@ impl Again {
         for (then, now) in recorded.policies.iter().zip(&self.policies) {
             let binding = now.binding.clone();
             if let Some(departure) = now.departure.clone() {
+                let departure = Box::new(departure);
                 return Some(Difference::Departed { binding, departure });
             }
             let said = verdict(&then.verdict, then.reason.as_deref());
