@@ -25,6 +25,7 @@ pub mod ports;
 pub mod principal;
 pub mod request;
 pub mod requirement;
+pub mod rollout;
 pub mod sensitive;
 pub mod strand;
 pub mod text;

@@ -152,7 +152,15 @@ async fn who_serves_all_tenants_sees_what_that_needs_and_writes_leases_alone() {
     let (_opened, mut connection) = filled().await;
     say(&mut connection, "writ.scope", "all-tenants").await;
     for (table, count) in counts(&mut connection).await {
-        let seen = ["storage", "executions", "chains", "work", "errands", "policy_active", "policy_rollouts"];
+        let seen = [
+            "storage",
+            "executions",
+            "chains",
+            "work",
+            "errands",
+            "policy_active",
+            "policy_rollouts",
+        ];
         let is_seen = seen.contains(&table);
         assert_eq!(count > 0, is_seen, "{table}: {count}");
     }

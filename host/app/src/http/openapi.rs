@@ -16,8 +16,8 @@ use super::problem::{ProblemBody, ProblemCode};
 use super::reply::{DecisionReply, DecisionsReply};
 use super::{
     access_requests, answer, approvals, authzen, channels, components, dead_letters, discovery,
-    events, executions, health, keys, metrics, policies, policy_sets, rotation, signing, slack,
-    verification, wire,
+    events, executions, health, keys, metrics, policies, policy_sets, rollouts, rotation, signing,
+    slack, verification, wire,
 };
 
 #[derive(OpenApi)]
@@ -66,6 +66,11 @@ use super::{
         policy_sets::one,
         policy_sets::diff,
         policy_sets::activate,
+        rollouts::shadow,
+        rollouts::report,
+        rollouts::stop_shadow,
+        rollouts::canary,
+        rollouts::stop_canary,
         health::live,
         health::ready,
         health::ready_below_health,
@@ -231,13 +236,8 @@ impl IntoResponses for VersionErrors {
 
 impl IntoResponses for ReloadErrors {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        let own = [
-            ProblemCode::PolicySetRefused,
-            ProblemCode::NotFound,
-            ProblemCode::StorageUnavailable,
-            ProblemCode::Internal,
-        ];
-        problems(&[&CALLER[..], &own].concat())
+        let own = [ProblemCode::PolicySetRefused, ProblemCode::NotFound, ProblemCode::Internal];
+        problems(&[&CALLER[..], &BODY, &own].concat())
     }
 }
 

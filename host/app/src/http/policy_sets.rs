@@ -251,7 +251,7 @@ async fn version(app: &App, caller: &Caller, id: &str) -> Result<(SetVersion, St
     Ok((version, set))
 }
 
-fn number(id: &str) -> Result<u64, Problem> {
+pub(super) fn number(id: &str) -> Result<u64, Problem> {
     id.parse().map_err(|_| missing(id))
 }
 

@@ -28,6 +28,8 @@ pub(super) struct Round {
     pub request: Request,
     /// What each policy said.
     pub policies: Vec<PolicyRecord>,
+    /// What was read and is to be written, where that is remembered.
+    pub before: Ledgers,
     staged: Vec<Staged>,
 }
 
@@ -78,7 +80,7 @@ impl Service {
             }
         }
         let (outcome, request) = verdicts.combine();
-        Round { outcome, request, policies, staged }
+        Round { outcome, request, policies, before: Ledgers::new(), staged }
     }
 
     async fn evaluate(
@@ -145,7 +147,14 @@ impl Service {
 impl Round {
     /// Nobody could be asked to any end: what is denied in place of a decision.
     pub(super) fn denied(denial: Denial, request: Request, policies: Vec<PolicyRecord>) -> Self {
-        Self { outcome: Outcome::Denied(denial), request, policies, staged: Vec::new() }
+        let (outcome, before) = (Outcome::Denied(denial), Ledgers::new());
+        Self { outcome, request, policies, before, staged: Vec::new() }
+    }
+
+    /// Remembers what was read and is to be written, for whoever decides once more.
+    pub(super) fn remember(&mut self) {
+        let seen = |staged: &Staged| (staged.namespace.clone(), staged.ledger.clone());
+        self.before = self.staged.iter().map(seen).collect();
     }
 
     /// What must still be so when the decision is kept, and what is then to be written. `goes_on`
