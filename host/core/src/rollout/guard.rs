@@ -128,7 +128,8 @@ impl Guard {
     fn latency(&self, canary: &Tally, others: &Tally) -> Option<Breach> {
         let (seen, usual) = (canary.p95_us(), others.p95_us());
         let factor: f64 = self.max_latency_factor.into();
-        let is_slow = seen > FAST_US && seen as f64 > usual as f64 * factor;
+        // Buckets of times end just below the multiples of what they begin with.
+        let is_slow = seen > FAST_US && (seen + 1) as f64 > (usual + 1) as f64 * factor;
         is_slow.then(|| Breach {
             measure: Measure::Latency,
             detail: format!(
