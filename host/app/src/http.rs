@@ -29,6 +29,7 @@ pub mod policy_sets;
 pub mod problem;
 mod reevaluation;
 pub mod reply;
+pub mod rollouts;
 pub mod rotation;
 pub mod signing;
 pub mod slack;
@@ -256,6 +257,11 @@ pub fn routes() -> Vec<Route> {
         Route::new(POST, backtests::PATH, OPERATE, backtests::run),
         Route::new(GET, decisions::PATH, WATCH, decisions::list),
         Route::new(GET, decisions::RECEIPT, WATCH, decisions::receipt),
+        Route::new(POST, rollouts::SHADOW, OPERATE, rollouts::shadow),
+        Route::new(GET, rollouts::SHADOW, WATCH, rollouts::report),
+        Route::new(DELETE, rollouts::SHADOW, OPERATE, rollouts::stop_shadow),
+        Route::new(POST, rollouts::CANARY, OPERATE, rollouts::canary),
+        Route::new(DELETE, rollouts::CANARY, OPERATE, rollouts::stop_canary),
         Route::new(GET, keys::KEYS, OPERATE, keys::list),
         Route::new(POST, keys::KEYS, OPERATE, keys::create),
         Route::new(DELETE, keys::KEY, OPERATE, keys::revoke),

@@ -11,6 +11,7 @@
 
 mod files;
 mod pipeline;
+mod rollout;
 mod status;
 mod versions;
 mod watch;
@@ -32,6 +33,7 @@ use crate::policy_set::{Kept, Snapshot, Trust};
 use crate::service::Service;
 use files::Look;
 pub use pipeline::{Candidate, Phase, Refusal, prepare};
+pub use rollout::{Draft, Ended, RolloutStatus};
 pub use status::{Failed, Status};
 pub use versions::{Begun, Versions};
 
@@ -98,6 +100,8 @@ struct Inner {
     // Guards what is told of the set that decides, and what its files were when they were read; held
     // to copy or to replace, never across an await.
     state: Mutex<State>,
+    /// Held while this host does as the store says of what is rolled out.
+    rolling: tokio::sync::Mutex<()>,
 }
 
 struct State {
@@ -107,6 +111,10 @@ struct State {
     files: Digest,
     /// Versions that decided here, by their numbers, the last one at the end.
     ready: VecDeque<(u64, Snapshot)>,
+    /// The version that is rolled out, or the last that was, as the store said last.
+    rollout: Option<RolloutStatus>,
+    /// The rollout that this host has let go of, whether or not the store knows.
+    lapsed: Option<u64>,
 }
 
 /// What reloading needs.
@@ -194,13 +202,14 @@ impl Reload {
         let status = Status::started(&begun, now_ms());
         let Begun { snapshot, version, files, look, .. } = begun;
         let ready = version.map(|version| (version, snapshot)).into_iter().collect();
-        let state = State { status, look, files, ready };
+        let state = State { status, look, files, ready, rollout: None, lapsed: None };
         Self(Arc::new(Inner {
             parts,
             started,
             asked: Mutex::default(),
             wake: Notify::new(),
             state: Mutex::new(state),
+            rolling: tokio::sync::Mutex::default(),
         }))
     }
 
@@ -259,14 +268,25 @@ impl Reload {
         let mut changes = store.set_changes();
         // One may have been made to decide since this host began.
         changes.mark_changed();
+        let mut is_behind = false;
         while changes.changed().await.is_ok() {
-            match self.ask(Wish::Active, Trigger::Follow).await {
+            let is_taken = match self.ask(Wish::Active, Trigger::Follow).await {
                 None => return,
-                Some(Outcome::Refused(_)) => {
-                    tokio::time::sleep(REST).await;
-                    changes.mark_changed();
+                Some(Outcome::Refused(_)) => false,
+                Some(Outcome::Activated(_) | Outcome::Unchanged(_)) => {
+                    let taken = self.take_rollout().await;
+                    if let Err(refusal) = &taken
+                        && !is_behind
+                    {
+                        tracing::error!("a version that is rolled out is not here: {refusal}");
+                    }
+                    is_behind = taken.is_err();
+                    !is_behind
                 }
-                Some(Outcome::Activated(_) | Outcome::Unchanged(_)) => {}
+            };
+            if !is_taken {
+                tokio::time::sleep(REST).await;
+                changes.mark_changed();
             }
         }
     }
@@ -283,6 +303,12 @@ impl Reload {
             self.refuse(refusal, trigger).await;
         }
         self.0.parts.service.metrics().reloaded(&outcome);
+        // A version that decides from now on may have been rolled out.
+        if matches!(outcome, Outcome::Activated(_))
+            && let Err(refusal) = self.take_rollout().await
+        {
+            tracing::warn!("what is rolled out is not known: {refusal}");
+        }
         outcome
     }
 

@@ -70,6 +70,7 @@ pub async fn run(
         Background::start(app.reload.clone().answer()),
         Background::start(app.reload.clone().watch()),
         Background::start(app.reload.clone().follow()),
+        Background::start(app.reload.clone().guard()),
     ];
     app.lifecycle.advance(Stage::Serving);
     let mut shutdown = pin!(shutdown);

@@ -6,6 +6,9 @@
 
 pub mod active;
 pub mod answer;
+pub mod beside;
+mod canary;
+pub mod change;
 mod contention;
 mod decide;
 pub mod ephemeral;
@@ -16,12 +19,15 @@ pub mod records;
 pub mod replay;
 mod retention;
 mod round;
+pub mod shadow;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
+use tokio::sync::Notify;
 use writ_core::ports::{ApprovalReader, StorageReader};
+use writ_core::rollout::{Breach, How, Rollout};
 use writ_core::{Request, Sensitive, Tenant};
 
 use crate::breaker::BreakerConfig;
@@ -30,15 +36,23 @@ use crate::telemetry::Metrics;
 use crate::tool_set::Toolbox;
 pub use active::Active;
 pub use answer::{Answer, Undecided};
+use beside::{Beside, InForce, Part};
+use canary::Canary;
 pub use decide::Meta;
 pub use executions::Executions;
 pub use recording::Recording;
 pub use records::Records;
 pub use retention::Retention;
+use shadow::Shadow;
 
 /// What decides: a policy set, behind a pointer that a reload swaps, and where decisions go.
 pub struct Service {
-    active: ArcSwap<Active>,
+    in_force: ArcSwap<InForce>,
+    // Guards that what decides changes one change after the other; held to make one, never across an
+    // await.
+    changing: Mutex<()>,
+    /// Rings when a version has decided that decides for some.
+    bell: Arc<Notify>,
     breaker: BreakerConfig,
     records: Records,
     reader: Arc<dyn StorageReader>,
@@ -60,7 +74,9 @@ impl Service {
     ) -> Self {
         let active = Active::new(snapshot, &Tenant::default(), breaker, &metrics);
         Self {
-            active: ArcSwap::from_pointee(active),
+            in_force: ArcSwap::from_pointee(InForce { active: Arc::new(active), beside: None }),
+            changing: Mutex::default(),
+            bell: Arc::default(),
             breaker,
             reader: records.reader(),
             approvals: records.approval_reader(),
@@ -94,14 +110,89 @@ impl Service {
 
     /// The policy set as it is now. A request takes it once and keeps it to its end.
     pub fn active(&self) -> Arc<Active> {
-        self.active.load_full()
+        self.in_force.load().active.clone()
+    }
+
+    /// The same, with the version that is rolled out beside it.
+    pub fn in_force(&self) -> Arc<InForce> {
+        self.in_force.load_full()
     }
 
     /// Decides by another set from now on. Requests under way keep the one that they took; bindings
     /// that are the same keep what is known of them. Called by one reload at a time.
+    /// What is rolled out stays so, unless it is what decides now.
     pub fn activate(&self, snapshot: Snapshot) {
-        let next = Active::after(&self.active(), snapshot, self.breaker, &self.metrics);
-        self.active.store(Arc::new(next));
+        self.change(|now| match &now.beside {
+            Some(beside) if beside.set.digest == snapshot.digest => {
+                let active = match beside.part {
+                    Part::Canary(_) => beside.set.clone(),
+                    Part::Shadow(_) => Arc::new(self.after(now, snapshot)),
+                };
+                InForce { active, beside: None }
+            }
+            beside => {
+                let beside = beside.clone();
+                InForce { active: Arc::new(self.after(now, snapshot)), beside }
+            }
+        });
+    }
+
+    /// Rolls a version out beside the set that decides, in place of another that is.
+    pub fn roll_out(&self, id: u64, rollout: Rollout, snapshot: Snapshot) {
+        self.change(|now| {
+            let (set, part) = match &rollout.how {
+                How::Shadow => {
+                    let (tenant, uncounted) = (&now.active.tenant, Metrics::new());
+                    let set = Active::new(snapshot, tenant, self.breaker, &uncounted);
+                    let set = Arc::new(set);
+                    (set.clone(), Part::Shadow(Shadow::new(self, set)))
+                }
+                How::Canary(canary) => {
+                    let (guard, bell) = (canary.guard.clone(), self.bell.clone());
+                    let canary = Canary::new(guard, bell, self.metrics.canary().clone());
+                    (Arc::new(self.after(now, snapshot)), Part::Canary(canary))
+                }
+            };
+            let beside = Some(Arc::new(Beside { id, rollout, set, part }));
+            InForce { active: now.active.clone(), beside }
+        });
+    }
+
+    /// Rolls nothing out any more. Requests under way end with the set that they took.
+    pub fn roll_out_nothing(&self) {
+        self.change(|now| InForce { active: now.active.clone(), beside: None });
+    }
+
+    /// Waits until a version has decided that decides for some.
+    pub async fn canary_has_decided(&self) {
+        self.bell.notified().await;
+    }
+
+    /// What a version has exceeded that decides for some, and the number of its rollout.
+    pub fn breach(&self) -> Option<(u64, Breach)> {
+        let in_force = self.in_force.load();
+        let beside = in_force.beside.as_ref()?;
+        match &beside.part {
+            Part::Canary(canary) => Some((beside.id, canary.breach()?)),
+            Part::Shadow(_) => None,
+        }
+    }
+
+    fn after(&self, now: &InForce, snapshot: Snapshot) -> Active {
+        Active::after(&now.active, snapshot, self.breaker, &self.metrics)
+    }
+
+    /// Changes what decides; what no set binds any more is not told of any more.
+    fn change(&self, next: impl FnOnce(&InForce) -> InForce) {
+        let _one = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.in_force.load_full();
+        let next = Arc::new(next(&now));
+        let rolled_out = next.beside.as_ref().map(|beside| &beside.rollout);
+        self.metrics.show_rollout(rolled_out.map(|rollout| (rollout.how.name(), rollout.version)));
+        self.in_force.store(next.clone());
+        for name in now.bound().filter(|name| !next.bound().any(|bound| bound == *name)) {
+            self.metrics.forget_binding(name);
+        }
     }
 
     /// Where decisions are kept.

@@ -245,6 +245,24 @@ impl Ledger {
         keys.into_iter().collect()
     }
 
+    /// What was seen of a key, before anything was staged.
+    pub fn seen(&self, key: &str) -> Option<&Stored> {
+        self.known.get(key)
+    }
+
+    /// How much the namespace was seen to hold, where that was asked.
+    pub fn usage_seen(&self) -> Option<Usage> {
+        self.usage
+    }
+
+    /// How many bytes of keys and values it holds.
+    pub fn bytes(&self) -> usize {
+        let size = |(key, stored): (&String, &Stored)| {
+            key.len() + stored.value.as_ref().map_or(0, Vec::len)
+        };
+        self.known.iter().chain(&self.staged).map(size).sum()
+    }
+
     /// Every key that was read, with the version that was seen.
     pub fn reads(&self) -> impl Iterator<Item = (&str, u64)> {
         self.known.iter().map(|(key, stored)| (key.as_str(), stored.version))

@@ -27,6 +27,7 @@ pub mod principal;
 pub mod receipt;
 pub mod request;
 pub mod requirement;
+pub mod rollout;
 pub mod sensitive;
 pub mod strand;
 pub mod text;

@@ -61,7 +61,8 @@
 //!   as JSON, and its digest, which no other version has. `policy_components`: a row for each component
 //!   that versions are made of, by its digest. `policy_active`: a row for each tenant, which names the
 //!   version that decides, the one before it, and what a host's files said last. `policy_signatures`: a
-//!   row for each signature of a component, by the key that made it.
+//!   row for each signature of a component, by the key that made it. `policy_rollouts`: a row for each
+//!   tenant, of the version that is rolled out beside it, or was the last.
 //! - `probes`: always empty, written and emptied in one transaction to see whether writing works.
 //!
 //! # What is sealed
@@ -170,7 +171,7 @@
 //!   each chain is whole. Events that happened to the tenant tell of none ([`Store::tell`]); the last of
 //!   [`writ_core::execution::Fact::Swept`] tells of the tenant's anchor.
 //! - A version of a policy set and a component are never changed, and a version's components are there.
-//!   `policy_active` names a version that is there.
+//!   `policy_active` names a version that is there, and so does `policy_rollouts`.
 //! - A channel's place moves on only under the last lease's fence, never back, and past an event only
 //!   when that was told or, in the same transaction, has become a dead letter.
 //! - A strand's batches have places without a gap from its start on, which the last
@@ -255,6 +256,7 @@ mod postgres;
 mod recorded;
 mod reseal;
 mod retention;
+mod rollouts;
 mod row;
 mod sealing;
 mod signing;
@@ -287,6 +289,7 @@ pub use crate::policies::{
 pub use crate::recorded::RecordedBatch;
 pub use crate::reseal::{ResealFrom, Resealed};
 pub use crate::retention::{Holder, Removed};
+pub use crate::rollouts::{KnownRollout, NewRollout, RolloutEnd, RolloutStop, ToldOfEnd};
 pub use crate::row::StoredDecision;
 pub use crate::sealing::{
     InvalidSealing, SEALING_KEY_BYTES, SEALING_KEY_ID_BYTES_MAX, SealError, Sealing,

@@ -178,6 +178,8 @@ fn kind(fact: &Fact) -> Option<Kind> {
         | Fact::DecisionsAnchored { .. }
         | Fact::SetActivated { .. }
         | Fact::SetRefused { .. }
+        | Fact::RolloutStarted { .. }
+        | Fact::RolloutEnded { .. }
         | Fact::PolicyAdded { .. }
         | Fact::ChannelForgotten { .. } => return None,
     })

@@ -14,6 +14,7 @@ use writ_core::{Digest, Person, Tenant};
 
 use crate::error::StoreError;
 use crate::port::on;
+use crate::rollouts::RolloutEnd;
 use crate::sealing::{Sealed, Sealing};
 use crate::store::Store;
 
@@ -143,6 +144,8 @@ pub struct SetChange {
     pub occasion: Occasion,
     /// When, in milliseconds since the Unix epoch.
     pub at_ms: u64,
+    /// How the rollout of that version ends, where it is rolled out.
+    pub promotes: RolloutEnd,
     /// What the chain tells of it, by the version's number; none where there is nothing to tell.
     /// Called once.
     pub evidence: Box<dyn FnOnce(u64) -> Option<Evidence> + Send + Sync>,
@@ -287,7 +290,7 @@ impl Store {
         on!(self, backend => backend.policy_component(tenant, digest).await)
     }
 
-    /// A count that grows once another version decides for any tenant, where other hosts share the
+    /// A count that grows once another version decides for any tenant, or is rolled out, where other hosts share the
     /// database: wait for it to change, then ask which. Where none do, it never changes.
     pub fn set_changes(&self) -> watch::Receiver<u64> {
         on!(self, backend => backend.set_changes())

@@ -54,6 +54,7 @@ mod reading;
 mod recording;
 mod reseal;
 mod retention;
+mod rollouts;
 mod rows;
 mod scope;
 mod signing;

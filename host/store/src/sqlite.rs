@@ -31,6 +31,7 @@ mod reading;
 mod recording;
 mod reseal;
 mod retention;
+mod rollouts;
 mod rows;
 mod shared;
 mod signing;

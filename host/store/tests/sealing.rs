@@ -19,8 +19,8 @@ use writ_core::ports::{About, Window};
 use writ_core::tool::{Answer, HostCall};
 use writ_core::{BoundTool, DecisionRecord, Digest, Execution, Json, Request, Tenant, ToolKind};
 use writ_store::{
-    Broken, Chosen, NewSet, Occasion, ResealFrom, Run, SealError, Sealing, SetChange, SigningKey,
-    Store, StoreError, VerifyError,
+    Broken, Chosen, NewSet, Occasion, ResealFrom, RolloutEnd, Run, SealError, Sealing, SetChange,
+    SigningKey, Store, StoreError, VerifyError,
 };
 
 /// What nobody is to read.
@@ -77,6 +77,7 @@ fn first_set() -> SetChange {
         files: None,
         occasion: Occasion::default(),
         at_ms: NOW_MS,
+        promotes: RolloutEnd { ended: String::new(), evidence: Box::new(|_| None) },
         evidence: Box::new(|_| None),
     }
 }

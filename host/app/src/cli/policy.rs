@@ -1,5 +1,6 @@
 //! `writ policy`: the policy set of a running server.
 
+mod rollout;
 mod signatures;
 
 use std::path::PathBuf;
@@ -7,7 +8,7 @@ use std::path::PathBuf;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::Subcommand;
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 use writ_core::LoadLimits;
 use writ_core::text::visible;
 
@@ -65,6 +66,10 @@ enum Command {
     Activate(Activate),
     /// Have the version decide that did before the one that does
     Rollback(Comment),
+    /// Ask a version on the side about what the active one decides: it never answers
+    Shadow(rollout::Shadow),
+    /// Have a version decide for some, until it is promoted, stopped or found wanting
+    Canary(rollout::Canary),
 }
 
 #[derive(Debug, clap::Args)]
@@ -125,6 +130,8 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
         Command::Activate(Activate { version: Number { number }, comment }) => {
             remote.post(&[PATH, &number.to_string(), "activate"], &comment.body()).await?
         }
+        Command::Shadow(shadow) => shadow.run(&remote).await?,
+        Command::Canary(canary) => canary.run(&remote).await?,
         Command::Diff(Numbers { from, to }) => {
             remote.get(&[PATH, &from.to_string(), "diff", &to.to_string()], &[]).await?
         }
@@ -142,13 +149,23 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
         Command::List(_) => list(&told),
         Command::Show(_) => version(&told),
         Command::Diff(_) => diff(&told),
+        Command::Shadow(shadow) => shadow.text(&told),
+        Command::Canary(canary) => canary.text(&told),
     })?;
     Ok(Exit::Permitted)
 }
 
 impl Comment {
     fn body(&self) -> Value {
-        self.comment.as_ref().map_or_else(|| json!({}), |comment| json!({ "comment": comment }))
+        let mut body = Map::new();
+        self.add_to(&mut body);
+        body.into()
+    }
+
+    fn add_to(&self, body: &mut Map<String, Value>) {
+        if let Some(comment) = &self.comment {
+            body.insert("comment".into(), comment.as_str().into());
+        }
     }
 }
 
@@ -277,6 +294,9 @@ fn human(status: &Value) -> String {
         let (at, phase) = (text_of(&failure["at"]), text_of(&failure["phase"]));
         let head = format!("{at} ({}), in {phase}", by(failure));
         text += &row("failed", format_args!("{head}\n{}", text_of(&failure["reason"])));
+    }
+    if status["rollout"].is_object() {
+        text += &rollout::rollout(&status["rollout"]);
     }
     text
 }

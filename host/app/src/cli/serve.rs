@@ -157,6 +157,10 @@ pub(super) async fn open(config: &Config, origin: Origin, serves: Serves) -> Res
         trust,
         leads,
     };
+    let reload = Reload::new(parts, Fixed::of(config), begun);
+    if let Err(refusal) = reload.take_rollout().await {
+        tracing::error!("a version that is rolled out is not here: {refusal}");
+    }
     let server = &config.server;
     let guard = Guard::new(server.listen, &server.allowed_hosts, &server.allowed_origins);
     let body_bytes_max = server.body_bytes_max;
@@ -164,7 +168,7 @@ pub(super) async fn open(config: &Config, origin: Origin, serves: Serves) -> Res
         service,
         executions,
         channels,
-        reload: Reload::new(parts, Fixed::of(config), begun),
+        reload,
         engine,
         guard,
         auth,

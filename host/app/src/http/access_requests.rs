@@ -20,7 +20,7 @@ use writ_core::execution::Refused;
 use writ_core::{Digest, Execution, Principal};
 use writ_store::IdempotencyKey;
 
-use super::authzen::meta;
+use super::authzen::{meta, set_for};
 use super::body::{self, Sent};
 use super::executions::create::idempotency;
 use super::page::Id;
@@ -85,7 +85,8 @@ pub async fn submit(
     })?;
     let idempotency = idempotency(by, &headers, &text)?.into_iter();
     let idempotency = idempotency.chain([once(by, &token_id, &text)]).collect();
-    let (active, new) = (app.service.active(), NewExecution { request, tool: None, idempotency });
+    let active = set_for(&app, &request, &headers);
+    let new = NewExecution { request, tool: None, idempotency };
     let created = app.executions.create(&active, by, new, meta(&caller, &headers)).await;
     Ok(answer(StatusCode::CREATED, &headers, &created.map_err(problem)?))
 }

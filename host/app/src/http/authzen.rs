@@ -21,6 +21,7 @@ use super::{App, REQUEST_ID, body};
 use crate::access_request::Binding;
 use crate::auth::Caller;
 use crate::clock::now_ms;
+use crate::service::beside::InForce;
 use crate::service::{Active, Answer, Meta, Undecided};
 use crate::telemetry::TraceContext;
 
@@ -49,7 +50,8 @@ pub async fn evaluation(
     let (parts, body) = request.into_parts();
     let body = body::read(&parts.headers, body, app.body_bytes_max).await?;
     let question = json::read::<EvaluationBody>(&body)?.into_request();
-    let (active, meta) = (app.service.active(), meta(&caller, &parts.headers));
+    let active = set_for(&app, &question, &parts.headers);
+    let meta = meta(&caller, &parts.headers);
     alone(&app, &caller, &active, question, meta).await
 }
 
@@ -102,16 +104,17 @@ pub async fn evaluations(
     let mut several = json::read::<EvaluationsBody>(&body)?;
     let defaults = several.take_defaults();
     let meta = meta(&caller, &parts.headers);
-    let active = app.service.active();
     if several.evaluations.is_empty() {
         let question = defaults.into_request(&ItemBody::default(), "").map_err(Problem::field)?;
+        let active = set_for(&app, &question, &parts.headers);
         return alone(&app, &caller, &active, question, meta).await;
     }
     if several.evaluations.len() > ITEMS_MAX {
         let message = format!("has more than {ITEMS_MAX} items");
         return Err(Problem::field(FieldError { pointer: "/evaluations".into(), message }));
     }
-    let batch = Batch { app: &app, active: &active, meta };
+    let in_force = app.service.in_force();
+    let batch = Batch { app: &app, in_force: &in_force, headers: &parts.headers, meta };
     let questions = several.evaluations.iter().enumerate().map(|(index, item)| {
         let pointer = format!("/evaluations/{index}");
         json::read_part::<ItemBody>(item.get(), &pointer)?.into_request(&defaults, &pointer)
@@ -127,7 +130,8 @@ pub async fn evaluations(
 /// Several questions on their way to an answer.
 struct Batch<'a> {
     app: &'a App,
-    active: &'a Active,
+    in_force: &'a InForce,
+    headers: &'a HeaderMap,
     meta: Meta,
 }
 
@@ -161,8 +165,18 @@ impl Batch<'_> {
 
     async fn one(&self, question: Result<Request, FieldError>) -> Result<Answer, Problem> {
         let question = question.map_err(Problem::field)?;
-        Ok(self.app.service.decide(self.active, question, self.meta.clone()).await?)
+        let active = self.in_force.set_for(&question, |name| header(self.headers, name));
+        Ok(self.app.service.decide(active, question, self.meta.clone()).await?)
     }
+}
+
+/// The set that decides what is asked now, with such headers.
+pub(super) fn set_for(app: &App, question: &Request, headers: &HeaderMap) -> Arc<Active> {
+    app.service.in_force().set_for(question, |name| header(headers, name)).clone()
+}
+
+fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    headers.get(name)?.to_str().ok()
 }
 
 pub(super) fn meta(caller: &Caller, headers: &HeaderMap) -> Meta {

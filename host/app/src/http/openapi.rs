@@ -17,7 +17,7 @@ use super::reply::{DecisionReply, DecisionsReply};
 use super::{
     access_requests, answer, approvals, authzen, backtests, channels, components, dead_letters,
     decisions, discovery, events, executions, health, keys, metrics, policies, policy_sets,
-    rotation, signing, slack, verification, wire,
+    rollouts, rotation, signing, slack, verification, wire,
 };
 
 #[derive(OpenApi)]
@@ -69,6 +69,11 @@ use super::{
         backtests::run,
         decisions::list,
         decisions::receipt,
+        rollouts::shadow,
+        rollouts::report,
+        rollouts::stop_shadow,
+        rollouts::canary,
+        rollouts::stop_canary,
         health::live,
         health::ready,
         health::ready_below_health,
@@ -238,13 +243,8 @@ impl IntoResponses for VersionErrors {
 
 impl IntoResponses for ReloadErrors {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        let own = [
-            ProblemCode::PolicySetRefused,
-            ProblemCode::NotFound,
-            ProblemCode::StorageUnavailable,
-            ProblemCode::Internal,
-        ];
-        problems(&[&CALLER[..], &own].concat())
+        let own = [ProblemCode::PolicySetRefused, ProblemCode::NotFound, ProblemCode::Internal];
+        problems(&[&CALLER[..], &BODY, &own].concat())
     }
 }
 

@@ -12,9 +12,10 @@ use super::App;
 use super::body::MaybeSent;
 use super::json::Text;
 use super::problem::{Problem, ProblemCode};
+use super::rollouts::RolloutReply;
 use crate::auth::Caller;
 use crate::clock::rfc3339;
-use crate::reload::{Failed, Outcome, Phase, Status, Trigger, Wish};
+use crate::reload::{Failed, Outcome, Phase, Refusal, Status, Trigger, Wish};
 
 /// Where it is told which set decides.
 pub const STATUS: &str = "/v1/policies/status";
@@ -53,6 +54,9 @@ pub struct StatusReply {
     /// Sections of the configuration that have changed and are not read again: they need a restart.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     needs_restart: Vec<String>,
+    /// The version that is rolled out beside it, or the last that was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rollout: Option<RolloutReply>,
 }
 
 /// A reload that failed: the set before it decides.
@@ -104,7 +108,7 @@ pub struct ReloadReply {
     ),
 )]
 pub async fn status(State(app): State<Arc<App>>) -> Json<StatusReply> {
-    Json(StatusReply::new(app.reload.status()))
+    Json(StatusReply::new(&app))
 }
 
 /// Reads the policy set's files again, tests what they say, and decides by it. What fails changes
@@ -134,23 +138,24 @@ pub(super) async fn changed(
 ) -> Result<Json<ReloadReply>, Problem> {
     match app.reload.ask(wish, body.trigger(caller)).await {
         Some(outcome @ (Outcome::Activated(_) | Outcome::Unchanged(_))) => {
-            let status = StatusReply::new(app.reload.status());
+            let status = StatusReply::new(app);
             Ok(Json(ReloadReply { outcome: outcome.name(), status }))
         }
-        Some(Outcome::Refused(refusal)) => Err(Problem {
-            detail: Some(refusal.reason().to_owned()),
-            hint: refusal.hint.clone(),
-            ..Problem::new(match refusal.phase {
-                Phase::Choosing => ProblemCode::NotFound,
-                Phase::Recording => ProblemCode::StorageUnavailable,
-                Phase::Configuration | Phase::Loading | Phase::Cases => {
-                    ProblemCode::PolicySetRefused
-                }
-            })
-        }),
+        Some(Outcome::Refused(refusal)) => Err(refused(refusal)),
         // The host stops.
         None => Err(Problem::new(ProblemCode::Internal)),
     }
+}
+
+/// What a caller is told of a refusal.
+pub(super) fn refused(refusal: Refusal) -> Problem {
+    let code = match refusal.phase {
+        Phase::Choosing => ProblemCode::NotFound,
+        Phase::Recording => ProblemCode::StorageUnavailable,
+        Phase::Configuration | Phase::Loading | Phase::Cases => ProblemCode::PolicySetRefused,
+    };
+    let detail = Some(refusal.reason().to_owned());
+    Problem { detail, hint: refusal.hint, ..Problem::new(code) }
 }
 
 impl ChangeBody {
@@ -162,7 +167,8 @@ impl ChangeBody {
 }
 
 impl StatusReply {
-    fn new(status: Status) -> Self {
+    fn new(app: &App) -> Self {
+        let status = app.reload.status();
         let Status { policy_set, version, since_ms, trigger, occasion, .. } = status;
         let Status { bindings, cases, failure, restart, .. } = status;
         Self {
@@ -176,6 +182,7 @@ impl StatusReply {
             cases,
             failure: failure.map(FailureReply::new),
             needs_restart: restart,
+            rollout: app.reload.rollout().map(|rollout| RolloutReply::new(rollout, app)),
         }
     }
 }

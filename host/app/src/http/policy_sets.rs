@@ -255,7 +255,7 @@ pub(super) async fn version(
     Ok((version, set))
 }
 
-fn number(id: &str) -> Result<u64, Problem> {
+pub(super) fn number(id: &str) -> Result<u64, Problem> {
     id.parse().map_err(|_| missing(id))
 }
 

@@ -141,6 +141,18 @@ impl Refusal {
         Self::of_choice(reason, "`writ policy activate NUMBER` takes any version")
     }
 
+    /// It decides already.
+    pub(super) fn of_active(number: u64) -> Self {
+        let reason = format!("version {number} decides: it cannot be beside itself");
+        Self::of_choice(reason, "`writ policy list` tells which others there are")
+    }
+
+    /// It is not rolled out in that way.
+    pub(super) fn of_no_rollout(number: u64, how: &str) -> Self {
+        let reason = format!("version {number} is not rolled out as {how}");
+        Self::of_choice(reason, "`writ policy status` tells what is rolled out")
+    }
+
     fn of_choice(reason: String, hint: &str) -> Self {
         let (place, hint) = ("the store".to_owned(), Some(hint.to_owned()));
         Self { phase: Phase::Choosing, place, policy_set: None, reason, hint }

@@ -10,7 +10,7 @@ use writ_engine::Engine;
 use writ_store::{ActiveSet, Chosen, NewSet, Occasion, SetChange};
 
 use super::files::Look;
-use super::{Candidate, Refusal, Trigger};
+use super::{Candidate, Ended, Refusal, Trigger};
 use crate::clock::now_ms;
 use crate::policy_set::{Kept, Snapshot, StoredError, StoredSet, component};
 
@@ -145,10 +145,10 @@ impl Versions<'_> {
         chosen: Chosen,
         files: Option<Digest>,
         (policy_set, was): (Digest, Option<Digest>),
-        trigger: &Trigger,
+        cause: &Trigger,
     ) -> Result<Option<u64>, Refusal> {
         let at_ms = now_ms();
-        let occasion = trigger.occasion();
+        let occasion = cause.occasion();
         let Occasion { trigger, by, comment } = occasion.clone();
         let evidence = move |version| {
             let version = Some(version);
@@ -157,7 +157,8 @@ impl Versions<'_> {
         };
         let tenant = self.kept.tenant.clone();
         let evidence = Box::new(evidence);
-        let change = SetChange { tenant, chosen, files, occasion, at_ms, evidence };
+        let promotes = Ended::by("promoted", cause).into_end();
+        let change = SetChange { tenant, chosen, files, occasion, at_ms, promotes, evidence };
         self.kept.store.activate_set(change).await.map_err(Refusal::of_store)
     }
 

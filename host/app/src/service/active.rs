@@ -72,14 +72,12 @@ impl Active {
             }
         };
         let bindings = snapshot.bindings.into_iter().map(active).collect();
-        let after = Self { digest: snapshot.digest, tenant: before.tenant.clone(), bindings };
-        for binding in &before.bindings {
-            let name = &binding.bound.binding.name;
-            if !after.binds(name) {
-                metrics.forget_binding(name);
-            }
-        }
-        after
+        Self { digest: snapshot.digest, tenant: before.tenant.clone(), bindings }
+    }
+
+    /// The names under which policies are bound.
+    pub(super) fn names(&self) -> impl Iterator<Item = &BindingName> {
+        self.bindings.iter().map(|binding| &binding.bound.binding.name)
     }
 
     /// How many policies are bound.

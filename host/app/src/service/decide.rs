@@ -8,10 +8,12 @@ use uuid::Uuid;
 use writ_core::combine::Denial;
 use writ_core::ports::Namespace;
 use writ_core::{
-    DecisionRecord, Fault, FaultCode, Json, Outcome, PolicyRecord, Principal, Request, Verbatim,
+    DecisionRecord, Digest, Fault, FaultCode, Json, Outcome, PolicyRecord, Principal, Request,
+    Verbatim,
 };
 use writ_engine::Execution;
 
+use super::beside::Beside;
 use super::contention::Held;
 use super::keep::{Attempt, Keep};
 use super::round::{Asked, Round};
@@ -46,6 +48,8 @@ pub(super) struct Deciding<'a> {
     properties: Json,
     meta: Meta,
     start: Instant,
+    /// What learns of it, beside who asked.
+    beside: Option<Arc<Beside>>,
 }
 
 impl Service {
@@ -107,7 +111,31 @@ impl<'a> Deciding<'a> {
         let canonical = Verbatim::new(request.canonical());
         let asked = Asked { active, execution, digest: canonical.digest() };
         let properties = request.action.properties.clone();
-        Self { service, asked, id, canonical, properties, meta, start: Instant::now() }
+        let learns = |beside: &&Arc<Beside>| beside.learns_of(active.digest, request);
+        let beside = service.in_force.load().beside.as_ref().filter(learns).cloned();
+        Self { service, asked, id, canonical, properties, meta, start: Instant::now(), beside }
+    }
+
+    /// The decision's id.
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The execution that it is about.
+    pub(super) fn execution(&self) -> &Arc<Execution> {
+        self.asked.execution
+    }
+
+    /// Digest of the set that decides.
+    pub(super) fn policy_set(&self) -> Digest {
+        self.asked.active.digest
+    }
+
+    /// What was asked, of which policies made `amended`.
+    pub(super) fn asked(&self, amended: &Request) -> Request {
+        let mut asked = amended.clone();
+        asked.action.properties = self.properties.clone();
+        asked
     }
 
     /// Evaluates until what was decided is kept: at most [`ROUNDS_MAX`] times, then denies.
@@ -124,6 +152,9 @@ impl<'a> Deciding<'a> {
                 _ => self.service.contention.hold(&contended, &self.service.records).await,
             };
             let mut round = self.service.round(self.asked, request).await;
+            if self.beside.as_ref().is_some_and(|beside| !beside.is_canary()) {
+                round.remember();
+            }
             let record = self.record(&mut round);
             let attempt = keeper.keep(&mut round, record).await?;
             // Others read what was accepted: they need not wait for the disk.
@@ -165,9 +196,13 @@ impl<'a> Deciding<'a> {
     }
 
     /// Counts and tells what was decided, once it is durable.
-    pub(super) fn decided(&self, round: Round) -> Answer {
+    pub(super) fn decided(&self, mut round: Round) -> Answer {
+        let took = self.start.elapsed();
+        if let Some(beside) = &self.beside {
+            beside.learn(self, &mut round, took);
+        }
         let Round { outcome, mut request, policies, .. } = round;
-        self.service.metrics.decided(&request.action.name, &outcome, self.start.elapsed());
+        self.service.metrics.decided(&request.action.name, &outcome, took);
         tracing::debug!(
             decision = self.id,
             caller = self.meta.caller.as_ref().map(|caller| caller.person.as_str()),

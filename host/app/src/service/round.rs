@@ -31,6 +31,8 @@ pub(super) struct Round {
     pub policies: Vec<PolicyRecord>,
     /// What they asked the store, where that is to be kept.
     pub bases: Vec<Basis>,
+    /// What was read and is to be written, where that is remembered.
+    pub before: Ledgers,
     staged: Vec<Staged>,
 }
 
@@ -86,7 +88,7 @@ impl Service {
             }
         }
         let (outcome, request) = verdicts.combine();
-        Round { outcome, request, policies, bases, staged }
+        Round { outcome, request, policies, bases, before: Ledgers::new(), staged }
     }
 
     async fn evaluate(
@@ -156,7 +158,13 @@ impl Round {
     /// Nobody could be asked to any end: what is denied in place of a decision.
     pub(super) fn denied(denial: Denial, request: Request, policies: Vec<PolicyRecord>) -> Self {
         let (outcome, staged) = (Outcome::Denied(denial), Vec::new());
-        Self { outcome, request, policies, bases: Vec::new(), staged }
+        Self { outcome, request, policies, bases: Vec::new(), before: Ledgers::new(), staged }
+    }
+
+    /// Remembers what was read and is to be written, for whoever decides once more.
+    pub(super) fn remember(&mut self) {
+        let seen = |staged: &Staged| (staged.namespace.clone(), staged.ledger.clone());
+        self.before = self.staged.iter().map(seen).collect();
     }
 
     /// What must still be so when the decision is kept, and what is then to be written. `goes_on`

@@ -6,6 +6,7 @@
 mod binding;
 mod http;
 mod register;
+mod rollout;
 mod tool;
 
 use std::time::Duration;
@@ -20,6 +21,8 @@ use binding::Bindings;
 use http::Answers;
 pub use http::Route;
 use register::Register;
+use rollout::Rollouts;
+pub use rollout::{CanaryMetrics, ShadowMetrics};
 use tool::Tools;
 pub use tool::{RunEnd, ToolMetrics};
 
@@ -50,6 +53,7 @@ pub struct Metrics {
     pub storage_conflicts: IntCounter,
     http: Answers,
     reloads: Vec<IntCounter>,
+    rollouts: Rollouts,
 }
 
 impl Metrics {
@@ -84,6 +88,7 @@ impl Metrics {
             ),
             http: Answers::new(&register),
             reloads: reloads(&register),
+            rollouts: Rollouts::new(&register),
             register,
         }
     }
@@ -133,6 +138,26 @@ impl Metrics {
     pub fn reloaded(&self, outcome: &reload::Outcome) {
         let index = reload::Outcome::NAMES.iter().position(|name| *name == outcome.name());
         self.reloads[index.expect("NAMES holds every name")].inc();
+    }
+
+    /// The series of versions that are asked on the side.
+    pub fn shadow(&self) -> &ShadowMetrics {
+        &self.rollouts.shadow
+    }
+
+    /// The series of versions that decide for some.
+    pub fn canary(&self) -> &CanaryMetrics {
+        &self.rollouts.canary
+    }
+
+    /// Counts the end of a rollout, by why.
+    pub fn rollout_ended(&self, because: &str) {
+        self.rollouts.ended(because);
+    }
+
+    /// Shows how which version is rolled out; none where none is.
+    pub fn show_rollout(&self, now: Option<(&str, u64)>) {
+        self.rollouts.show(now);
     }
 
     /// The series of a tool. Looked up for each run, which costs far more.

@@ -3,8 +3,11 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod activating;
+mod canary;
 mod pushing;
 mod refusing;
+mod rollouts;
+mod shadowing;
 mod signing;
 mod versions;
 mod watching;

@@ -5,6 +5,7 @@
 mod hosts;
 mod killed;
 mod policies;
+mod rollouts;
 mod sharing;
 mod signing;
 mod tables;

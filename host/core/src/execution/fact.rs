@@ -228,6 +228,47 @@ pub enum Fact {
         /// Where: a file, with line and column where that is known. What is wrong there is in the log.
         place: String,
     },
+    /// A version is rolled out beside the set that decides. It happened to no execution, but to the
+    /// tenant.
+    #[serde(rename = "policy-rollout.started")]
+    RolloutStarted {
+        /// The version.
+        version: u64,
+        /// Digest of its set.
+        policy_set: Digest,
+        /// `shadow` or `canary`.
+        how: String,
+        /// For which part of all requests, such as `5%`.
+        share: String,
+        /// Who asked for it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Person>,
+        /// Why, as they say.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        comment: String,
+    },
+    /// A version is rolled out no more. It happened to no execution, but to the tenant.
+    #[serde(rename = "policy-rollout.ended")]
+    RolloutEnded {
+        /// The version.
+        version: u64,
+        /// Digest of its set.
+        policy_set: Digest,
+        /// `shadow` or `canary`.
+        how: String,
+        /// `stopped`, `promoted` or `replaced`, or what was exceeded: `max-fault-rate`,
+        /// `max-deny-rate-increase` or `max-latency`.
+        because: String,
+        /// What was seen, in numbers, where something was exceeded.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        detail: Option<String>,
+        /// Who asked for it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Person>,
+        /// Why, as they say.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        comment: String,
+    },
     /// Somebody has brought a component that was not here before. It happened to no execution, but to
     /// the tenant.
     #[serde(rename = "policy.added")]
@@ -278,6 +319,8 @@ impl Fact {
         "decisions.anchored",
         "policy-set.activated",
         "policy-set.refused",
+        "policy-rollout.started",
+        "policy-rollout.ended",
         "policy.added",
         "channel.forgotten",
     ];
@@ -310,6 +353,8 @@ impl Fact {
             Self::DecisionsAnchored { .. } => "decisions.anchored",
             Self::SetActivated { .. } => "policy-set.activated",
             Self::SetRefused { .. } => "policy-set.refused",
+            Self::RolloutStarted { .. } => "policy-rollout.started",
+            Self::RolloutEnded { .. } => "policy-rollout.ended",
             Self::PolicyAdded { .. } => "policy.added",
             Self::ChannelForgotten { .. } => "channel.forgotten",
         }
@@ -333,6 +378,7 @@ mod tests {
                 "active": crate::Digest::of(""), "trigger": "file", "phase": "cases", "place": "f",
                 "retry": "e2", "executions": 1, "approvals": 1, "events": 1, "decisions": 1, "dead_letters": 1,
                 "strands": [], "channel": "c", "next": 1, "component": crate::Digest::of(""),
+                "version": 1, "how": "canary", "share": "5%", "because": "stopped",
             });
             let fact: Fact = serde_json::from_value(text).unwrap();
             assert_eq!(fact.kind(), *kind);

@@ -1,5 +1,5 @@
-//! Follows what all hosts do: how many events there are, and how often keys and policy
-//! sets have changed.
+//! Follows what all hosts do: how many events there are, and how often keys, policy
+//! sets and rollouts have changed.
 //!
 //! It asks whenever the database tells of a change, and every so often in case it did not.
 
@@ -16,7 +16,8 @@ use super::scope::{Access, Scope};
 const COUNTS: &str = "SELECT
     (SELECT coalesce(sum(sequence), 0)::bigint FROM chains) AS events,
     (SELECT count(*) + count(revoked_at_ms) FROM api_keys) AS keys,
-    (SELECT coalesce(sum(changes), 0)::bigint FROM policy_active) AS sets";
+    (SELECT coalesce(sum(changes), 0)::bigint FROM policy_active)
+        + (SELECT coalesce(sum(changes), 0)::bigint FROM policy_rollouts) AS sets";
 
 /// How long what is told is gathered: under load, several transactions tell in that time.
 const GATHER: Duration = Duration::from_millis(2);

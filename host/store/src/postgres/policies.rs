@@ -8,6 +8,7 @@ use writ_core::{Digest, Tenant};
 use super::backend::{Inner, Postgres};
 use super::events;
 use super::listener::SETS;
+use super::rollouts;
 use super::rows::{digest, integer, number, text};
 use super::scope::{Access, Scope};
 use super::text::kept;
@@ -19,7 +20,8 @@ use crate::policies::{
 
 /// Whoever makes a set decide comes one after the other, whichever host it is on, until the
 /// transaction ends; readers need not wait.
-const HOLD: &str = "SELECT pg_advisory_xact_lock(hashtextextended('writ policy set ' || $1, 0))";
+pub(super) const HOLD: &str =
+    "SELECT pg_advisory_xact_lock(hashtextextended('writ policy set ' || $1, 0))";
 const ACTIVE: &str = "SELECT number, previous, files, at_ms, cause, author, comment
     FROM policy_active WHERE tenant = $1";
 const ONE: &str = "SELECT number, policy_set, document, cause, author, comment, created_ms
@@ -171,7 +173,7 @@ impl Postgres {
 
 impl Inner {
     async fn activate_set(&self, change: SetChange) -> Result<Option<u64>, sqlx::Error> {
-        let SetChange { tenant, chosen, files, occasion, at_ms, evidence } = change;
+        let SetChange { tenant, chosen, files, occasion, at_ms, promotes, evidence } = change;
         let mut transaction = self.link.begin(Scope::Tenant(&tenant), Access::Write).await?;
         sqlx::query(HOLD).bind(tenant.as_str()).execute(&mut *transaction).await?;
         let chosen = chosen_number(&mut transaction, &tenant, chosen, (&occasion, at_ms)).await?;
@@ -190,6 +192,7 @@ impl Inner {
         if let Some(evidence) = evidence(chosen) {
             events::append(&mut transaction, &tenant, vec![evidence]).await?;
         }
+        rollouts::promoted(&mut transaction, &tenant, (chosen, promotes)).await?;
         transaction.commit().await?;
         Ok(Some(chosen))
     }
@@ -286,7 +289,7 @@ fn version(row: &PgRow) -> Result<SetVersion, sqlx::Error> {
     })
 }
 
-fn occasion(row: &PgRow) -> Result<Occasion, sqlx::Error> {
+pub(super) fn occasion(row: &PgRow) -> Result<Occasion, sqlx::Error> {
     let author: Option<String> = row.try_get("author")?;
     Ok(Occasion {
         trigger: text(row, "cause")?,

@@ -11,21 +11,27 @@ use crate::policies::{
     ActiveSet, Chosen, KnownComponent, NewComponent, NewSet, Occasion, SetChange, SetVersion,
     StoredComponent,
 };
+use crate::rollouts::{NewRollout, RolloutStop};
 use crate::sqlite::backend::Sqlite;
 use crate::sqlite::batch::Job;
 use crate::sqlite::chains::Chains;
 use crate::sqlite::component_signatures;
+use crate::sqlite::rollouts;
 use crate::sqlite::rows::{digest, integer, number};
 
 /// What the writer is to change, and whom it tells what came of it: before it is durable.
 #[derive(Debug)]
 pub(crate) enum PolicyChange {
     /// Another set decides, under this number.
-    Activate(SetChange, oneshot::Sender<u64>),
+    Activate(Box<SetChange>, oneshot::Sender<u64>),
     /// A component comes, which may be new.
     Add(Box<NewComponent>, oneshot::Sender<bool>),
     /// Signatures come.
     Sign(NewSignatures),
+    /// A version is rolled out, as the tenant's rollout of this number.
+    RollOut(Box<NewRollout>, oneshot::Sender<u64>),
+    /// A rollout ends, which may have ended.
+    EndRollout(Box<RolloutStop>, oneshot::Sender<bool>),
 }
 
 const ACTIVE: &str = "SELECT number, previous, files, at_ms, cause, author, comment
@@ -70,7 +76,7 @@ const ACTIVATE: &str = "INSERT INTO policy_active
 impl Sqlite {
     pub(crate) async fn activate_set(&self, change: SetChange) -> Result<Option<u64>, StoreError> {
         let (number, mut told) = oneshot::channel();
-        self.change_policies(PolicyChange::Activate(change, number)).await?;
+        self.change_policies(PolicyChange::Activate(Box::new(change), number)).await?;
         Ok(told.try_recv().ok())
     }
 
@@ -176,10 +182,10 @@ pub(crate) async fn apply(
     for change in changes {
         match change {
             PolicyChange::Activate(change, number) => {
-                let Some((chosen, event)) = activate(connection, chains, change).await? else {
+                let Some((chosen, told)) = activate(connection, chains, *change).await? else {
                     continue;
                 };
-                events.extend(event);
+                events.extend(told);
                 number.send(chosen).ok();
             }
             PolicyChange::Add(new, is_new) => {
@@ -188,6 +194,18 @@ pub(crate) async fn apply(
                 events.extend(event);
             }
             PolicyChange::Sign(new) => component_signatures::keep(connection, &new).await?,
+            PolicyChange::RollOut(new, id) => {
+                let Some((begun, told)) = rollouts::begin(connection, chains, *new).await? else {
+                    continue;
+                };
+                events.extend(told);
+                id.send(begun).ok();
+            }
+            PolicyChange::EndRollout(stop, has_ended) => {
+                let told = rollouts::stop(connection, chains, *stop).await?;
+                has_ended.send(told.is_some()).ok();
+                events.extend(told.into_iter().flatten());
+            }
         }
     }
     Ok(events)
@@ -198,8 +216,8 @@ async fn activate(
     connection: &mut SqliteConnection,
     chains: &mut Chains,
     change: SetChange,
-) -> Result<Option<(u64, Option<ChainedEvent>)>, sqlx::Error> {
-    let SetChange { tenant, chosen, files, occasion, at_ms, evidence } = change;
+) -> Result<Option<(u64, Vec<ChainedEvent>)>, sqlx::Error> {
+    let SetChange { tenant, chosen, files, occasion, at_ms, promotes, evidence } = change;
     let Some(chosen) = chosen_number(connection, &tenant, chosen, (&occasion, at_ms)).await? else {
         return Ok(None);
     };
@@ -213,11 +231,12 @@ async fn activate(
         .bind(&occasion.comment)
         .execute(&mut *connection)
         .await?;
-    let event = match evidence(chosen) {
-        Some(evidence) => Some(chains.head(connection, &tenant).await?.append(evidence)),
-        None => None,
-    };
-    Ok(Some((chosen, event)))
+    let mut events = Vec::new();
+    if let Some(evidence) = evidence(chosen) {
+        events.push(chains.head(connection, &tenant).await?.append(evidence));
+    }
+    events.extend(rollouts::promoted(connection, chains, &tenant, (chosen, promotes)).await?);
+    Ok(Some((chosen, events)))
 }
 
 /// Keeps a component, and tells of it where it is new.
@@ -313,7 +332,7 @@ fn version(row: &SqliteRow) -> Result<SetVersion, sqlx::Error> {
     })
 }
 
-fn occasion(row: &SqliteRow) -> Result<Occasion, sqlx::Error> {
+pub(super) fn occasion(row: &SqliteRow) -> Result<Occasion, sqlx::Error> {
     let author: Option<String> = row.try_get("author")?;
     Ok(Occasion {
         trigger: row.try_get("cause")?,

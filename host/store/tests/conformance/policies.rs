@@ -4,8 +4,8 @@ use writ_core::chain::Evidence;
 use writ_core::execution::Fact;
 use writ_core::{Digest, Tenant};
 use writ_store::{
-    ActiveSet, Chosen, ComponentSignature, NewComponent, NewSet, NewSignatures, Occasion,
-    SetChange, Store, StoredComponent,
+    ActiveSet, Chosen, ComponentSignature, KnownRollout, NewComponent, NewRollout, NewSet,
+    NewSignatures, Occasion, RolloutEnd, RolloutStop, SetChange, Store, StoredComponent,
 };
 
 use super::flow::tenant;
@@ -36,8 +36,113 @@ async fn activate(store: &Store, tenant: &Tenant, chosen: Chosen, at_ms: u64) ->
     let files = matches!(chosen, Chosen::Set(_)).then(|| Digest::of(at_ms.to_string()));
     let tenant = tenant.clone();
     let (occasion, evidence) = (occasion(at_ms), Box::new(evidence));
-    let change = SetChange { tenant, chosen, files, occasion, at_ms, evidence };
+    let promotes = ending("promoted", at_ms);
+    let change = SetChange { tenant, chosen, files, occasion, at_ms, promotes, evidence };
     store.activate_set(change).await.unwrap()
+}
+
+/// How a rollout ends, and what the chain tells of it.
+fn ending(because: &'static str, at_ms: u64) -> RolloutEnd {
+    let evidence = move |known: &KnownRollout| {
+        let (version, policy_set) = (known.number, Digest::of("now"));
+        let (how, because) = (known.plan.clone(), because.to_owned());
+        let (detail, by, comment) = (None, None, String::new());
+        let fact = Fact::RolloutEnded { version, policy_set, how, because, detail, by, comment };
+        Some(Evidence::of_tenant(at_ms, policy_set, fact))
+    };
+    RolloutEnd { ended: format!("{{\"because\":\"{because}\"}}"), evidence: Box::new(evidence) }
+}
+
+async fn roll_out(store: &Store, tenant: &Tenant, number: u64, at_ms: u64) -> Option<u64> {
+    let (policy_set, share) = (Digest::of("now"), "5%".to_owned());
+    let (how, by, comment) = (String::new(), None, String::new());
+    let fact = Fact::RolloutStarted { version: number, policy_set, how, share, by, comment };
+    let new = NewRollout {
+        tenant: tenant.clone(),
+        number,
+        plan: "plan\0".to_owned(),
+        occasion: occasion(at_ms),
+        at_ms,
+        evidence: Evidence::of_tenant(at_ms, policy_set, fact),
+        replaces: ending("replaced", at_ms),
+    };
+    store.begin_rollout(new).await.unwrap()
+}
+
+async fn stop(store: &Store, tenant: &Tenant, id: u64) -> bool {
+    let stop = RolloutStop { tenant: tenant.clone(), id, end: ending("stopped", 9) };
+    store.end_rollout(stop).await.unwrap()
+}
+
+/// What the chain tells of rollouts: that one began, or why one ended.
+async fn rolled(store: &Store, tenant: &Tenant) -> Vec<(u64, String)> {
+    let events = store.events_page(tenant, None, 0, 100).await.unwrap();
+    let told = events.into_iter().filter_map(|event| match event.fact {
+        Fact::RolloutStarted { version, .. } => Some((version, "started".to_owned())),
+        Fact::RolloutEnded { version, because, .. } => Some((version, because)),
+        _ => None,
+    });
+    told.collect()
+}
+
+pub async fn one_version_is_rolled_out_at_a_time(store: &Store) {
+    let (of, other) = (Tenant::default(), tenant("other"));
+    for (at_ms, text) in [(1, "a"), (2, "b")] {
+        activate(store, &of, set(text), at_ms).await;
+    }
+    assert_eq!(store.rollout(&of).await.unwrap(), None);
+    assert_eq!(roll_out(store, &of, 3, 3).await, None);
+    assert_eq!(roll_out(store, &of, 1, 3).await, Some(1));
+    let known = store.rollout(&of).await.unwrap().unwrap();
+    let (plan, occasion) = ("plan\0".to_owned(), occasion(3));
+    let expected = KnownRollout { id: 1, number: 1, plan, occasion, at_ms: 3, ended: None };
+    assert_eq!(known, expected);
+    // Another takes its place, and the first is over for whoever still wants to end it.
+    assert_eq!(roll_out(store, &of, 1, 4).await, Some(2));
+    assert!(!stop(store, &of, 1).await);
+    assert!(stop(store, &of, 2).await && !stop(store, &of, 2).await);
+    let known = store.rollout(&of).await.unwrap().unwrap();
+    let ended = Some("{\"because\":\"stopped\"}".to_owned());
+    assert_eq!((known.id, known.goes_on(), known.ended), (2, false, ended));
+    assert_eq!(roll_out(store, &of, 1, 5).await, Some(3));
+    let told = ["started", "replaced", "started", "stopped", "started"];
+    assert_eq!(rolled(store, &of).await, told.map(|why| (1, why.to_owned())));
+    assert_eq!(store.rollout(&other).await.unwrap(), None);
+    store.verify(&of).await.unwrap();
+}
+
+pub async fn a_version_that_decides_is_rolled_out_no_more(store: &Store) {
+    let of = Tenant::default();
+    for (at_ms, text) in [(1, "a"), (2, "b"), (3, "c")] {
+        activate(store, &of, set(text), at_ms).await;
+    }
+    roll_out(store, &of, 1, 4).await;
+    // Another version that decides does not end it.
+    activate(store, &of, Chosen::Version(2), 5).await;
+    assert!(store.rollout(&of).await.unwrap().unwrap().goes_on());
+    activate(store, &of, Chosen::Version(1), 6).await;
+    assert!(!store.rollout(&of).await.unwrap().unwrap().goes_on());
+    let told = rolled(store, &of).await;
+    assert_eq!(told, ["started", "promoted"].map(|why| (1, why.to_owned())));
+    store.verify(&of).await.unwrap();
+}
+
+pub async fn of_16_that_end_a_rollout_one_does(store: &Store) {
+    let of = Tenant::default();
+    for (at_ms, text) in [(1, "a"), (2, "b")] {
+        activate(store, &of, set(text), at_ms).await;
+    }
+    let id = roll_out(store, &of, 1, 3).await.unwrap();
+    let stops = (0..16).map(|_| {
+        let (store, of) = (store.clone(), of.clone());
+        tokio::spawn(async move { stop(&store, &of, id).await })
+    });
+    let mut ended = 0;
+    for stop in stops.collect::<Vec<_>>() {
+        ended += u32::from(stop.await.unwrap());
+    }
+    assert_eq!((ended, rolled(store, &of).await.len()), (1, 2));
+    store.verify(&of).await.unwrap();
 }
 
 async fn told(store: &Store, tenant: &Tenant) -> Vec<Option<u64>> {

@@ -16,7 +16,7 @@ use super::reply::{ClaimReply, ExecutionReply};
 use super::{CANCEL, CLAIM, REPORT, RESOLVE, answer};
 use crate::auth::Caller;
 use crate::http::App;
-use crate::http::authzen::meta;
+use crate::http::authzen::{meta, set_for};
 use crate::http::body::{MaybeSent, Sent};
 use crate::http::json::{Anything, FieldError, present};
 use crate::http::page::Id;
@@ -120,7 +120,7 @@ pub async fn claim(
     let lease_ms = wanted.lease_ms()?;
     let seen = app.executions.one(by, &id).await?;
     let claim = Claim { action: wanted.digest(&seen)?, lease_ms };
-    let (active, meta) = (app.service.active(), meta(&caller, &headers));
+    let (active, meta) = (set_for(&app, &seen.request, &headers), meta(&caller, &headers));
     match app.executions.claim(&active, by, &id, claim, &meta).await? {
         (execution, Some(permit)) => {
             points::pass("http.claim.answer");

@@ -13,7 +13,7 @@ use super::reply::ExecutionReply;
 use super::{PATH, answer, prefer};
 use crate::auth::Caller;
 use crate::http::App;
-use crate::http::authzen::meta;
+use crate::http::authzen::{meta, set_for};
 use crate::http::body::Sent;
 use crate::http::guard::only;
 use crate::http::problem::{Problem, ProblemCode};
@@ -44,8 +44,8 @@ pub async fn create(
 ) -> Result<Response, Problem> {
     let by = caller.principal();
     let idempotency = idempotency(by, &headers, &text)?.into_iter().collect();
-    let active = app.service.active();
     let (request, tool) = body.into_parts();
+    let active = set_for(&app, &request, &headers);
     let new = NewExecution { request, idempotency, tool };
     let mut execution = app.executions.create(&active, by, new, meta(&caller, &headers)).await?;
     let held = prefer::held(&headers);

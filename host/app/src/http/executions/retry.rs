@@ -12,7 +12,7 @@ use super::reply::ExecutionReply;
 use super::{RETRY, answer};
 use crate::auth::Caller;
 use crate::http::App;
-use crate::http::authzen::meta;
+use crate::http::authzen::{meta, set_for};
 use crate::http::body::MaybeSent;
 use crate::http::page::Id;
 use crate::http::problem::Problem;
@@ -43,7 +43,8 @@ pub async fn retry(
     Id(id): Id,
     MaybeSent { headers, body: RetryBody {} }: MaybeSent<RetryBody>,
 ) -> Result<Response, Problem> {
-    let (active, meta) = (app.service.active(), meta(&caller, &headers));
+    let seen = app.executions.one(caller.principal(), &id).await?;
+    let (active, meta) = (set_for(&app, &seen.request, &headers), meta(&caller, &headers));
     let retry = app.executions.retry(&active, caller.principal(), &id, meta).await?;
     Ok(answer(StatusCode::CREATED, &retry))
 }

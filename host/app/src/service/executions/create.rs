@@ -117,8 +117,9 @@ impl Executions {
         let tool = self.signature(name)?.bound.clone();
         let (tenant, requester) = (caller.tenant.clone(), caller.requester.clone());
         let received = received(id, tenant, requester, request, Some(tool)).called_by(parent);
-        let active = self.service.active();
-        self.create_received(&active, received, Vec::new(), None, Meta::default()).await
+        let in_force = self.service.in_force();
+        let active = in_force.set_for_plain(&received.request);
+        self.create_received(active, received, Vec::new(), None, Meta::default()).await
     }
 
     async fn create_received(

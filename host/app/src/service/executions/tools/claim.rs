@@ -28,8 +28,9 @@ impl Executions {
         lease_ms: u64,
     ) -> Result<ControlFlow<Step, (Execution, Digest)>, ExecutionError> {
         let claim = Claim { action: seen.digest, lease_ms };
-        let (active, holder) = (self.service.active(), &self.workshop.holder);
-        match self.begin(&active, seen, holder, &claim, &Meta::default()).await {
+        let (in_force, holder) = (self.service.in_force(), &self.workshop.holder);
+        let active = in_force.set_for_plain(&seen.request);
+        match self.begin(active, seen, holder, &claim, &Meta::default()).await {
             Ok((running, Some(permit))) => Ok(Continue((running, Digest::of(permit.expose())))),
             // Policies say something else than before; or somebody else was faster.
             Ok((_, None)) | Err(ExecutionError::Refused(_)) => Ok(Break(Step::Done)),

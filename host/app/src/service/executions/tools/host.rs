@@ -103,7 +103,8 @@ impl RunHost {
                 book.read(&call, self.search(query, *limit))
             }
             (Next::New, HostCall::CallTool { name, arguments }) => {
-                self.call_tool(&mut book, &call, name, arguments).await
+                // Boxed: a tool calls another now and then, and its decision would be in every answer.
+                Box::pin(self.call_tool(&mut book, &call, name, arguments)).await
             }
             (
                 Next::New,

@@ -1,0 +1,172 @@
+//! Storage as a decision saw it, which has been made since.
+//!
+//! A version that is asked afterwards would find what the decision itself has stored: a budget would
+//! be spent twice. What the decision read is therefore answered as it was then; what it did not is
+//! read from the store. What the version stores stays in its ledgers, which nobody commits.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use writ_core::Approval;
+use writ_core::Ledger;
+use writ_core::ledger::{Listing, Stored, Usage};
+use writ_core::ports::{About, ApprovalReader, Namespace, Page, PortFuture, StorageReader, Window};
+use writ_engine::Execution;
+
+use crate::service::round::Ledgers;
+
+/// What a decision read and wrote.
+pub(super) struct Before {
+    pub(super) ledgers: Ledgers,
+    pub(super) execution: Arc<Execution>,
+    /// Whether it was the first about its execution: then whatever people are asked in its name, they
+    /// are asked because of it.
+    pub(super) is_first: bool,
+}
+
+/// The store, but for what a decision saw of it.
+pub(super) struct Seen {
+    before: Before,
+    storage: Arc<dyn StorageReader>,
+    approvals: Arc<dyn ApprovalReader>,
+}
+
+impl Before {
+    pub(super) fn over(
+        self,
+        storage: Arc<dyn StorageReader>,
+        approvals: Arc<dyn ApprovalReader>,
+    ) -> Seen {
+        Seen { before: self, storage, approvals }
+    }
+
+    fn ledger(&self, namespace: &Namespace) -> Option<&Ledger> {
+        let mut ledgers = self.ledgers.iter();
+        ledgers.find(|(of, _)| **of == *namespace).map(|(_, ledger)| ledger)
+    }
+}
+
+impl StorageReader for Seen {
+    fn read<'a>(&'a self, namespace: &'a Namespace, key: &'a str) -> PortFuture<'a, Stored> {
+        let seen = self.before.ledger(namespace).and_then(|ledger| ledger.seen(key));
+        match seen.cloned() {
+            Some(stored) => Box::pin(async move { Ok(stored) }),
+            None => self.storage.read(namespace, key),
+        }
+    }
+
+    fn usage<'a>(&'a self, namespace: &'a Namespace) -> PortFuture<'a, Usage> {
+        match self.before.ledger(namespace).and_then(Ledger::usage_seen) {
+            Some(usage) => Box::pin(async move { Ok(usage) }),
+            None => self.storage.usage(namespace),
+        }
+    }
+
+    fn list<'a>(&'a self, namespace: &'a Namespace, page: Page<'a>) -> PortFuture<'a, Listing> {
+        let Some(ledger) = self.before.ledger(namespace) else {
+            return self.storage.list(namespace, page);
+        };
+        Box::pin(async move {
+            // Some of what is found may not have been there: a page stays as long as it would be.
+            let limit = page.limit + ledger.writes().count();
+            let listing = self.storage.list(namespace, Page { limit, ..page }).await?;
+            let is_whole = listing.keys.len() < limit;
+            let last = listing.keys.last().filter(|_| !is_whole).cloned();
+            let mut keys: BTreeSet<String> = listing.keys.into_iter().collect();
+            for write in ledger.writes() {
+                let key = write.key;
+                let was_there =
+                    ledger.seen(&key).is_some_and(|was| was.live(page.now_ms).is_some());
+                let is_in_page = key.starts_with(page.prefix)
+                    && page.after.is_none_or(|after| key.as_str() > after)
+                    && last.as_ref().is_none_or(|last| key <= *last);
+                match was_there {
+                    true if is_in_page => keys.insert(key),
+                    true => false,
+                    false => keys.remove(&key),
+                };
+            }
+            let keys = keys.into_iter().take(page.limit).collect();
+            Ok(Listing { keys, generation: listing.generation })
+        })
+    }
+}
+
+impl ApprovalReader for Seen {
+    fn recent<'a>(&'a self, about: &'a About, window: Window) -> PortFuture<'a, Vec<Approval>> {
+        if !self.before.is_first {
+            return self.approvals.recent(about, window);
+        }
+        Box::pin(async move {
+            let mut recent = self.approvals.recent(about, window).await?;
+            recent.retain(|approval| approval.opened_at_ms < self.before.execution.received_at_ms);
+            Ok(recent)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::ephemeral::Ephemeral;
+    use writ_core::Limits;
+
+    const PAGE: Page<'static> = Page { prefix: "", after: None, limit: 3, now_ms: 0 };
+
+    /// What a decision saw that changed `a`, removed `b` and made `c`, where `d` to `f` were.
+    async fn seen() -> (Seen, Namespace) {
+        let namespace = Namespace { tenant: Default::default(), binding: "b".parse().unwrap() };
+        let memory = Ephemeral::default();
+        for key in ["a", "b", "d", "e", "f"] {
+            memory.put(&namespace, key, b"was".to_vec());
+        }
+        let mut ledger = Ledger::new(0, &Limits::default());
+        ledger.learn_usage(memory.usage(&namespace).await.unwrap());
+        for key in ["a", "b", "c"] {
+            ledger.learn(key, memory.read(&namespace, key).await.unwrap());
+        }
+        ledger.set("a", b"is".to_vec(), None).unwrap();
+        ledger.delete("b");
+        ledger.set("c", b"is".to_vec(), None).unwrap();
+        let ledgers = vec![(Arc::new(namespace.clone()), ledger)];
+        memory.commit(&ledgers).unwrap();
+        let execution = Arc::new(Execution {
+            id: "e".into(),
+            tenant: Default::default(),
+            received_at_ms: 5,
+            has_begun: false,
+            sensitive: Default::default(),
+        });
+        let before = Before { ledgers, execution, is_first: true };
+        let memory = Arc::new(memory);
+        (before.over(memory.clone(), memory), namespace)
+    }
+
+    #[tokio::test]
+    async fn what_a_decision_wrote_is_as_it_was_before() {
+        let (seen, namespace) = seen().await;
+        let value = async |key| seen.read(&namespace, key).await.unwrap().value;
+        assert_eq!(value("a").await.as_deref(), Some(&b"was"[..]));
+        assert_eq!(value("b").await.as_deref(), Some(&b"was"[..]));
+        assert_eq!(value("c").await, None);
+        assert_eq!(value("d").await.as_deref(), Some(&b"was"[..]));
+        assert_eq!(seen.usage(&namespace).await.unwrap().keys, 5);
+    }
+
+    #[tokio::test]
+    async fn a_listing_is_as_it_was_before() {
+        let (seen, namespace) = seen().await;
+        let keys = async |page| seen.list(&namespace, page).await.unwrap().keys;
+        assert_eq!(keys(PAGE).await, ["a", "b", "d"]);
+        assert_eq!(keys(Page { after: Some("b"), ..PAGE }).await, ["d", "e", "f"]);
+        assert_eq!(keys(Page { limit: 9, ..PAGE }).await, ["a", "b", "d", "e", "f"]);
+    }
+
+    #[tokio::test]
+    async fn another_namespace_is_the_stores() {
+        let (seen, _) = seen().await;
+        let other = Namespace { tenant: Default::default(), binding: "o".parse().unwrap() };
+        assert_eq!(seen.read(&other, "a").await.unwrap(), Stored::ABSENT);
+        assert_eq!(seen.list(&other, PAGE).await.unwrap().keys, [""; 0]);
+    }
+}
