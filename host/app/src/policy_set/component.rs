@@ -232,7 +232,7 @@ impl Kept<'_> {
         };
         // A component without its signature might be of no use; a signature alone does no harm.
         let signature =
-            |Signed { by, text }| ComponentSignature { component: digest, key: by, text };
+            |Signed { by, text, .. }| ComponentSignature { component: digest, key: by, text };
         self.keep_signatures(signed.map(signature).into_iter().collect()).await?;
         let is_new = self.store.add_policy_component(new).await?;
         let signed_by = self.signatures(digest).await?.into_iter().map(|signature| signature.key);

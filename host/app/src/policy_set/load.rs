@@ -76,7 +76,7 @@ pub async fn load_whole(
     for bound in bound {
         let Loaded { bound, bytes, signed } = bound?;
         let component = bound.image.component_digest();
-        let signature = |Signed { by, text }| ComponentSignature { component, key: by, text };
+        let signature = |Signed { by, text, .. }| ComponentSignature { component, key: by, text };
         signatures.extend(signed.map(signature));
         components.insert(component, bytes);
         bindings.push(bound);
@@ -216,7 +216,8 @@ impl Loading<'_> {
         if !trust.has_keys() {
             return Ok(None);
         }
-        let mut signatures: Vec<_> = self.beside(found)?.into_iter().collect();
+        let beside = self.beside(found)?;
+        let mut signatures: Vec<_> = beside.clone().into_iter().collect();
         if let Some(kept) = self.kept {
             let known = kept.signatures(Digest::of(&found.bytes)).await?;
             signatures.extend(known.into_iter().map(|known| known.text));
@@ -224,7 +225,19 @@ impl Loading<'_> {
         let judged = trust.judge(&found.bytes, signatures.iter().map(String::as_str));
         let source = &self.binding.source;
         let refused = |error| format!("policy `{source}` is not to be loaded: {error}");
-        judged.map_err(|error| self.error("source", refused(error)).into())
+        let signed = judged.map_err(|error| self.error("source", refused(error)))?;
+        let counts = |text: &str| signed.as_ref().is_some_and(|signed| signed.text == text);
+        // Whoever put it there believes that it counts.
+        if let Some((file, beside)) = found.file.as_ref().zip(beside)
+            && !counts(&beside)
+            && let Err(why) = trust.verify(&found.bytes, &beside)
+        {
+            let why = why.reason();
+            tracing::warn!(
+                "the signature `{file}{SIGNATURE_SUFFIX}` does not count, and `{file}` is loaded without it: {why}"
+            );
+        }
+        Ok(signed)
     }
 
     fn beside(&self, found: &Found) -> Result<Option<String>, ConfigError> {

@@ -135,7 +135,7 @@ impl StoredSet {
                 Ok(()) => components.insert(*digest, Cow::Owned(bytes)),
                 Err(AddError::Store(error)) => return Err(error.into()),
                 Err(error) => {
-                    let (binding, why) = (name.clone(), error.to_string());
+                    let (binding, why) = (name.clone(), unkept(&error));
                     return Err(unloadable(Unloadable::Policy { binding, why }));
                 }
             };
@@ -236,6 +236,19 @@ impl StoredBinding {
         let Self { name, mode, commit, .. } = self;
         let binding = Binding { name, matcher, mode, commit };
         Ok(Bound { binding, image, matches, source, order, settings })
+    }
+}
+
+/// Why a component that is kept is not loaded. No file lies beside it, and where no host starts, none
+/// takes a push.
+fn unkept(error: &AddError) -> String {
+    match error {
+        AddError::Untrusted(untrusted) => format!(
+            "{}\nhint: start once without `require-signatures` and push the component with a signature \
+             that counts (`writ policy push --signature`), or change the files so that they name another set",
+            untrusted.reason()
+        ),
+        AddError::Refused(_) | AddError::Tool | AddError::Store(_) => error.to_string(),
     }
 }
 

@@ -36,6 +36,8 @@ pub struct Signed {
     pub by: String,
     /// The signature, as text.
     pub text: String,
+    /// The comment that is signed with it: any text that the signer chose.
+    pub comment: String,
 }
 
 /// A text is no public key.
@@ -73,11 +75,24 @@ pub enum Untrusted {
         "its signature is none that minisign writes\nhint: give the whole file that `writ policy sign` wrote, with its four lines"
     )]
     Malformed,
+    /// It is longer than any.
+    #[error(
+        "its signature has more than {SIGNATURE_BYTES_MAX} bytes\nhint: give the file that `writ policy sign` wrote, with its four lines"
+    )]
+    TooLarge,
     /// Nothing is there to check it by.
     #[error(
         "this host has no key to check a signature by\nhint: add the public key to `keys` in `[policies]`, or leave the signature out"
     )]
     NoKeys,
+}
+
+impl Untrusted {
+    /// Why, in one line: without what to do.
+    pub fn reason(&self) -> String {
+        let text = self.to_string();
+        text.split_once("\nhint: ").map_or(text.as_str(), |(reason, _)| reason).to_owned()
+    }
 }
 
 impl Trust {
@@ -121,12 +136,18 @@ impl Trust {
         if !self.has_keys() {
             return Err(Untrusted::NoKeys);
         }
+        if signature.len() as u64 > SIGNATURE_BYTES_MAX {
+            return Err(Untrusted::TooLarge);
+        }
         let parsed = minisign_verify::Signature::decode(signature);
         let parsed = parsed.map_err(|_| Untrusted::Malformed)?;
         let mut why = Untrusted::OtherKey;
         for TrustedKey { text, key } in &self.keys {
             match key.verify(component, &parsed, false) {
-                Ok(()) => return Ok(Signed { by: text.clone(), text: signature.to_owned() }),
+                Ok(()) => {
+                    let comment = parsed.trusted_comment().to_owned();
+                    return Ok(Signed { by: text.clone(), text: signature.to_owned(), comment });
+                }
                 Err(Error::UnexpectedKeyId) => {}
                 Err(Error::UnexpectedAlgorithm) => why = Untrusted::Legacy,
                 Err(_) => why = Untrusted::Mismatch,
@@ -170,6 +191,7 @@ mod tests {
         let other = signed(&theirs, b"component");
         let judged = trust.judge(b"component", [other.as_str(), &good]).unwrap().unwrap();
         assert_eq!((judged.by, &judged.text), (ours.public(), &good));
+        assert_eq!(judged.comment, "trusted");
         let check = |component: &[u8], signatures: &[&str], why: Untrusted| {
             assert_eq!(trust.judge(component, signatures.iter().copied()).unwrap_err(), why);
         };
@@ -184,6 +206,19 @@ mod tests {
         );
         assert_eq!(Trust::default().judge(b"component", []), Ok(None));
         assert_eq!(Trust::default().verify(b"component", &good), Err(Untrusted::NoKeys));
+    }
+
+    #[test]
+    fn a_signature_may_have_so_many_bytes_and_no_more() {
+        let ours = pair();
+        let trust = trust(&[&ours]);
+        let bytes_max = usize::try_from(SIGNATURE_BYTES_MAX).unwrap();
+        let spare = bytes_max - ours.sign(b"component", "").len();
+        let largest = ours.sign(b"component", &"x".repeat(spare));
+        assert_eq!(largest.len(), bytes_max);
+        assert!(trust.verify(b"component", &largest).is_ok());
+        let larger = ours.sign(b"component", &"x".repeat(spare + 1));
+        assert_eq!(trust.verify(b"component", &larger), Err(Untrusted::TooLarge));
     }
 
     #[test]

@@ -148,6 +148,29 @@ fn a_host_does_not_start_with_what_nobody_signed() {
 }
 
 #[test]
+fn a_signature_that_does_not_fit_is_told_also_where_none_is_asked_for() {
+    let (ours, theirs) = (Key::new(), Key::new());
+    let place = tempfile::tempdir().unwrap();
+    let config = requiring(&[&ours], "\"read\"").replace("require-signatures = true", "");
+    fs::write(place.path().join("writ.toml"), config).unwrap();
+    fs::write(place.path().join("policy.wasm"), policy(0)).unwrap();
+    let check = |signature: Option<String>, reason: Option<&str>| {
+        if let Some(signature) = signature {
+            fs::write(place.path().join("policy.wasm.minisig"), signature).unwrap();
+        }
+        let (code, text) = writ(place.path(), &["inspect", "--config", "writ.toml"], None);
+        assert_eq!(code, Some(0), "{text}");
+        let line = text.lines().find(|line| line.contains("policy.wasm.minisig"));
+        assert_eq!(line.is_some(), reason.is_some(), "{text}");
+        assert!(line.unwrap_or_default().contains(reason.unwrap_or_default()), "{text}");
+    };
+    check(None, None);
+    check(Some(theirs.sign(&policy(0))), Some("none of the keys"));
+    check(Some(ours.sign(&policy(1))), Some("does not fit"));
+    check(Some(ours.sign(&policy(0))), None);
+}
+
+#[test]
 fn a_push_brings_its_signature_and_is_refused_without_one() {
     let (ours, theirs) = (Key::new(), Key::new());
     let config = requiring(&[&ours], "\"read\"").replace("policy.wasm", "builtin:tool-list");
@@ -224,6 +247,7 @@ fn a_version_whose_key_is_no_longer_trusted_is_not_rolled_back_to() {
         let (code, text) = world.writ(refused);
         assert_eq!(code, Some(65), "{text}");
         assert!(text.contains("none of the keys"), "{text}");
+        assert!(text.contains("start once without `require-signatures`"), "{text}");
     }
     assert_eq!((world.decide("read"), world.status()["version"].as_u64()), (decides, Some(2)));
 }
