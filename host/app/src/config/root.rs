@@ -101,9 +101,7 @@ impl Root {
     /// Each of [`ReadError`].
     pub fn read_secret(&self, name: &str, bytes_max: u64) -> Result<String, ReadError> {
         let metadata = self.dir.metadata(name).map_err(|error| ReadError::new(name, error))?;
-        if metadata.permissions().mode() & 0o037 != 0 {
-            return Err(ReadError::Shared(name.to_owned()));
-        }
+        not_shared(name, metadata.permissions().mode())?;
         self.read_text(name, bytes_max)
     }
 
@@ -138,6 +136,17 @@ impl ReadError {
             }
             _ => Self::Io { name, source: error },
         }
+    }
+}
+
+/// Whether a file of this mode may hold a secret: others may not read it, nor its group write it.
+///
+/// # Errors
+/// [`ReadError::Shared`]
+pub(crate) fn not_shared(name: &str, mode: u32) -> Result<(), ReadError> {
+    match mode & 0o037 {
+        0 => Ok(()),
+        _ => Err(ReadError::Shared(name.to_owned())),
     }
 }
 

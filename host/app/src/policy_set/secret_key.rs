@@ -4,10 +4,13 @@
 //! ([`super::Trust`]). The format is minisign's own; the crate of that name, which signs, is not used, since it
 //! would bring older versions of what half of the dependencies share.
 
+use std::fmt;
+
 use aws_lc_rs::signature::{ED25519_PUBLIC_KEY_LEN, Ed25519KeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use blake2b_simd::Params as Blake2b;
+use zeroize::Zeroizing;
 
 /// Ed25519; of signatures: over the bytes themselves.
 const ED25519: [u8; 2] = *b"Ed";
@@ -25,15 +28,15 @@ const SEED_BYTES: usize = 32;
 const CHECKSUM_BYTES: usize = 32;
 /// What a password hides: id, seed, public key, checksum.
 const HIDDEN_BYTES: usize = ID_BYTES + SEED_BYTES + ED25519_PUBLIC_KEY_LEN + CHECKSUM_BYTES;
-/// What scrypt may cost for a new key: some tenths of a second and 32 MiB.
-const COST: Cost = Cost { operations: 1 << 20, bytes: 32 << 20 };
+/// What scrypt may cost for a new key: 2^17 blocks of 1 KiB, so some tenths of a second and 128 MiB.
+const COST: Cost = Cost { operations: 1 << 22, bytes: 128 << 20 };
 /// What it may cost for any key, as a power of two: a gibibyte, which minisign's own take.
 const LOG_MAX: u8 = 20;
 
 /// A secret key.
 pub struct SecretKey {
     id: [u8; ID_BYTES],
-    seed: [u8; SEED_BYTES],
+    seed: Zeroizing<[u8; SEED_BYTES]>,
     pair: Ed25519KeyPair,
 }
 
@@ -62,12 +65,12 @@ pub enum InvalidSecretKey {
 pub struct NoRandom;
 
 /// A secret key as it is kept.
-#[derive(Clone, Copy, Debug)]
 pub struct Boxed {
     protection: [u8; 2],
     salt: [u8; SALT_BYTES],
     cost: Cost,
-    hidden: [u8; HIDDEN_BYTES],
+    /// The secret itself where there is no password.
+    hidden: Zeroizing<[u8; HIDDEN_BYTES]>,
 }
 
 /// What scrypt may cost, as libsodium counts it.
@@ -83,8 +86,9 @@ impl SecretKey {
     /// # Errors
     /// Where there is no random.
     pub fn generate() -> Result<Self, NoRandom> {
-        let (id, seed) = (random()?, random()?);
-        let pair = Ed25519KeyPair::from_seed_unchecked(&seed);
+        let (id, mut seed) = (random()?, Zeroizing::new([0; SEED_BYTES]));
+        fill(&mut seed[..])?;
+        let pair = Ed25519KeyPair::from_seed_unchecked(&seed[..]);
         Ok(Self { id, seed, pair: pair.expect("any bytes of this length are a seed") })
     }
 
@@ -103,7 +107,7 @@ impl SecretKey {
     ///
     /// # Errors
     /// Where there is no random.
-    pub fn file(&self, password: Option<&str>) -> Result<String, NoRandom> {
+    pub fn file(&self, password: Option<&str>) -> Result<Zeroizing<String>, NoRandom> {
         let mut boxed = Boxed {
             protection: PLAIN,
             salt: [0; SALT_BYTES],
@@ -129,11 +133,18 @@ impl SecretKey {
         format!("{untrusted}\n{first}\ntrusted comment: {comment}\n{second}\n")
     }
 
-    fn bytes(&self) -> [u8; HIDDEN_BYTES] {
-        let secret = [&self.seed[..], self.pair.public_key().as_ref()].concat();
-        let checksum = checksum(&self.id, &secret);
-        let bytes = [&self.id[..], &secret, &checksum].concat();
-        bytes.try_into().expect("the parts are of these lengths")
+    fn bytes(&self) -> Zeroizing<[u8; HIDDEN_BYTES]> {
+        let public = self.pair.public_key().as_ref();
+        let checksum = checksum(&self.id, &self.seed[..], public);
+        let parts = [&self.id[..], &self.seed[..], public, &checksum];
+        let bytes = Zeroizing::new(parts.concat());
+        Zeroizing::new(bytes.as_slice().try_into().expect("the parts are of these lengths"))
+    }
+}
+
+impl fmt::Debug for SecretKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SecretKey").field("public", &self.public()).finish_non_exhaustive()
     }
 }
 
@@ -145,6 +156,7 @@ impl Boxed {
     pub fn read(text: &str) -> Result<Self, InvalidSecretKey> {
         let line = text.lines().nth(1).ok_or(InvalidSecretKey::Text)?;
         let bytes = STANDARD.decode(line.trim()).map_err(|_| InvalidSecretKey::Text)?;
+        let bytes = Zeroizing::new(bytes);
         Self::parse(&bytes).ok_or(InvalidSecretKey::Text)
     }
 
@@ -166,17 +178,19 @@ impl Boxed {
             self.hide(password)?;
         }
         let mut rest = &self.hidden[..];
-        let parts = (take::<ID_BYTES>(&mut rest), take::<{ SEED_BYTES * 2 }>(&mut rest));
-        let (Some(id), Some(secret)) = parts else { return Err(damaged) };
+        let (id, seed) = (take::<ID_BYTES>(&mut rest), take::<SEED_BYTES>(&mut rest));
+        let public = take::<ED25519_PUBLIC_KEY_LEN>(&mut rest);
+        let seed = seed.map(Zeroizing::new);
+        let (Some(id), Some(seed), Some(public)) = (id, seed, public) else { return Err(damaged) };
         // minisign writes none where there is no password.
         let is_unchecked = !self.is_protected() && rest == [0; CHECKSUM_BYTES];
-        if !is_unchecked && !constant_time_eq::constant_time_eq(&checksum(&id, &secret), rest) {
+        if !is_unchecked
+            && !constant_time_eq::constant_time_eq(&checksum(&id, &seed[..], &public), rest)
+        {
             return Err(damaged);
         }
-        let (seed, public) = secret.split_at(SEED_BYTES);
-        let pair = Ed25519KeyPair::from_seed_and_public_key(seed, public);
-        let pair = pair.map_err(|_| damaged)?;
-        Ok(SecretKey { id, seed: seed.try_into().map_err(|_| damaged)?, pair })
+        let pair = Ed25519KeyPair::from_seed_and_public_key(&seed[..], &public);
+        Ok(SecretKey { id, seed, pair: pair.map_err(|_| damaged)? })
     }
 
     fn parse(mut bytes: &[u8]) -> Option<Self> {
@@ -186,30 +200,37 @@ impl Boxed {
         let salt = take(&mut bytes)?;
         let operations = u64::from_le_bytes(take(&mut bytes)?);
         let cost = Cost { operations, bytes: u64::from_le_bytes(take(&mut bytes)?) };
-        let hidden = take(&mut bytes)?;
+        let hidden = Zeroizing::new(take(&mut bytes)?);
         let is_known = algorithm == ED25519 && [SCRYPT, PLAIN].contains(&protection);
         let is_whole = bytes.is_empty() && check == BLAKE2B;
         (is_known && is_whole).then_some(Self { protection, salt, cost, hidden })
     }
 
-    fn text(&self) -> String {
+    fn text(&self) -> Zeroizing<String> {
         let Self { protection, salt, cost: Cost { operations, bytes }, hidden } = self;
         let (operations, bytes) = (operations.to_le_bytes(), bytes.to_le_bytes());
-        let parts = [&ED25519[..], protection, &BLAKE2B, salt, &operations, &bytes, hidden];
-        let line = STANDARD.encode(parts.concat());
-        format!("untrusted comment: secret key that signs policies of Writ\n{line}\n")
+        let parts = [&ED25519[..], protection, &BLAKE2B, salt, &operations, &bytes, &hidden[..]];
+        let line = Zeroizing::new(STANDARD.encode(&*Zeroizing::new(parts.concat())));
+        let comment = "untrusted comment: secret key that signs policies of Writ";
+        Zeroizing::new([comment, "\n", &line, "\n"].concat())
     }
 
     /// Hides what is open, and opens what is hidden.
     fn hide(&mut self, password: &str) -> Result<(), InvalidSecretKey> {
         let params = self.cost.params().ok_or(InvalidSecretKey::Cost)?;
-        let mut stream = [0; HIDDEN_BYTES];
-        let derived = scrypt::scrypt(password.as_bytes(), &self.salt, &params, &mut stream);
+        let mut stream = Zeroizing::new([0; HIDDEN_BYTES]);
+        let derived = scrypt::scrypt(password.as_bytes(), &self.salt, &params, &mut stream[..]);
         derived.expect("scrypt gives as many bytes as these");
-        for (byte, with) in self.hidden.iter_mut().zip(stream) {
+        for (byte, with) in self.hidden.iter_mut().zip(stream.iter()) {
             *byte ^= with;
         }
         Ok(())
+    }
+}
+
+impl fmt::Debug for Boxed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Boxed").field("cost", &self.cost).finish_non_exhaustive()
     }
 }
 
@@ -235,9 +256,9 @@ impl Cost {
     }
 }
 
-fn checksum(id: &[u8], secret: &[u8]) -> [u8; CHECKSUM_BYTES] {
+fn checksum(id: &[u8], seed: &[u8], public: &[u8]) -> [u8; CHECKSUM_BYTES] {
     let mut state = Blake2b::new().hash_length(CHECKSUM_BYTES).to_state();
-    let hash = state.update(&ED25519).update(id).update(secret).finalize();
+    let hash = state.update(&ED25519).update(id).update(seed).update(public).finalize();
     hash.as_bytes().try_into().expect("it is of this length")
 }
 
@@ -250,8 +271,12 @@ fn take<const BYTES: usize>(bytes: &mut &[u8]) -> Option<[u8; BYTES]> {
 
 fn random<const BYTES: usize>() -> Result<[u8; BYTES], NoRandom> {
     let mut bytes = [0; BYTES];
-    getrandom::fill(&mut bytes).map_err(|_| NoRandom)?;
+    fill(&mut bytes)?;
     Ok(bytes)
+}
+
+fn fill(bytes: &mut [u8]) -> Result<(), NoRandom> {
+    getrandom::fill(bytes).map_err(|_| NoRandom)
 }
 
 #[cfg(test)]

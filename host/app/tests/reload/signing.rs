@@ -279,6 +279,12 @@ fn a_key_may_have_a_password_and_verify_tells_who_signed() {
     assert_eq!(mode & 0o777, 0o600);
     let (code, text) = run(&["keygen", "k"], Some("secret"));
     assert_eq!((code, text.contains("k.key")), (Some(65), true), "{text}");
+    // Neither is made where the other one is there already.
+    fs::write(place.path().join("other.pub"), "somebody's").unwrap();
+    let (code, text) = run(&["keygen", "other"], Some("secret"));
+    assert_eq!((code, text.contains("other.pub")), (Some(65), true), "{text}");
+    assert!(!place.path().join("other.key").exists());
+    assert_eq!(fs::read(place.path().join("other.pub")).unwrap(), b"somebody's");
 
     let sign = ["sign", "p.wasm", "--key", "k.key"];
     assert_eq!(run(&sign, Some("guessed")).0, Some(65));
@@ -286,7 +292,27 @@ fn a_key_may_have_a_password_and_verify_tells_who_signed() {
     assert_eq!(run(&sign, Some("secret")).0, Some(0));
     let (code, text) = run(&["verify", "p.wasm", "--key", "k.pub"], None);
     assert_eq!((code, text.contains("p.wasm is signed by RW")), (Some(0), true), "{text}");
+    assert!(text.contains("trusted comment: timestamp:"), "{text}");
+    assert!(text.contains(" file:p.wasm hashed\n"), "{text}");
     fs::write(place.path().join("p.wasm"), policy(2)).unwrap();
     let (code, text) = run(&["verify", "p.wasm", "--key", "k.pub"], None);
     assert_eq!((code, text.contains("does not fit")), (Some(65), true), "{text}");
+}
+
+#[test]
+fn a_key_without_a_password_signs_only_where_nobody_else_gets_at_it() {
+    let key = Key::new();
+    fs::write(key.file("p.wasm"), policy(1)).unwrap();
+    let sign = ["policy", "sign", "p.wasm", "--key", "k.key"];
+    let check = |mode: u32, code: i32| {
+        fs::set_permissions(key.file("k.key"), fs::Permissions::from_mode(mode)).unwrap();
+        let (ended, text) = writ(key.place.path(), &sign, None);
+        assert_eq!(ended, Some(code), "{mode:o}: {text}");
+        assert_eq!(text.contains("other users may read or write `k.key`"), code != 0, "{text}");
+    };
+    check(0o644, 65);
+    check(0o620, 65);
+    assert!(!key.file("p.wasm.minisig").exists());
+    check(0o640, 0);
+    check(0o600, 0);
 }

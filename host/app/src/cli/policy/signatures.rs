@@ -2,24 +2,28 @@
 //!
 //! No server has a part in it: what signs should be where nobody else is.
 
-use std::fs::OpenOptions;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use writ_core::LoadLimits;
+use writ_core::text::visible;
+use zeroize::Zeroizing;
 
 use super::SENT_BYTES_MAX;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::{input, text};
 use crate::clock::now_ms;
 use crate::config::Environment;
+use crate::config::root::not_shared;
 use crate::policy_set::{
     Boxed, SIGNATURE_BYTES_MAX, SIGNATURE_SUFFIX, SecretKey, Trust, TrustedKey,
 };
 
 /// How large a file of a key may be, in bytes.
 const KEY_BYTES_MAX: u64 = 4 << 10;
+
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
     /// Make a key that signs policies
@@ -76,17 +80,23 @@ impl Command {
 
 impl Keygen {
     fn run(&self, environment: &Environment) -> Result<Exit, Failure> {
+        let files = ["key", "pub"].map(|end| format!("{}.{end}", self.name));
+        // Before anybody is asked for a password, and before one of them is written.
+        if let Some(there) = files.iter().find(|file| fs::symlink_metadata(file).is_ok()) {
+            return Err(unwritten(there, &io::ErrorKind::AlreadyExists.into()));
+        }
+        let [secret_file, public_file] = files;
         let password = match self.no_password {
             true => None,
             false => Some(new_password(environment)?),
         };
         let key = SecretKey::generate().map_err(Failure::internal)?;
         let secret = key.file(password.as_deref()).map_err(Failure::internal)?;
-        let public = key.public_file();
-        let [secret_file, public_file] = ["key", "pub"].map(|end| format!("{}.{end}", self.name));
-        // One that is there may be the only one of its kind.
-        write(&secret_file, &secret, OpenOptions::new().write(true).create_new(true).mode(0o600))?;
-        write(&public_file, &public, OpenOptions::new().write(true).create_new(true))?;
+        create(&secret_file, &secret, 0o600)?;
+        create(&public_file, &key.public_file(), 0o666).inspect_err(|_| {
+            // Alone, it would be in the way of the next try; and it is nobody's but this one's.
+            fs::remove_file(&secret_file).ok();
+        })?;
         let key = key.public();
         text::to_stdout(&format!(
             "{secret_file} signs: keep it secret.\n{public_file} is the key to trust it by:\n\n[policies]\nkeys = [\"{key}\"]\n"
@@ -105,8 +115,8 @@ impl Sign {
         let trusted = format!("timestamp:{seconds}\tfile:{name}\thashed");
         let signature = key.sign(&component, &trusted);
         let file = beside(&self.component);
-        let mut open = OpenOptions::new();
-        write(&file, &signature, open.write(true).create(true).truncate(true))?;
+        let written = File::create(&file).and_then(|opened| write(opened, &signature));
+        written.map_err(|error| unwritten(&file, &error))?;
         text::to_stdout(&format!("{file} is its signature, by {}\n", key.public()))?;
         Ok(Exit::Permitted)
     }
@@ -121,8 +131,9 @@ impl Verify {
         let name = self.component.display();
         let signed = Trust::new(keys, true).verify(&component, &signature);
         let signed = signed.map_err(|error| Failure::refused(format!("`{name}`: {error}")))?;
-        let by = &signed.by;
-        text::to_stdout(&format!("{name} is signed by {by}\n"))?;
+        // Its parts are apart by tabs.
+        let (by, comment) = (&signed.by, visible(&signed.comment.replace('\t', " ")));
+        text::to_stdout(&format!("{name} is signed by {by}\ntrusted comment: {comment}\n"))?;
         Ok(Exit::Permitted)
     }
 }
@@ -154,12 +165,28 @@ fn trusted(key: &str) -> Result<TrustedKey, Failure> {
 fn secret(file: &Path, environment: &Environment) -> Result<SecretKey, Failure> {
     let name = file.display();
     let refused = |error| Failure::refused(format!("`{name}`: {error}"));
-    let boxed = Boxed::read(&input::text(file, KEY_BYTES_MAX)?).map_err(refused)?;
+    let text = Zeroizing::new(input::text(file, KEY_BYTES_MAX)?);
+    let boxed = Boxed::read(&text).map_err(refused)?;
     let password = match boxed.is_protected() {
         true => password(environment)?,
-        false => String::new(),
+        false => {
+            kept_from_others(file)?;
+            String::new()
+        }
     };
     boxed.open(&password).map_err(refused)
+}
+
+/// Whether nobody else gets at the key in a file, which no password protects. Standard input and pipes
+/// have no other readers.
+fn kept_from_others(file: &Path) -> Result<(), Failure> {
+    let name = file.to_string_lossy();
+    match fs::metadata(file) {
+        Ok(metadata) if metadata.is_file() && name != "-" => {
+            not_shared(&name, metadata.permissions().mode()).map_err(Failure::refused)
+        }
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 fn new_password(environment: &Environment) -> Result<String, Failure> {
@@ -191,12 +218,28 @@ fn asked(prompt: &str) -> Result<String, Failure> {
     })
 }
 
-fn write(file: &str, text: &str, open: &OpenOptions) -> Result<(), Failure> {
-    let written = open.open(file).and_then(|mut file| file.write_all(text.as_bytes()));
-    written.map_err(|error| match error.kind() {
-        std::io::ErrorKind::AlreadyExists => Failure::refused(format!(
+/// Makes a file: one that is there may be the only one of its kind.
+fn create(file: &str, text: &str, mode: u32) -> Result<(), Failure> {
+    let made = OpenOptions::new().write(true).create_new(true).mode(mode).open(file);
+    let made = made.map_err(|error| unwritten(file, &error))?;
+    write(made, text).map_err(|error| {
+        // Half a key is none, and in the way of the next try.
+        fs::remove_file(file).ok();
+        unwritten(file, &error)
+    })
+}
+
+/// Writes a file, to last.
+fn write(mut file: File, text: &str) -> io::Result<()> {
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+fn unwritten(file: &str, error: &io::Error) -> Failure {
+    Failure::refused(match error.kind() {
+        io::ErrorKind::AlreadyExists => format!(
             "there is a file `{file}`, which may be needed\nhint: give another name, or move it away"
-        )),
-        _ => Failure::refused(format!("`{file}` cannot be written: {error}")),
+        ),
+        _ => format!("`{file}` cannot be written: {error}"),
     })
 }
