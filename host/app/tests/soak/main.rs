@@ -2,10 +2,11 @@
 //! to one that is broken.
 //!
 //! No request fails, each is answered by a set that decided while it was under way, and as that set
-//! answers; every way of being broken is refused by its name; and the host holds no more memory, files and
+//! answers; every way of being broken is refused for what it is; and the host holds no more memory, files and
 //! threads in the end than it did.
 //!
-//! A test program of its own, for its argument: `--seconds N`. Without it, a sample of ten seconds.
+//! A test program of its own, for its argument: `--seconds N`. Without it, a sample of ten seconds, which is
+//! too short to tell what a host holds.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod answers;
@@ -20,7 +21,7 @@ mod world;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use answers::{Answer, Asker};
@@ -53,13 +54,15 @@ fn main() {
     let (tell, answers) = mpsc::channel();
     thread::scope(|scope| {
         let _stop = Stop(&stop);
-        for number in 0..ASKERS {
-            let asker = Asker::new(&world, number, tell.clone());
-            let (stop, newest) = (&stop, &newest);
-            scope.spawn(move || asker.ask(stop, newest));
-        }
+        let askers: Vec<_> = (0..ASKERS)
+            .map(|number| {
+                let asker = Asker::new(&world, number, tell.clone());
+                let (stop, newest) = (&stop, &newest);
+                scope.spawn(move || asker.ask(stop, newest))
+            })
+            .collect();
         drop(tell);
-        Soak::new(&world, &answers, &newest).run(effort);
+        Soak::new(&world, &answers, &newest).run(effort, &askers);
     });
 }
 
@@ -84,11 +87,13 @@ impl<'a> Soak<'a> {
         Self { world, answers, newest, timeline, held, refused: BTreeMap::new() }
     }
 
-    fn run(mut self, effort: Effort) {
+    fn run(mut self, effort: Effort, askers: &[ScopedJoinHandle<'_, ()>]) {
         let start = Instant::now();
         let mut changes = 0;
         while start.elapsed() < effort.duration || changes < CHANGES_MIN {
             changes += 1;
+            let is_over = askers.iter().any(ScopedJoinHandle::is_finished);
+            assert!(!is_over, "somebody who asked has given up: the reason is above");
             match Step::of(changes) {
                 Step::Good(allows) => self.change(allows),
                 Step::Broken(kind) => self.break_it(kind, changes),
@@ -107,7 +112,7 @@ impl<'a> Soak<'a> {
             self.held.summary(),
         );
         assert_eq!(self.refused.len(), Broken::ALL.len(), "not broken in each way");
-        assert!(self.timeline.checked() > changes, "hardly anybody asked");
+        assert!(self.timeline.checked() > 0, "nobody asked");
         self.held.check();
     }
 

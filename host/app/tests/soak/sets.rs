@@ -9,12 +9,13 @@ const AGAIN: u64 = 24;
 /// Of so many that are not broken, one was never seen.
 const UNSEEN_EVERY: u64 = 8;
 
-/// What is refused is meant to be; and what never ends is to end soon.
+/// What is refused is meant to be; and what never ends is to end soon, by its fuel on any machine.
 const HOST: &str = r#"
 [log]
 level = "error,writ::reload=off"
 [engine.load]
 configure-fuel = 100_000_000
+configure-deadline-ms = 60_000
 [tests]
 directory = "cases"
 "#;
@@ -83,15 +84,25 @@ impl Broken {
         }
     }
 
-    /// What the host must say of it.
+    /// What the host must say of it, and of nothing else.
     pub(crate) fn reason(self) -> &'static str {
         match self {
-            Self::Truncated => "truncated.wasm",
-            Self::WrongWorld => "tool.wasm",
-            Self::TrappingConfigure => "configure",
-            Self::FailingCase => "cases/always.json",
-            Self::ForbiddenImport => "import",
-            Self::InvalidSettings => "allow",
+            Self::Truncated => {
+                "`truncated.wasm` does not load: the component is not valid: unexpected end-of-file"
+            }
+            Self::WrongWorld => {
+                "`tool.wasm` does not load: the component is a tool, and a policy is wanted here"
+            }
+            Self::TrappingConfigure => "`configure` failed: out-of-fuel",
+            Self::FailingCase => {
+                "cases/always.json: always: step 1: the decision is `all-abstained`"
+            }
+            Self::ForbiddenImport => {
+                "`forbidden.wasm` does not load: the import `evil:host/shell@0.1.0` is not offered"
+            }
+            Self::InvalidSettings => {
+                "the settings break the policy's schema at `/allow/0`: 7 is not of type"
+            }
         }
     }
 
@@ -114,7 +125,9 @@ impl Broken {
         match self {
             Self::Truncated => {
                 let mut component = guests::dist_bytes("tool-list");
-                let length = number.wrapping_mul(7_919) as usize % component.len();
+                // In its middle is the module, which says how long it is.
+                let quarter = component.len() / 4;
+                let length = quarter + number.wrapping_mul(7_919) as usize % (2 * quarter);
                 component.truncate(length);
                 Some(("truncated.wasm", component))
             }
