@@ -268,6 +268,9 @@ fn diff(diff: &Value) -> String {
 fn human(status: &Value) -> String {
     let mut text = match status["outcome"].as_str() {
         Some("activated") => "Another policy set decides.\n".to_owned(),
+        Some(_) if status["comment_kept"] == false => {
+            "The policy set is as it was, and the comment is not kept.\n".to_owned()
+        }
         Some(_) => "The policy set is as it was.\n".to_owned(),
         None => String::new(),
     };

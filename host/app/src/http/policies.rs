@@ -94,6 +94,9 @@ pub struct ChangeBody {
 pub struct ReloadReply {
     /// `activated`, or `unchanged` where the files say what they said.
     outcome: &'static str,
+    /// `false` where a comment was given and the set is as it was: nothing is there to keep it with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    comment_kept: Option<bool>,
     /// The set that decides now.
     #[serde(flatten)]
     status: StatusReply,
@@ -136,10 +139,13 @@ pub(super) async fn changed(
     wish: Wish,
     body: ChangeBody,
 ) -> Result<Json<ReloadReply>, Problem> {
-    match app.reload.ask(wish, body.trigger(caller)).await {
+    let trigger = body.trigger(caller);
+    let has_comment = !trigger.occasion().comment.is_empty();
+    match app.reload.ask(wish, trigger).await {
         Some(outcome @ (Outcome::Activated(_) | Outcome::Unchanged(_))) => {
-            let status = StatusReply::new(app);
-            Ok(Json(ReloadReply { outcome: outcome.name(), status }))
+            let is_lost = has_comment && matches!(outcome, Outcome::Unchanged(_));
+            let (outcome, comment_kept) = (outcome.name(), is_lost.then_some(false));
+            Ok(Json(ReloadReply { outcome, comment_kept, status: StatusReply::new(app) }))
         }
         Some(Outcome::Refused(refusal)) => Err(refused(refusal)),
         // The host stops.

@@ -133,6 +133,23 @@ fn who_changed_the_set_and_why_is_kept_and_told() {
     assert!(world.allows("one"));
 }
 
+#[test]
+fn a_comment_on_what_changes_nothing_is_not_kept_and_it_is_told() {
+    let world = World::start(&allowing("\"one\""), &[]);
+    let check = |body: Value, kept: Value| {
+        let reply = world.client().post("/v1/policies/reload", &body.to_string()).unwrap().json();
+        assert_eq!((&reply["outcome"], &reply["comment_kept"]), (&json!("unchanged"), &kept));
+        assert_eq!(reply.get("comment"), None, "{reply}");
+    };
+    check(json!({}), Value::Null);
+    check(json!({"comment": "once more"}), json!(false));
+    let (code, text) = world.writ(&["policy", "reload", "--comment", "once more"]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("as it was, and the comment is not kept.\n"), "{text}");
+    let (_, text) = world.writ(&["policy", "reload"]);
+    assert!(!text.contains("comment"), "{text}");
+}
+
 fn body_comment(body: &str) -> Value {
     serde_json::from_str::<Value>(body).unwrap()["comment"].clone()
 }
