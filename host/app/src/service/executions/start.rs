@@ -115,7 +115,7 @@ impl Executions {
     }
 
     /// Tells how a claimed execution ended. Told once more, as by a caller that did not hear the
-    /// answer, the same changes nothing and is no error.
+    /// answer, the same changes nothing and is no error; the permit is not looked at then.
     ///
     /// # Errors
     /// [`ExecutionError::Refused`] where the permit is another's, or nothing is to be told.
