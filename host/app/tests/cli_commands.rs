@@ -361,6 +361,8 @@ fn help_says_how_commands_end() {
       executions    See, call off, retry and resolve the executions of a running server
       approvals     See and decide what people are asked by a running server
       audit         Check the evidence: that no event, execution or decision was changed, removed or put elsewhere
+      decisions     Take what was decided elsewhere, as it was recorded
+      receipt       Take evidence of a decision away, and check such evidence
       migrate       Create the store's tables, or bring them up to date
       channels      See how far a running server's channels have come, and give up those that nobody tells any more
       dead-letters  See what a running server could not send, to channels or endpoints, and send it again
