@@ -32,11 +32,13 @@ directory = "data"
 [[binding]]
 name = "rate"
 source = "builtin:rate-limit"
+limits = { deadline-ms = 10000, timeout-ms = 30000 }
 settings = { limit = 1, window-seconds = 3600, on-within = "allow" }
 
 [[binding]]
 name = "own"
 source = "own.wasm"
+limits = { deadline-ms = 10000, timeout-ms = 30000 }
 settings = { allow = ["pay"] }
 "#;
 
