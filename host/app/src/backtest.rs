@@ -11,10 +11,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
-use tracing::instrument::WithSubscriber;
-use tracing::subscriber::NoSubscriber;
 use writ_core::Tenant;
 use writ_engine::Order;
+use writ_store::StoreError;
 
 use crate::policy_set::Snapshot;
 use crate::service::replay::Again;
@@ -62,10 +61,9 @@ pub async fn run(
             report.merge(ended(running.join_next().await)?);
             told(&report);
         }
-        let work = again(candidate.clone(), part, (share, until));
-        running.spawn(work.with_subscriber(NoSubscriber::default()));
+        running.spawn(again(candidate.clone(), part, (share, until)));
         if left == 0 || has_passed(until) {
-            report.is_complete = source.next().await?.is_none();
+            report.is_complete &= source.next().await?.is_none();
             break;
         }
     }
@@ -84,11 +82,17 @@ async fn again(
 ) -> Result<Report, SourceError> {
     let mut report = Report::of(snapshot.digest);
     for decision in part.decisions() {
-        let decision = decision?;
         if report.decisions >= decisions_max || has_passed(until) {
             report.is_complete = false;
             break;
         }
+        let decision = match decision {
+            Err(SourceError::Store(StoreError::Damaged { .. })) => {
+                report.add_unreadable();
+                continue;
+            }
+            decision => decision?,
+        };
         let again = Again::decide(&snapshot, &tenant, &decision, Order::Any).await;
         report.add(&decision, &again);
         // A remembered verdict waits for nothing, and others want to be served.

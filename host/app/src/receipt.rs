@@ -101,7 +101,15 @@ pub async fn issue(
     let parts = Parts::of(tenant, &text, &policy_set, &chain);
     let signature = signers.vouch(parts);
     let (format, tenant) = (FORMAT.to_owned(), tenant.clone());
-    Ok(Receipt { format, tenant, decision: text, policy_set, chain, signature })
+    let receipt = Receipt { format, tenant, decision: text, policy_set, chain, signature };
+    // Nobody vouches for what the store has only half.
+    match receipt.check() {
+        Ok(()) => Ok(receipt),
+        Err(flaw) => {
+            let (id, reason) = (id.to_owned(), flaw.to_string());
+            Err(StoreError::Damaged { what: "decision", id, reason }.into())
+        }
+    }
 }
 
 /// A receipt that is whole and signed: what it says.

@@ -13,6 +13,7 @@ fn config(limit: u32) -> String {
     format!(
         "[log]\nlevel = \"error\"\n[store]\ndirectory = \"data\"\n\
          [[binding]]\nname = \"rate\"\nsource = \"builtin:rate-limit\"\n\
+         limits = {{ deadline-ms = 10000, timeout-ms = 30000 }}\n\
          settings = {{ limit = {limit}, window-seconds = 3600, on-within = \"allow\" }}\n"
     )
 }

@@ -32,11 +32,13 @@ directory = "data"
 [[binding]]
 name = "rate"
 source = "builtin:rate-limit"
+limits = { deadline-ms = 10000, timeout-ms = 30000 }
 settings = { limit = 1, window-seconds = 3600, on-within = "allow" }
 
 [[binding]]
 name = "own"
 source = "own.wasm"
+limits = { deadline-ms = 10000, timeout-ms = 30000 }
 settings = { allow = ["pay"] }
 "#;
 
@@ -112,10 +114,13 @@ fn a_receipt_is_checked_and_decided_again_without_a_server() {
     assert!(told.contains("decided again it is the same"), "{told}");
     assert!(told.contains("rate         deny"), "{told}");
     assert!(!told.contains("--key"), "{told}");
-    let told = said(&recorded.verify(&["receipt.json", "--component", "own.wasm"]));
-    assert!(told.contains("`--key` names those that are"), "{told}");
+    let anybodys = ["receipt.json", "--any-key", "--component", "own.wasm"];
+    let told = said(&recorded.verify(&anybodys));
+    assert!(told.contains("whoever has the components can make such a receipt"), "{told}");
+    let unasked = recorded.verify(&["receipt.json", "--component", "own.wasm"]);
+    assert_eq!(unasked.status.code(), Some(64), "whom to trust must be said: {unasked:?}");
 
-    let told = refused(&recorded.verify(&["receipt.json"]));
+    let told = refused(&recorded.verify(&["receipt.json", "--any-key"]));
     assert!(told.contains("is not here\nhint: name its file with `--component`"), "{told}");
     recorded.write("others.json", r#"{"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "AAAA"}]}"#);
     let told = refused(&recorded.verify(&["receipt.json", "--key", "others.json"]));
@@ -197,7 +202,7 @@ async fn forged(receipt: &Receipt, decision: &str, policy_set: &str) -> Receipt 
 }
 
 #[tokio::test]
-async fn what_was_forged_from_end_to_end_is_found_by_deciding_again() {
+async fn what_does_not_follow_from_itself_is_found_by_deciding_again() {
     let recorded = Recorded::new();
     let receipt: Receipt = serde_json::from_str(&recorded.receipt).unwrap();
     let (decision, set) = (receipt.decision.as_str(), receipt.policy_set.as_str());
@@ -227,6 +232,17 @@ async fn what_was_forged_from_end_to_end_is_found_by_deciding_again() {
     let outcome = decision.replacen("denied-by-policy", "all-abstained", 1);
     let found = again(&outcome, set).await.unwrap_err();
     assert!(matches!(found, Wrong::Difference(Difference::Outcome { .. })), "{found}");
+
+    let (Value::String(subject), who) = (read["subject"][1].clone(), "another") else { panic!() };
+    let of_another = decision.replacen(&format!(r#""{subject}""#), &format!(r#""{who}""#), 1);
+    let found = again(&of_another, set).await.unwrap_err();
+    assert!(found.to_string().contains("it names others"), "{found}");
+
+    let image = read["policies"][0]["image"].as_str().unwrap();
+    let other = decision.replacen(image, &image.replace(|c: char| c == 'a', "b"), 1);
+    assert_ne!(other, decision);
+    let found = again(&other, set).await.unwrap_err();
+    assert!(matches!(found, Wrong::Difference(Difference::Policy { .. })), "{found}");
 
     let amount = decision.replacen(r#""amount":1"#, r#""amount":2"#, 1);
     let found = again(&amount, set).await.unwrap_err();

@@ -105,6 +105,10 @@ pub struct PolicyRecord {
     /// What the policy wanted recorded; absent where it is `{}`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub annotations: Option<serde_json::Value>,
+    /// Digest of what it said beyond all this ([`crate::PolicyDecision::particulars`]), with nothing
+    /// masked.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub particulars: Option<Digest>,
     /// Fuel burnt; that of the first evaluation where the answer was remembered.
     pub fuel: u64,
     /// How often it asked the host.

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::binding::Tenant;
 use crate::digest::Digest;
-use crate::strand::hash_of;
+use crate::strand::{StrandPlace, hash_of};
+use crate::text::visible;
 use crate::tool::Bytes;
 use crate::verbatim::Verbatim;
 
@@ -86,7 +87,7 @@ pub struct Parts {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Flaw {
     /// It is another kind of text.
-    #[error("`format` is `{0}`, and not `{FORMAT}`")]
+    #[error("`format` is `{}`, and not `{FORMAT}`", visible(.0))]
     Format(String),
     /// A part is another one.
     #[error("`{0}` is not what was signed: `signature.parts.{0}` is of another one")]
@@ -107,6 +108,9 @@ pub enum Flaw {
         /// The record's.
         found: Digest,
     },
+    /// A strand begins with something else.
+    #[error("`chain.previous` is not where the strand `{}` of this tenant begins", visible(.0))]
+    Start(String),
     /// The batch is another one.
     #[error("`chain.hash` is not of `chain.previous`, `chain.until_ms` and `chain.digests`")]
     Hash,
@@ -151,7 +155,10 @@ impl Receipt {
             return Err(Flaw::Format(self.format.clone()));
         }
         self.check_parts()?;
-        let Place { place, previous, until_ms, digests, hash, .. } = &self.chain;
+        let Place { strand, batch, place, previous, until_ms, digests, hash } = &self.chain;
+        if *batch == 1 && *previous != StrandPlace::start(&self.tenant, strand).hash {
+            return Err(Flaw::Start(strand.clone()));
+        }
         let index = usize::try_from(*place).ok().and_then(|place| place.checked_sub(1));
         let expected = index.and_then(|index| digests.get(index)).copied();
         let misplaced = Flaw::Place { place: *place, digests: digests.len() };
@@ -216,6 +223,24 @@ mod tests {
         // What nothing else tells of, the signature does.
         let signed = |receipt: &Receipt| Signature::signed("k", &receipt.signature.parts);
         assert!(changed.format != FORMAT || signed(&changed) != signed(&whole));
+    }
+
+    #[test]
+    fn the_first_batch_follows_the_start_of_its_strand() {
+        let mut first = receipt();
+        first.chain.batch = 1;
+        let start = |receipt: &mut Receipt, hash: Digest| {
+            let chain = &mut receipt.chain;
+            chain.previous = hash;
+            chain.hash = hash_of(hash, chain.until_ms, &chain.digests);
+            let Receipt { tenant, decision, policy_set, chain, .. } = &*receipt;
+            receipt.signature.parts = Parts::of(tenant, decision, policy_set, chain);
+        };
+        start(&mut first, Digest::of("elsewhere"));
+        assert_eq!(first.check(), Err(Flaw::Start("s".into())));
+        let begins = StrandPlace::start(&first.tenant, "s").hash;
+        start(&mut first, begins);
+        assert_eq!(first.check(), Ok(()));
     }
 
     #[test]

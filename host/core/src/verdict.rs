@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::digest::Digest;
 use crate::json::Json;
 use crate::requirement::Requirement;
 
@@ -53,4 +54,21 @@ pub struct PolicyDecision {
     pub verdict: Verdict,
     /// A JSON object.
     pub annotations: Json,
+}
+
+impl PolicyDecision {
+    /// Digest of what it says beyond a name and a reason: a patch, a requirement, annotations. None
+    /// where it says nothing of the kind.
+    pub fn particulars(&self) -> Option<Digest> {
+        let said = match &self.verdict {
+            Verdict::Amend { patch } => patch.as_str().to_owned(),
+            Verdict::RequireApproval { requirement } => {
+                serde_json::to_string(requirement).expect("a requirement is JSON")
+            }
+            Verdict::Abstain | Verdict::Allow | Verdict::Deny { .. } => String::new(),
+        };
+        let annotations = self.annotations.as_str();
+        let is_more = !said.is_empty() || annotations != "{}";
+        is_more.then(|| Digest::of_parts([said.as_bytes(), annotations.as_bytes()]))
+    }
 }

@@ -5,6 +5,7 @@
 //! [`Recorder`] that stands between, or a [`Replay`] in the store's place. So what is evaluated again
 //! is evaluated by the same code.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use writ_core::Approval;
@@ -120,6 +121,8 @@ pub struct Replay {
 #[derive(Debug, Default)]
 struct Progress {
     answered: usize,
+    /// Which answers were given, where the order does not matter.
+    given: BTreeSet<usize>,
     departed: Option<Departure>,
 }
 
@@ -162,7 +165,7 @@ impl Replay {
         let place = progress.answered;
         let found = match self.order {
             Order::Recorded => self.inquiries.get(place).filter(|found| found.asked == asked),
-            Order::Any => self.inquiries.iter().find(|found| found.asked == asked),
+            Order::Any => self.unordered(&asked, &mut progress.given),
         };
         let answer = found.and_then(|found| found.answered.clone().answer().ok());
         if let Some(answer) = answer {
@@ -175,6 +178,15 @@ impl Replay {
         };
         progress.departed = Some(Departure { place, asked: Some(asked), recorded });
         Err(unrecorded())
+    }
+
+    /// The next answer to a question that was asked several times, or the last one.
+    fn unordered(&self, asked: &Question, given: &mut BTreeSet<usize>) -> Option<&Inquiry> {
+        let places = || (0..).zip(&self.inquiries).filter(|(_, found)| found.asked == *asked);
+        let (place, found) =
+            places().find(|(place, _)| !given.contains(place)).or_else(|| places().last())?;
+        given.insert(place);
+        Some(found)
     }
 
     fn progress(&self) -> MutexGuard<'_, Progress> {
@@ -292,6 +304,18 @@ mod tests {
         assert!(replay.read(&space, "c").await.is_err());
         let departure = Departure { place: 2, asked: key("c"), recorded: None };
         assert_eq!(replay.departure(), Some(departure));
+    }
+
+    #[tokio::test]
+    async fn one_question_that_was_answered_twice_is_answered_so_again() {
+        let usage =
+            |keys| Inquiry { asked: Question::Usage, answered: Usage { keys, bytes: 0 }.reply() };
+        let replay = Replay::new(vec![usage(1), usage(2)], Order::Any);
+        let space = namespace();
+        for keys in [1, 2, 2] {
+            assert_eq!(replay.usage(&space).await, Ok(Usage { keys, bytes: 0 }));
+        }
+        assert_eq!(replay.departure(), None);
     }
 
     #[tokio::test]

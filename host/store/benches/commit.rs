@@ -140,6 +140,7 @@ fn decision(committer: u64) -> DecisionRecord {
         reason: None,
         fault: None,
         annotations: None,
+        particulars: None,
         fuel: 5_500,
         host_calls: 0,
         duration_us: 11,

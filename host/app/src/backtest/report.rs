@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use writ_core::{Digest, Outcome, Requirement};
+use writ_core::{Digest, Mode, Outcome, Requirement};
 use writ_store::StoredDecision;
 
 use crate::service::replay::{Again, Unrepeatable};
@@ -27,7 +27,9 @@ pub enum Change {
     NewAllow,
     /// People are asked, and were not.
     NewApproval,
-    /// It may go on in another form, and might not, or as it was.
+    /// People are asked as they were, but others, or for something else.
+    OtherApproval,
+    /// It may go on in another form, and might not, or as it was, or in yet another.
     NewAmendment,
     /// It is denied since a policy gives no verdict, and was not.
     NewFault,
@@ -55,7 +57,8 @@ pub struct Report {
     /// The oldest of each change.
     #[schema(value_type = BTreeMap<String, Vec<Example>>)]
     pub examples: BTreeMap<Change, Vec<Example>>,
-    /// Who would have to give new approvals, and how many.
+    /// Who would have to give new or other approvals, and in how many stages; beyond 100 groups,
+    /// `others`.
     pub approvers: BTreeMap<String, u64>,
     /// Fuel burnt then, by decisions that could be made again.
     pub fuel_then: u64,
@@ -98,11 +101,12 @@ pub struct Turn {
 
 impl Change {
     /// Each, in the order in which they are told.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Same,
         Self::NewDenial,
         Self::NewAllow,
         Self::NewApproval,
+        Self::OtherApproval,
         Self::NewAmendment,
         Self::NewFault,
         Self::Unrecorded,
@@ -116,6 +120,7 @@ impl Change {
             Self::NewDenial => "new-denial",
             Self::NewAllow => "new-allow",
             Self::NewApproval => "new-approval",
+            Self::OtherApproval => "other-approval",
             Self::NewAmendment => "new-amendment",
             Self::NewFault => "new-fault",
             Self::Unrecorded => "unrecorded",
@@ -145,6 +150,30 @@ impl Change {
     }
 }
 
+impl Change {
+    /// Where the outcome has the same name.
+    fn within(recorded: &StoredDecision, again: &Again) -> Self {
+        let (verdict, change) = match again.outcome {
+            Outcome::Amended => ("amend", Self::NewAmendment),
+            Outcome::ApprovalRequired(_) => ("require-approval", Self::OtherApproval),
+            Outcome::Allowed | Outcome::Denied(_) => return Self::Same,
+        };
+        let then = recorded.policies.iter();
+        let then = then.filter(|said| said.mode == Mode::Enforce && said.verdict == verdict);
+        let now = again.policies.iter();
+        let now = now.filter(|says| says.mode == Mode::Enforce && says.name() == verdict);
+        let then: BTreeMap<_, _> = then.map(|said| (&said.binding, said.particulars)).collect();
+        let now: BTreeMap<_, _> = now.map(|says| (&says.binding, says.particulars())).collect();
+        if then == now { Self::Same } else { change }
+    }
+}
+
+/// Whether an outcome rests on what was not recorded: what does not count may.
+fn departs(again: &Again) -> bool {
+    let mut enforced = again.policies.iter().filter(|policy| policy.mode == Mode::Enforce);
+    enforced.any(|policy| policy.departure.is_some())
+}
+
 impl Report {
     /// Of no decision yet, by the candidate of a digest.
     pub fn of(policy_set: Digest) -> Self {
@@ -164,14 +193,17 @@ impl Report {
     pub fn add(&mut self, recorded: &StoredDecision, again: &Result<Again, Unrepeatable>) {
         let (change, now) = match again {
             Err(reason) => (Change::Unrepeatable, reason.to_string()),
-            Ok(again) if again.policies.iter().any(|policy| policy.departure.is_some()) => {
+            Ok(again) if departs(again) => {
                 (Change::Unrecorded, "it asks for something that was not recorded".to_owned())
             }
             Ok(again) => {
                 self.fuel_then += recorded.policies.iter().map(|policy| policy.fuel).sum::<u64>();
                 self.fuel_now += again.policies.iter().map(|policy| policy.fuel).sum::<u64>();
-                let change = Change::between(&recorded.outcome, &again.outcome);
-                if change == Change::NewApproval {
+                let change = match Change::between(&recorded.outcome, &again.outcome) {
+                    Change::Same => Change::within(recorded, again),
+                    change => change,
+                };
+                if matches!(change, Change::NewApproval | Change::OtherApproval) {
                     self.ask(&again.outcome);
                 }
                 (change, again.outcome.code().to_owned())
@@ -183,6 +215,12 @@ impl Report {
             let policies = again.as_ref().map(|again| turns(recorded, again));
             self.keep(change, recorded, now, policies.unwrap_or_default());
         }
+    }
+
+    /// Counts a decision that does not read back.
+    pub fn add_unreadable(&mut self) {
+        self.decisions += 1;
+        *self.changes.entry(Change::Unrepeatable).or_default() += 1;
     }
 
     /// How many decisions would become so.
@@ -261,7 +299,10 @@ fn turns(recorded: &StoredDecision, again: &Again) -> Vec<Turn> {
     };
     let says = |binding: &str| {
         let policy = again.policies.iter().find(|policy| policy.binding.as_str() == binding);
-        policy.map(|policy| policy.name().to_owned())
+        policy.map(|policy| match policy.departure {
+            Some(_) => "not recorded".to_owned(),
+            None => policy.name().to_owned(),
+        })
     };
     let then = recorded.policies.iter().map(|said| said.binding.as_str());
     let now = again.policies.iter().map(|policy| policy.binding.as_str());
@@ -303,6 +344,13 @@ mod tests {
         ] {
             assert_eq!(Change::between(then, now), expected, "{then}");
         }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_counted() {
+        let mut report = Report::of(Digest::of("set"));
+        report.add_unreadable();
+        assert_eq!((report.decisions, report.count(Change::Unrepeatable)), (1, 1));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 use writ_core::Tenant;
+use writ_core::text::visible;
 use writ_store::{RecordedBatch, Store, StoreError, StoredDecision};
 
 /// How many bytes of lines are decided at a time.
@@ -153,8 +154,9 @@ impl Part {
             }
             Self::Lines { text, before, since_ms } => {
                 let read = |(line, text): (u64, &str)| {
-                    serde_json::from_str::<StoredDecision>(text)
-                        .map_err(|error| SourceError::Line { line, reason: error.to_string() })
+                    serde_json::from_str::<StoredDecision>(text).map_err(|error| {
+                        SourceError::Line { line, reason: visible(&error.to_string()).to_string() }
+                    })
                 };
                 let is_meant = |read: &Result<StoredDecision, _>| {
                     let at_ms = read.as_ref().ok().and_then(|decision| decided_ms(&decision.id));

@@ -18,12 +18,15 @@ use super::lifetime;
 use super::place::PlaceArgs;
 use super::remote::{Remote, ServerArgs};
 use super::text::{self, row};
-use crate::backtest::{self, Bounds, Candidate, Change, Example, Report, Source};
+use crate::backtest::{self, Bounds, Candidate, Change, Example, Report, Source, SourceError};
 use crate::clock::{now_ms, rfc3339};
 use crate::config::Environment;
 use crate::http::backtests::BacktestBody;
 use crate::http::policy_sets::PATH;
 use crate::policy_set;
+
+/// How far back decisions are tried where nobody says, in seconds: a week.
+const SINCE_SECONDS: u64 = 7 * 86_400;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -31,9 +34,9 @@ pub(super) struct Args {
     /// own decisions
     #[arg(value_name = "FILE|VERSION")]
     candidate: String,
-    /// Since when: a number and s, m, h, d or w, such as `7d`
-    #[arg(long, value_name = "TIME", value_parser = lifetime::seconds, default_value = "7d")]
-    since: u64,
+    /// Since when: a number and s, m, h, d or w. Without it, for 7 days, or all that `--from` has
+    #[arg(long, value_name = "TIME", value_parser = lifetime::seconds)]
+    since: Option<u64>,
     /// Decisions that `writ decisions export` wrote: a file, or `-` for standard input. Without it, those
     /// of the store that the configuration names, which no server may have open
     #[arg(long, value_name = "FILE")]
@@ -41,7 +44,8 @@ pub(super) struct Args {
     /// Where decisions are kept, in place of what the configuration names
     #[arg(long, value_name = "DIR", conflicts_with = "from")]
     data_dir: Option<PathBuf>,
-    /// End with 65 where there are such: changes, separated by commas
+    /// End with 65 where there are such changes, separated by commas; or where there was no decision
+    /// that could be decided again, or not all of them were
     #[arg(long, value_name = "CHANGES", value_delimiter = ',')]
     fail_on: Vec<Change>,
 }
@@ -70,11 +74,31 @@ pub(super) async fn run(
         true => text::json_to_stdout(&report)?,
         false => text::to_stdout(&human(&report))?,
     }
-    let found = args.fail_on.iter().filter(|change| report.count(**change) > 0);
+    judge(&args.fail_on, &report)?;
+    Ok(Exit::Permitted)
+}
+
+/// Whether a report shows that nothing changes that must not: not where it shows nothing.
+fn judge(fail_on: &[Change], report: &Report) -> Result<(), Failure> {
+    if fail_on.is_empty() {
+        return Ok(());
+    }
+    if !report.is_complete {
+        return Err(Failure::refused(
+            "not all decisions were tried\nhint: try fewer, by `--since`, or an export, by `--from`",
+        ));
+    }
+    if report.decisions == report.count(Change::Unrepeatable) {
+        return Err(Failure::refused(format!(
+            "of {} decisions none could be decided again, so nothing is shown",
+            report.decisions
+        )));
+    }
+    let found = fail_on.iter().filter(|change| report.count(**change) > 0);
     let found: Vec<_> =
         found.map(|change| format!("{} {}", report.count(*change), change.name())).collect();
     match found.is_empty() {
-        true => Ok(Exit::Permitted),
+        true => Ok(()),
         false => Err(Failure::refused(format!(
             "the set would change what it must not: {}",
             found.join(", ")
@@ -95,7 +119,7 @@ async fn served(
              hint: name a configuration file to try decisions that are here"
         )));
     }
-    let body = BacktestBody { since: rfc3339(since_ms(args.since)), decisions_max: None };
+    let body = BacktestBody { since: rfc3339(args.since_ms()), decisions_max: None };
     let path = [PATH, &number.to_string(), "backtest"];
     Remote::open(server, environment)?.post(&path, &body).await
 }
@@ -113,11 +137,11 @@ async fn here(args: &Args, environment: &Environment) -> Result<Report, Failure>
     let snapshot = Arc::new(policy_set::load(&engine, &config.policies, bytes_max).await?);
     let tenant = Tenant::default();
     let (source, store) = match &args.from {
-        Some(file) => (Source::exported(lines(file)?, since_ms(args.since)), None),
+        Some(file) => (Source::exported(lines(file)?, args.since_ms()), None),
         None => {
             let place = PlaceArgs { server: None, config: configured, json: false };
             let store = place.store_that_is_there(environment).await?;
-            (Source::stored(store.clone(), tenant.clone(), since_ms(args.since)), Some(store))
+            (Source::stored(store.clone(), tenant.clone(), args.since_ms()), Some(store))
         }
     };
     let bounds = Bounds { workers, decisions_max: u64::MAX, time_max: Duration::MAX };
@@ -129,7 +153,10 @@ async fn here(args: &Args, environment: &Environment) -> Result<Report, Failure>
     if let Some(store) = store {
         store.close().await.map_err(Failure::internal)?;
     }
-    report.map_err(Failure::refused)
+    report.map_err(|error| match error {
+        SourceError::Store(error) => Failure::internal(error),
+        error @ (SourceError::File(_) | SourceError::Line { .. }) => Failure::refused(error),
+    })
 }
 
 /// How far it has come, on standard error where that is a terminal.
@@ -139,8 +166,15 @@ fn progress() -> ProgressBar {
     bar.with_style(style.expect("the template names what there is"))
 }
 
-fn since_ms(seconds: u64) -> u64 {
-    now_ms().saturating_sub(seconds.saturating_mul(1_000))
+impl Args {
+    fn since_ms(&self) -> u64 {
+        let since = match (self.since, &self.from) {
+            (Some(seconds), _) => seconds,
+            (None, Some(_)) => return 0,
+            (None, None) => SINCE_SECONDS,
+        };
+        now_ms().saturating_sub(since.saturating_mul(1_000))
+    }
 }
 
 fn lines(file: &Path) -> Result<Box<dyn BufRead + Send>, Failure> {

@@ -81,10 +81,13 @@ async fn here(store: &Store, since_ms: u64) -> Result<(), Failure> {
     loop {
         let batches = store.recorded(&tenant, since_ms, after.as_ref()).await;
         let mut batches = batches.map_err(Failure::internal)?;
-        for decision in batches.iter().flat_map(|batch| batch.decisions()) {
-            let decision = decision.map_err(Failure::internal)?;
-            let line = serde_json::to_string(&decision).map_err(Failure::internal)?;
-            text::to_stdout(&(line + "\n"))?;
+        for batch in &batches {
+            // A batch is in the order of commitment.
+            let decisions: Result<Vec<_>, _> = batch.decisions().collect();
+            for decision in decisions.map_err(Failure::internal)?.iter().rev() {
+                let line = serde_json::to_string(decision).map_err(Failure::internal)?;
+                text::to_stdout(&(line + "\n"))?;
+            }
         }
         after = batches.pop();
         if after.is_none() {

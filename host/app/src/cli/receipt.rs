@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 use writ_core::receipt::Receipt;
+use writ_core::text::visible;
 use writ_core::{Digest, Tenant};
 
 use super::engine;
@@ -58,10 +59,12 @@ struct Verify {
     /// A component that decided, where it is no starter policy; may be given more than once
     #[arg(long = "component", value_name = "FILE")]
     components: Vec<String>,
-    /// The keys that are trusted: what the server has at `/access/v1/jwks`, in a file. Without it, any
-    /// key may have signed
-    #[arg(long, value_name = "FILE")]
+    /// The keys that are trusted: what the server has at `/access/v1/jwks`, in a file
+    #[arg(long, value_name = "FILE", required_unless_present = "any_key")]
     key: Option<PathBuf>,
+    /// Take it from whoever signed it: then it shows what could have been decided, and not by whom
+    #[arg(long, conflicts_with = "key")]
+    any_key: bool,
 }
 
 pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Failure> {
@@ -119,15 +122,16 @@ async fn verified(verify: &Verify) -> Result<String, Failure> {
     let fuel: u64 = again.policies.iter().map(|policy| policy.fuel).sum();
     let decision = &checked.decision;
     let mut told = "The receipt is whole, and decided again it is the same.\n".to_owned();
-    told += &row("decision", &decision.id);
-    told += &row("outcome", &decision.outcome);
+    told += &row("decision", visible(&decision.id));
+    told += &row("outcome", visible(&decision.outcome));
     for policy in &again.policies {
         told += &row(policy.binding.as_str(), policy.name());
     }
     told += &row("fuel", fuel);
     told += &row("signed by", &receipt.signature.kid);
     if trusted.is_none() {
-        told += "Whether that key is one to trust was not asked: `--key` names those that are.\n";
+        told += "Whether that key is one to trust was not asked: whoever has the components can make such \
+                 a receipt.\n";
     }
     Ok(told)
 }

@@ -169,8 +169,11 @@ impl StoredSet {
                 component.ok_or_else(|| damaged(format!("its component {digest} is not there")))?;
             let settings =
                 Json::from_value(&stored.settings).map_err(|error| damaged(error.to_string()))?;
-            let image = engine.load(component, &settings, &stored.limits).await;
-            let unloadable = |why: String| Unloadable::Policy { binding, why };
+            let unloadable = |why: String| Unloadable::Policy { binding: binding.clone(), why };
+            // What comes from a stranger may ask for more than anybody can configure.
+            let limits = stored.limits.clone().checked();
+            let limits = limits.map_err(|error| unloadable(error.to_string()))?;
+            let image = engine.load(component, &settings, &limits).await;
             let image = image.map_err(|error| unloadable(error.to_string()))?;
             bindings.push(stored.bound(image, settings).map_err(damaged)?);
         }

@@ -6,10 +6,13 @@
 
 use std::sync::Arc;
 
+use tracing::instrument::WithSubscriber;
+use tracing::subscriber::NoSubscriber;
 use writ_core::ports::{ApprovalReader, Namespace, StorageReader};
+use writ_core::text::visible;
 use writ_core::{
-    BindingName, Digest, Fault, FaultCode, Mode, Outcome, Party, PolicyDecision, Request, Tenant,
-    Verdict, Verdicts, Whole,
+    BindingName, DecisionRecord, Digest, Fault, FaultCode, Mode, Outcome, Party, PolicyDecision,
+    Request, Tenant, Verdict, Verdicts, Whole,
 };
 use writ_engine::{Call, Departure, Execution, Order, Replay};
 use writ_store::StoredDecision;
@@ -30,6 +33,10 @@ pub struct Again {
 pub struct PolicyAgain {
     /// Which binding.
     pub binding: BindingName,
+    /// Digest of component, settings and limits.
+    pub image: Digest,
+    /// Whether its verdict counts.
+    pub mode: Mode,
     /// Its verdict, or why there is none.
     pub result: Result<PolicyDecision, Fault>,
     /// Fuel burnt.
@@ -60,6 +67,14 @@ pub enum Unrepeatable {
         /// The fault's code.
         code: FaultCode,
     },
+    /// The same of now: this host has too little time or room.
+    #[error("policy `{binding}` gives no verdict here, for a reason of this host's: {}", code.as_str())]
+    Here {
+        /// Which binding.
+        binding: BindingName,
+        /// The fault's code.
+        code: FaultCode,
+    },
 }
 
 /// The first thing that is not as it was.
@@ -72,6 +87,16 @@ pub enum Difference {
         then: Vec<String>,
         /// The bindings now.
         now: Vec<String>,
+    },
+    /// The set has another policy, or another use of it, than the record names.
+    #[error("policy `{binding}` is {now} in the set, and was {then}")]
+    Policy {
+        /// Which binding.
+        binding: BindingName,
+        /// Its image then, and its mode.
+        then: String,
+        /// The set's.
+        now: String,
     },
     /// A policy asks the store for something else.
     #[error("policy `{binding}` asks the store for something else: {}", told(departure))]
@@ -90,6 +115,16 @@ pub enum Difference {
         then: String,
         /// What it says.
         now: String,
+    },
+    /// A policy says the same in other words: another patch, other people, other annotations.
+    #[error(
+        "policy `{binding}` said {verdict} then as now, and meant something else: another patch, requirement or annotation"
+    )]
+    Particulars {
+        /// Which binding.
+        binding: BindingName,
+        /// The verdict's name.
+        verdict: &'static str,
     },
     /// A policy burns another amount of fuel.
     #[error("policy `{binding}` burnt {then} fuel then, and {now} now")]
@@ -118,7 +153,7 @@ fn told(Departure { place, asked, recorded }: &Departure) -> String {
 }
 
 impl Again {
-    /// Makes a decision again, by `snapshot`.
+    /// Makes a decision again, by `snapshot`. What policies log goes nowhere: arguments are in it.
     ///
     /// # Errors
     /// Each of [`Unrepeatable`].
@@ -128,7 +163,18 @@ impl Again {
         recorded: &StoredDecision,
         order: Order,
     ) -> Result<Self, Unrepeatable> {
-        let (whole, request) = repeatable(recorded)?;
+        let parts = repeatable(recorded)?;
+        let again = Self::evaluate(snapshot, tenant, recorded, parts, order);
+        again.with_subscriber(NoSubscriber::default()).await
+    }
+
+    async fn evaluate(
+        snapshot: &Snapshot,
+        tenant: &Tenant,
+        recorded: &StoredDecision,
+        (whole, request): (&Whole, Request),
+        order: Order,
+    ) -> Result<Self, Unrepeatable> {
         let execution = Arc::new(Execution {
             id: whole.execution.as_ref().unwrap_or(&recorded.id).clone(),
             tenant: tenant.clone(),
@@ -146,13 +192,20 @@ impl Again {
             let replay = Arc::new(answers(whole, &core.name, order));
             let question = (verdicts.request(), &digest);
             let (mut result, fuel) = evaluate(bound, &execution, question, &replay).await;
+            let departure = replay.departure();
+            let counts = core.mode == Mode::Enforce || order == Order::Recorded;
+            if let (Err(fault), None, true) = (&result, &departure, counts)
+                && is_of_the_host(fault.code)
+            {
+                return Err(Unrepeatable::Here { binding: core.name.clone(), code: fault.code });
+            }
             if let Err(fault) = verdicts.add(&core.name, core.mode, result.as_ref()) {
                 result = Err(fault);
             } else if amends(&result) && core.mode == Mode::Enforce {
                 digest = verdicts.request().digest();
             }
-            let (binding, departure) = (core.name.clone(), replay.departure());
-            policies.push(PolicyAgain { binding, result, fuel, departure });
+            let (binding, mode, image) = (core.name.clone(), core.mode, bound.image.digest());
+            policies.push(PolicyAgain { binding, image, mode, result, fuel, departure });
         }
         Ok(Self { outcome: verdicts.combine().0, policies })
     }
@@ -167,6 +220,11 @@ impl Again {
         }
         for (then, now) in recorded.policies.iter().zip(&self.policies) {
             let binding = now.binding.clone();
+            if (then.image, then.mode) != (now.image, now.mode) {
+                let told = |image: Digest, mode: Mode| format!("{image} ({mode:?})");
+                let (then, now) = (told(then.image, then.mode), told(now.image, now.mode));
+                return Some(Difference::Policy { binding, then, now });
+            }
             if let Some(departure) = now.departure.clone() {
                 let departure = Box::new(departure);
                 return Some(Difference::Departed { binding, departure });
@@ -175,6 +233,9 @@ impl Again {
             let says = now.verdict();
             if said != says {
                 return Some(Difference::Verdict { binding, then: said, now: says });
+            }
+            if (then.particulars, &then.annotations) != (now.particulars(), &now.annotations()) {
+                return Some(Difference::Particulars { binding, verdict: now.name() });
             }
             if then.fuel != now.fuel {
                 return Some(Difference::Fuel { binding, then: then.fuel, now: now.fuel });
@@ -189,6 +250,17 @@ impl PolicyAgain {
     /// What it says, without its reason.
     pub fn name(&self) -> &'static str {
         self.result.as_ref().map_or("fault", |said| said.verdict.name())
+    }
+
+    /// Digest of what it says beyond that and a reason.
+    pub fn particulars(&self) -> Option<Digest> {
+        self.result.as_ref().ok().and_then(PolicyDecision::particulars)
+    }
+
+    /// What it wants recorded, as a record has it.
+    fn annotations(&self) -> Option<serde_json::Value> {
+        let annotations = &self.result.as_ref().ok()?.annotations;
+        (annotations.as_str() != "{}").then(|| annotations.to_value())
     }
 
     /// What it says, with its reason.
@@ -208,7 +280,8 @@ impl PolicyAgain {
 }
 
 fn verdict(name: &str, reason: Option<&str>) -> String {
-    reason.map_or_else(|| name.to_owned(), |reason| format!("{name} ({reason})"))
+    let name = visible(name);
+    reason.map_or_else(|| name.to_string(), |reason| format!("{name} ({})", visible(reason)))
 }
 
 /// What a decision rests on, where that can be repeated.
@@ -220,6 +293,10 @@ fn repeatable(recorded: &StoredDecision) -> Result<(&Whole, Request), Unrepeatab
     }
     let request =
         request.read::<Request>().map_err(|error| Unrepeatable::Damaged(error.to_string()))?;
+    let StoredDecision { subject, action, resource, .. } = recorded;
+    if DecisionRecord::parties(&request) != (subject.clone(), action.clone(), resource.clone()) {
+        return Err(Unrepeatable::Damaged("it names others than the record does".to_owned()));
+    }
     for said in &recorded.policies {
         if let Some(code) = said.fault.filter(|code| is_of_the_host(*code)) {
             return Err(Unrepeatable::Host { binding: said.binding.clone(), code });

@@ -69,6 +69,7 @@ impl Service {
             let mut evaluation =
                 self.evaluate(asked, binding, (request, &digest), recorder.as_ref()).await;
             bases.extend(recorder.and_then(|recorder| basis(&core.name, recorder.transcript())));
+            let particulars = evaluation.result.as_ref().ok().and_then(PolicyDecision::particulars);
             mask(&mut evaluation, &asked.execution.sensitive, binding.bound.image.sensitive());
             let amends = matches!(
                 &evaluation.result,
@@ -80,7 +81,7 @@ impl Service {
                 digest = verdicts.request().digest();
             }
             self.report(asked, binding, verdicts.request(), &evaluation);
-            policies.push(record(binding, &evaluation));
+            policies.push(record(binding, &evaluation, particulars));
             let faulted = evaluation.result.is_err();
             if let (Mode::Enforce, Some(ledger)) = (core.mode, evaluation.ledger) {
                 let namespace = binding.namespace.clone();
@@ -224,7 +225,11 @@ fn refused(code: FaultCode, text: &str) -> Evaluation {
     }
 }
 
-fn record(binding: &ActiveBinding, evaluation: &Evaluation) -> PolicyRecord {
+fn record(
+    binding: &ActiveBinding,
+    evaluation: &Evaluation,
+    particulars: Option<Digest>,
+) -> PolicyRecord {
     let (verdict, reason, fault, annotations) = match &evaluation.result {
         Ok(PolicyDecision { verdict, annotations }) => {
             let reason = match verdict {
@@ -247,6 +252,8 @@ fn record(binding: &ActiveBinding, evaluation: &Evaluation) -> PolicyRecord {
         reason,
         fault,
         annotations: annotations.filter(said).map(Json::to_value),
+        // A verdict that does not count as it is says nothing.
+        particulars: particulars.filter(|_| fault.is_none()),
         fuel: evaluation.fuel,
         host_calls: evaluation.host_calls,
         duration_us: evaluation.duration.as_micros() as u64,

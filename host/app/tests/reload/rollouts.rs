@@ -56,6 +56,7 @@ impl World {
 pub(crate) fn budget(limit: u64) -> String {
     format!(
         "[[binding]]\nname = \"budget\"\nsource = \"builtin:budget\"\n\
+         limits = {{ deadline-ms = 10000, timeout-ms = 30000 }}\n\
          settings = {{ amount = \"/action/properties/amount\", limit = {limit}, on-within = \"allow\" }}\n"
     )
 }

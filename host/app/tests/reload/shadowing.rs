@@ -69,7 +69,7 @@ fn a_version_sees_storage_as_the_decision_did_and_stores_nothing() {
 #[test]
 fn a_version_that_is_the_same_but_for_its_name_changes_nothing() {
     let same = format!(
-        "{}\n[[binding]]\nname = \"idle\"\nsource = \"builtin:rules\"\nsettings = {{ rules = [{{ name = \"none\", when = {{ path = \"/action/name\", eq = \"none\" }}, effect = \"allow\" }}] }}\n",
+        "{}\n[[binding]]\nname = \"idle\"\nsource = \"builtin:rules\"\nlimits = {{ deadline-ms = 10000, timeout-ms = 30000 }}\nsettings = {{ rules = [{{ name = \"none\", when = {{ path = \"/action/name\", eq = \"none\" }}, effect = \"allow\" }}] }}\n",
         budget(100)
     );
     let world = World::with_versions(&budget(100), &same);

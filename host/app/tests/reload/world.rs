@@ -16,7 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// A set that allows some actions.
 pub(crate) fn allowing(actions: &str) -> String {
     format!(
-        "[[binding]]\nname = \"tools\"\nsource = \"builtin:tool-list\"\nsettings = {{ allow = [{actions}] }}\n"
+        "[[binding]]\nname = \"tools\"\nsource = \"builtin:tool-list\"\n\
+         limits = {{ deadline-ms = 10000, timeout-ms = 30000 }}\nsettings = {{ allow = [{actions}] }}\n"
     )
 }
 

@@ -17,6 +17,7 @@ use writ_store::{Store, StoreConfig, StoredDecision};
 pub fn set(limit: u32) -> String {
     format!(
         "[[binding]]\nname = \"rate\"\nsource = \"builtin:rate-limit\"\n\
+         limits = {{ deadline-ms = 10000, timeout-ms = 30000 }}\n\
          settings = {{ limit = {limit}, window-seconds = 3600, on-within = \"allow\" }}\n"
     )
 }

@@ -47,7 +47,8 @@ fn a_tool_that_policies_now_deny_does_not_go_on(tables: Tables) {
 }
 
 fn what_a_tool_was_counted_for_when_it_began_does_not_stop_it(tables: Tables) {
-    let budget = "[[binding]]\nname = \"budget\"\nsource = \"budget.wasm\"\n[binding.settings]\n\
+    let budget = "[[binding]]\nname = \"budget\"\nsource = \"budget.wasm\"\n\
+                  limits = { deadline-ms = 10000, timeout-ms = 30000 }\n[binding.settings]\n\
                   amount = \"/action/properties/cents\"\nlimit = 500\nper = \"global\"\n";
     let mut world = World::on(tables, 0, budget, &[]);
     let asked = world.ask("payout", &payout());

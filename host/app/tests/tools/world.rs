@@ -14,7 +14,8 @@ use writ_testkit::wait;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A payout goes on below 1,000,000 cents. Leases are short, so that a run whose host was killed is
-/// soon taken over: 1 s for the tool, what it waits for people, and 10 s beside.
+/// soon taken over: 1 s for the tool, what it waits for people, and 10 s beside. Policies have room for a
+/// machine that is busy.
 const CONFIG: &str = r#"
 [log]
 level = "error"
@@ -29,6 +30,7 @@ grace-ms = GRACE
 [[binding]]
 name = "small"
 source = "rules.wasm"
+limits = { deadline-ms = 10000, timeout-ms = 30000 }
 [[binding.settings.rules]]
 name = "small"
 effect = "allow"

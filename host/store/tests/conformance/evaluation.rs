@@ -35,6 +35,7 @@ pub fn decision() -> DecisionRecord {
         reason: Some("too \"much\" \u{0} \u{1F4B0}".into()),
         fault: None,
         annotations: Some(serde_json::json!({"spent": 12.5})),
+        particulars: Some(Digest::of(b"particulars")),
         fuel: u64::MAX,
         host_calls: 3,
         duration_us: 17,
