@@ -12,7 +12,7 @@ use writ::config::Config;
 use writ::policy_set::Snapshot;
 use writ::service::ephemeral::Ephemeral;
 use writ::service::{Meta, Records, Service};
-use writ_core::{Action, Entity, Json, Request, Tenant};
+use writ_core::{Action, Entity, Json, Outcome, Request, Tenant};
 use writ_store::StoredDecision;
 use writ_testkit::guests;
 
@@ -57,11 +57,22 @@ fn asked(call: &Value) -> Request {
     }
 }
 
-async fn outcome(service: &Service, at_ms: u64, call: &Request) -> (String, String) {
+/// What was decided: the outcome's code, and who is asked for what.
+#[derive(PartialEq)]
+struct Said {
+    code: String,
+    asked: String,
+}
+
+async fn outcome(service: &Service, at_ms: u64, call: &Request) -> (String, Said) {
     let active = service.active();
     let decided = service.decide_at(&active, call.clone(), Meta::default(), at_ms).await;
     let answer = decided.unwrap();
-    (answer.id.clone(), answer.outcome.code().to_owned())
+    let asked = match &answer.outcome {
+        Outcome::ApprovalRequired(asked) => format!("{asked:?}"),
+        Outcome::Allowed | Outcome::Amended | Outcome::Denied(_) => String::new(),
+    };
+    (answer.id.clone(), Said { code: answer.outcome.code().to_owned(), asked })
 }
 
 /// What a set decides of the last of some calls, where another one has decided those before.
@@ -69,7 +80,7 @@ async fn by_hand(
     (config, first): &(Config, Snapshot),
     (_, second): &(Config, Snapshot),
     calls: &[(u64, Request)],
-) -> String {
+) -> Said {
     let memory = Ephemeral::default();
     let records = || Records::Ephemeral(memory.clone());
     let (before, after) = (service(config, first, records()), service(config, second, records()));
@@ -83,8 +94,8 @@ async fn by_hand(
 struct Recorded {
     world: World,
     candidate: Candidate,
-    /// Id, outcome then, and outcome now as it is found by hand, of each decision.
-    turns: Vec<(String, String, String)>,
+    /// Id, what was said then, and what is said now as it is found by hand, of each decision.
+    turns: Vec<(String, Said, Said)>,
 }
 
 impl Recorded {
@@ -114,9 +125,10 @@ impl Recorded {
     }
 }
 
-fn expected(then: &str, now: &str) -> Change {
-    match now {
-        now if now == then => Change::Same,
+fn expected(then: &Said, now: &Said) -> Change {
+    match now.code.as_str() {
+        _ if now == then => Change::Same,
+        "approval-required" if now.code == then.code => Change::OtherApproval,
         "allowed" => Change::NewAllow,
         "approval-required" => Change::NewApproval,
         "denied-by-policy" => Change::NewDenial,
@@ -124,14 +136,16 @@ fn expected(then: &str, now: &str) -> Change {
     }
 }
 
-fn check(report: &Report, turns: &[(String, String, String)]) {
+fn check(report: &Report, turns: &[(String, Said, Said)]) {
     let mut changes = BTreeMap::<Change, Vec<(&str, &str, &str)>>::new();
     for (id, then, now) in turns {
-        changes.entry(expected(then, now)).or_default().push((id, then, now));
+        let turn = (id.as_str(), then.code.as_str(), now.code.as_str());
+        changes.entry(expected(then, now)).or_default().push(turn);
     }
     let counts = changes.iter().map(|(change, turns)| (*change, turns.len() as u64));
     assert_eq!(report.changes, counts.collect());
     assert!(report.changes[&Change::NewApproval] > 1, "{:?}", report.changes);
+    assert!(report.changes[&Change::OtherApproval] > 1, "{:?}", report.changes);
     assert!(report.changes[&Change::Same] > 1, "{:?}", report.changes);
     for (change, mut turns) in changes {
         turns.sort_unstable();
