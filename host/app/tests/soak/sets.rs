@@ -19,8 +19,6 @@ configure-deadline-ms = 60_000
 [tests]
 directory = "cases"
 "#;
-/// Room for a machine that is busy.
-const LIMITS: &str = "limits = { deadline-ms = 10_000, timeout-ms = 30_000 }\n";
 
 const CASE: &str = r#"{"name": "always", "request": {
     "subject": {"type": "agent", "id": "a1"}, "action": {"name": "always"},
@@ -139,7 +137,7 @@ impl Broken {
 /// A set that allows `always`, and `v` with this number.
 pub(crate) fn good(allows: u64) -> String {
     let actions = format!("\"always\", \"v{allows}\"");
-    format!("{HOST}{}{LIMITS}", allowing(&actions))
+    format!("{HOST}{}", allowing(&actions))
 }
 
 /// What lies beside the configuration.
