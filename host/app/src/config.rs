@@ -15,6 +15,7 @@ pub mod origin;
 mod outward;
 mod policies;
 mod raw;
+mod registries;
 pub mod root;
 pub mod server;
 pub(crate) mod wording;
@@ -32,6 +33,7 @@ use crate::channels::config::ChannelConfig;
 use crate::data_directory::DataError;
 use crate::endpoints::EndpointConfig;
 use crate::policy_set::{self, PolicySetConfig};
+use crate::registry::RegistryConfig;
 use crate::service::executions::WorkerConfig;
 use crate::service::{Recording, Retention};
 use crate::telemetry::LogConfig;
@@ -72,6 +74,8 @@ pub struct Config {
     pub breaker: BreakerConfig,
     /// Who is told what happens.
     pub channels: Vec<ChannelConfig>,
+    /// From whom components are pulled.
+    pub registries: Vec<RegistryConfig>,
     /// What is logged, and how.
     pub log: LogConfig,
     /// The policies and the requests that they decide.
@@ -205,6 +209,7 @@ impl Config {
         let public_url = server.public_url.as_ref();
         Ok(Self {
             channels: channels::checked(raw.channels, public_url, &document, &root)?,
+            registries: registries::checked(raw.registries, &document, &root)?,
             server,
             jwt: auth::checked(raw.auth, &document, &root)?,
             data: match &overrides.data_directory {

@@ -27,6 +27,7 @@ use crate::endpoints::RegisteredEndpoint;
 use crate::http::{App, Guard, Parts, Serves};
 use crate::memory;
 use crate::policy_set::Kept;
+use crate::registry::Registries;
 use crate::reload::{self, Reload, Trigger, Versions, Wish};
 use crate::server::{self, Ended};
 use crate::service::{Executions, Records, Service};
@@ -155,6 +156,7 @@ pub(super) async fn open(config: &Config, origin: Origin, serves: Serves) -> Res
         store: executions.store().clone(),
         tenant,
         trust,
+        registries: Registries::new(config.registries.clone()),
         leads,
     };
     let reload = Reload::new(parts, Fixed::of(config), begun);
