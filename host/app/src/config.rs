@@ -33,7 +33,7 @@ use crate::channels::config::ChannelConfig;
 use crate::data_directory::DataError;
 use crate::endpoints::EndpointConfig;
 use crate::policy_set::{self, PolicySetConfig};
-use crate::registry::RegistryConfig;
+use crate::registry::Registries;
 use crate::service::executions::WorkerConfig;
 use crate::service::{Recording, Retention};
 use crate::telemetry::LogConfig;
@@ -74,8 +74,6 @@ pub struct Config {
     pub breaker: BreakerConfig,
     /// Who is told what happens.
     pub channels: Vec<ChannelConfig>,
-    /// From whom components are pulled.
-    pub registries: Vec<RegistryConfig>,
     /// What is logged, and how.
     pub log: LogConfig,
     /// The policies and the requests that they decide.
@@ -191,8 +189,9 @@ impl Config {
         let document = Arc::new(document);
         let at = |error: &dyn std::fmt::Display, key: &[_]| document.error(key, error);
         let trust = policies::checked(raw.policies, &document)?;
-        let sections = (raw.bindings, raw.tests, trust);
-        let policies = policy_set::parse(sections, document.clone(), root.clone())?;
+        let registries = Registries::new(registries::checked(raw.registries, &document, &root)?);
+        let (sections, others) = ((raw.bindings, raw.tests), (trust, registries));
+        let policies = policy_set::parse(sections, others, document.clone(), root.clone())?;
         let bound = policies.bindings.iter().map(|binding| binding.binding.name.to_string());
         let taken = raw.tools.iter().map(|tool| tool.name.clone()).chain(bound).collect();
         let endpoints = endpoints::checked(raw.endpoints, taken, &document, &root)?;
@@ -209,7 +208,6 @@ impl Config {
         let public_url = server.public_url.as_ref();
         Ok(Self {
             channels: channels::checked(raw.channels, public_url, &document, &root)?,
-            registries: registries::checked(raw.registries, &document, &root)?,
             server,
             jwt: auth::checked(raw.auth, &document, &root)?,
             data: match &overrides.data_directory {

@@ -66,6 +66,11 @@ impl Registries {
         Self { registries, pulls: Semaphore::new(PULLS_MAX) }
     }
 
+    /// Each of them.
+    pub fn iter(&self) -> impl Iterator<Item = &RegistryConfig> {
+        self.registries.iter()
+    }
+
     /// The bytes of a component of at most so many, as its reference pins it.
     ///
     /// # Errors

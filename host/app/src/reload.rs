@@ -132,8 +132,8 @@ pub struct Parts {
     pub tenant: Tenant,
     /// Whose signatures count, from the start to the end of the host.
     pub trust: Arc<Trust>,
-    /// From whom components are pulled.
-    pub registries: Registries,
+    /// From whom components are pulled, from the start to the end of the host.
+    pub registries: Arc<Registries>,
     /// Whether what its files say is to decide; otherwise it takes the version that does.
     pub leads: bool,
 }

@@ -35,7 +35,8 @@ fn check(from: &str, to: &str, line: usize, message: &str, hint: &str) {
 #[test]
 fn a_registry_is_read() {
     let config = load(GOOD).unwrap();
-    let [registry] = &config.registries[..] else { panic!("{:?}", config.registries) };
+    let registries: Vec<_> = config.policies.registries.iter().collect();
+    let [registry] = registries[..] else { panic!("{registries:?}") };
     assert_eq!(registry.host, "registry.example:5000");
     let places: Vec<_> = registry.places.iter().map(|(url, _)| url.as_str()).collect();
     let of = ["registry.example:5000", "tokens.example", "layers.example"];
@@ -45,7 +46,8 @@ fn a_registry_is_read() {
     assert_eq!((name.as_str(), password.expose()), ("writ", "a password"));
     assert_eq!(registry.timeout, Duration::from_secs(120));
     assert!(!format!("{config:?}").contains("a password"), "a secret shows");
-    assert!(load("").unwrap().registries.is_empty(), "nothing is pulled from anywhere");
+    let nowhere = load("").unwrap().policies.registries.iter().count();
+    assert_eq!(nowhere, 0, "nothing is pulled from anywhere");
 }
 
 #[test]

@@ -27,7 +27,6 @@ use crate::endpoints::RegisteredEndpoint;
 use crate::http::{App, Guard, Parts, Serves};
 use crate::memory;
 use crate::policy_set::Kept;
-use crate::registry::Registries;
 use crate::reload::{self, Reload, Trigger, Versions, Wish};
 use crate::server::{self, Ended};
 use crate::service::{Executions, Records, Service};
@@ -156,7 +155,7 @@ pub(super) async fn open(config: &Config, origin: Origin, serves: Serves) -> Res
         store: executions.store().clone(),
         tenant,
         trust,
-        registries: Registries::new(config.registries.clone()),
+        registries: config.policies.registries.clone(),
         leads,
     };
     let reload = Reload::new(parts, Fixed::of(config), begun);

@@ -165,8 +165,9 @@ impl Keeper {
             self.stop(Stopped::Elsewhere(call.place()));
             return Ok(());
         };
-        // Not asked before: after a redirect to another host, our client does not say it either.
-        if !call.is_ours {
+        // Without TLS, a door is on this machine, where anybody gets to it by themselves; and our client
+        // does not say who it is after a redirect.
+        if call.is_tunnel && !call.is_ours {
             return Ok(());
         }
         let mut outside = match self.connect(door, &call).await {
@@ -282,7 +283,8 @@ mod tests {
     /// What comes back of a request to a place, through a gate with one door, and what was stopped.
     async fn ask(door: &Url, request: &str, admitted: u64) -> (String, Option<Stopped>) {
         let doors = vec![Door::new(door, Reachable::new(door, Vec::new()))];
-        let gate = Gate::open(doors, true, Duration::from_secs(60)).await.unwrap();
+        let is_plain = door.scheme() == "http";
+        let gate = Gate::open(doors, is_plain, Duration::from_secs(60)).await.unwrap();
         gate.admit(admitted);
         let request = request.replace("PASS", &gate.keeper.pass);
         let call = async {
@@ -301,9 +303,9 @@ mod tests {
     }
 
     /// Somebody who answers one call with what it was.
-    async fn echo() -> Url {
+    async fn echo(scheme: &str) -> Url {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-        let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+        let url = format!("{scheme}://{}/", listener.local_addr().unwrap()).parse().unwrap();
         tokio::spawn(async move {
             let (mut stream, _) = listener.accept().await.unwrap();
             let (head, _) = head(&mut stream).await.unwrap();
@@ -312,40 +314,52 @@ mod tests {
         url
     }
 
+    const OURS: &str = "Proxy-Authorization: PASS\r\n\r\n";
+
     #[tokio::test]
-    async fn only_our_client_gets_through_and_only_by_a_door() {
-        let door = echo().await;
-        let head = format!("GET {door}v2/ HTTP/1.1\r\n");
-        let (back, stopped) = ask(&door, &format!("{head}\r\n"), 1_000).await;
-        assert!(back.is_empty() && stopped.is_none(), "{back} {stopped:?}");
-        let guessed = format!("{head}Proxy-Authorization: Basic d3JpdDo=\r\n\r\n");
-        assert!(ask(&door, &guessed, 1_000).await.0.is_empty());
-        let ours = "Proxy-Authorization: PASS\r\n\r\n";
-        let port = door.port().unwrap();
-        for target in [
-            "GET http://registry.example/v2/".to_owned(),
-            format!("GET http://localhost:{port}/v2/"),
-            format!("GET http://127.0.0.1:{}/v2/", port ^ 1),
-            format!("CONNECT 127.0.0.1:{port}"),
-        ] {
-            let (back, stopped) = ask(&door, &format!("{target} HTTP/1.1\r\n{ours}"), 1_000).await;
-            assert!(matches!(stopped, Some(Stopped::Elsewhere(_))), "{target}: {stopped:?} {back}");
+    async fn nobody_else_gets_to_a_registry_on_our_way() {
+        let door = echo("https").await;
+        let place = format!("127.0.0.1:{}", door.port().unwrap());
+        let connect = format!("CONNECT {place} HTTP/1.1\r\n");
+        let guessed = "Proxy-Authorization: Basic d3JpdDo=\r\n\r\n";
+        for other in ["\r\n", guessed] {
+            let (back, stopped) = ask(&door, &format!("{connect}{other}"), 1_000).await;
+            assert!(back.is_empty() && stopped.is_none(), "{other}: {back} {stopped:?}");
         }
-        let (back, stopped) = ask(&door, &format!("{head}{ours}"), 1_000).await;
+        let (back, _) = ask(&door, &format!("{connect}{OURS}hello\r\n\r\n"), 1_000).await;
+        assert_eq!(back, "HTTP/1.1 200 OK\r\n\r\nhello\r\n\r\n");
+    }
+
+    #[tokio::test]
+    async fn only_a_door_leads_out() {
+        let check = async |door: &Url, target: &str| {
+            let (back, stopped) = ask(door, &format!("{target} HTTP/1.1\r\n{OURS}"), 1_000).await;
+            assert!(matches!(stopped, Some(Stopped::Elsewhere(_))), "{target}: {stopped:?} {back}");
+        };
+        let (plain, tls) = (echo("http").await, echo("https").await);
+        let port = plain.port().unwrap();
+        check(&plain, "GET http://registry.example/v2/").await;
+        check(&plain, &format!("GET http://localhost:{port}/v2/")).await;
+        check(&plain, &format!("GET http://127.0.0.1:{}/v2/", port ^ 1)).await;
+        check(&plain, &format!("CONNECT 127.0.0.1:{port}")).await;
+        check(&tls, &format!("GET http://127.0.0.1:{}/v2/", tls.port().unwrap())).await;
+        check(&tls, "CONNECT 169.254.169.254:80").await;
+        let head = format!("GET {plain}v2/ HTTP/1.1\r\n");
+        let (back, stopped) = ask(&plain, &format!("{head}{OURS}"), 1_000).await;
         assert!(back.starts_with(&head) && stopped.is_none(), "{back} {stopped:?}");
     }
 
     #[tokio::test]
     async fn no_more_comes_back_than_is_admitted() {
-        let door = echo().await;
-        let request = format!("GET {door} HTTP/1.1\r\nProxy-Authorization: PASS\r\n\r\n");
+        let door = echo("http").await;
+        let request = format!("GET {door} HTTP/1.1\r\n{OURS}");
         let (back, stopped) = ask(&door, &request, 10).await;
         assert!(matches!(stopped, Some(Stopped::TooMuch)), "{stopped:?} {back}");
     }
 
     #[tokio::test]
     async fn a_name_that_leads_home_is_not_called() {
-        let (door, meant) = (echo().await, "http://registry.example/".parse().unwrap());
+        let (door, meant) = (echo("http").await, "http://registry.example/".parse().unwrap());
         let doors = vec![Door::new(&door, Reachable::new(&meant, Vec::new()))];
         let gate = Gate::open(doors, true, Duration::from_secs(60)).await.unwrap();
         let call = Call { url: door, is_tunnel: false, is_ours: true };
@@ -355,7 +369,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_head_without_an_end_is_not_waited_for() {
-        let door = echo().await;
+        let door = echo("http").await;
         let (back, _) = ask(&door, &"x".repeat(HEAD_BYTES_MAX), 1_000).await;
         assert!(back.is_empty());
     }

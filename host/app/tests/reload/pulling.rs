@@ -14,7 +14,7 @@ use writ_testkit::registry::{Options, Registry, USER};
 use super::pushing::{binding, unknown};
 use super::signing::Key;
 use super::world::{World, allowing};
-use artifacts::Artifact;
+use artifacts::{Artifact, Layers};
 
 /// The section of a registry on this machine.
 fn section(registry: &Registry) -> String {
@@ -254,6 +254,25 @@ fn a_registry_does_not_lead_to_whom_the_configuration_does_not_name() {
 }
 
 #[test]
+fn a_layer_may_be_elsewhere_and_no_password_goes_there() {
+    let layers = Layers::serve(unknown());
+    let url = format!("http://{}/", layers.address);
+    let options = Options { has_password: true, layers_at: Some(&url), ..Options::default() };
+    let registry = Registry::start_with(options);
+    let reference = Artifact::of(&unknown()).push(&registry);
+    let known = format!("username = \"{}\"\npassword-file = \"password\"\n", USER.0);
+    let also = format!("also = [\"{}\"]\n", layers.address);
+    let password = [("password", USER.1.as_bytes().to_vec())];
+    let config = section(&registry) + &known + &also + &allowing("\"read\"");
+    let world = World::start(&config, &password);
+    let pulled = world.pull(&reference);
+    assert_eq!(pulled.status, 201, "{}", pulled.text());
+    let asked = layers.asked();
+    assert!(asked.contains(&Digest::of(unknown()).hex()), "{asked}");
+    assert!(!asked.to_ascii_lowercase().contains("\r\nauthorization:"), "{asked}");
+}
+
+#[test]
 fn a_signature_comes_with_the_reference() {
     let (ours, theirs) = (Key::new(), Key::new());
     let registry = Registry::start();
@@ -289,4 +308,66 @@ fn the_body_says_what_it_is() {
     check(r#"{"reference": 7}"#, "/reference");
     check(r#"{"reference": ""}"#, "/reference");
     check(r#"{"reference": "oci:a/b", "tag": "v1"}"#, "/tag");
+}
+
+/// A set whose policy is in a registry.
+fn bound(registry: &Registry, reference: &str, pin: Digest, actions: &str) -> String {
+    let source = format!("\"{reference}\"\ndigest = \"{pin}\"");
+    section(registry) + &allowing(actions).replace("\"builtin:tool-list\"", &source)
+}
+
+#[test]
+fn a_set_names_a_registry_which_is_asked_once() {
+    let mut registry = Registry::start();
+    let (reference, pin) = (Artifact::of(&unknown()).push(&registry), Digest::of(unknown()));
+    let mut world = World::start(&bound(&registry, &reference, pin, "\"read\""), &[]);
+    assert!(world.allows("read") && !world.allows("write"));
+    let kept = world.client().get(&format!("/v1/policies/{pin}")).unwrap().json();
+    assert_eq!(kept["reference"], reference);
+    let (_, text) = world.writ(&["policy", "show", "1"]);
+    assert!(text.contains(&reference), "{text}");
+    let inspect = |world: &World| {
+        let config = world.directory().join("writ.toml");
+        let mut writ = std::process::Command::new(env!("CARGO_BIN_EXE_writ"));
+        let output = writ.args(["inspect", "--config"]).arg(config).output().unwrap();
+        output.status.code()
+    };
+    assert_eq!(inspect(&world), Some(0));
+
+    registry.kill();
+    world.write("writ.toml", bound(&registry, &reference, pin, "\"write\""));
+    assert_eq!(world.reload().status, 200);
+    assert!(world.allows("write") && !world.allows("read"));
+    world.server.kill();
+    world.server.restart();
+    assert!(world.allows("write"));
+    assert_eq!(inspect(&world), Some(78), "without a store, the registry is asked");
+}
+
+#[test]
+fn a_set_whose_policy_is_not_to_be_had_does_not_decide() {
+    let mut registry = Registry::start();
+    let (reference, pin) = (Artifact::of(&unknown()).push(&registry), Digest::of(unknown()));
+    let world = World::start(&configured(&registry), &[]);
+    let check = |config: &str, reason: &str| {
+        let before = (world.decide("read"), world.pushed());
+        world.write("writ.toml", config);
+        let refused = world.reload();
+        assert_eq!(refused.status, 422, "{reason}: {}", refused.text());
+        assert!(refused.text().contains(reason), "{reason}: {}", refused.text());
+        assert_eq!((world.decide("read"), world.pushed()), before);
+    };
+    let good = bound(&registry, &reference, pin, "\"write\"");
+    check(&good.replace(&format!("digest = \"{pin}\"\n"), ""), "needs its own digest");
+    let (name, manifest) = reference.split_once('@').unwrap();
+    check(&good.replace(&reference, &format!("{name}:v1")), "is not pinned");
+    let other = Digest::of("another").to_string();
+    check(&good.replace(&pin.to_string(), &other), "another component than the pinned one");
+    check(&good.replace(manifest, &other), "has no `oci:");
+    // Who may write the file is not to say whom this host calls before somebody starts it again.
+    let elsewhere = Registry::start();
+    let there = Artifact::of(&unknown()).push(&elsewhere);
+    check(&bound(&elsewhere, &there, pin, "\"write\""), "may not call the registry");
+    registry.kill();
+    check(&good, "cannot be reached");
 }

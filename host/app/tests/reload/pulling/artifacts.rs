@@ -2,6 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
 
 use oci_client::client::{
     Certificate, CertificateEncoding, ClientConfig, ClientProtocol, Config, ImageLayer,
@@ -56,6 +60,36 @@ impl<'a> Artifact<'a> {
         client.push(&reference, &layers, config, &auth, Some(manifest)).await.unwrap();
         let digest = client.fetch_manifest_digest(&reference, &auth).await.unwrap();
         format!("oci:{name}@{digest}")
+    }
+}
+
+/// A place that has one layer, and gives it once to whoever asks for anything.
+pub(crate) struct Layers {
+    pub(crate) address: SocketAddr,
+    asked: Receiver<String>,
+}
+
+impl Layers {
+    pub(crate) fn serve(layer: Vec<u8>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (tell, asked) = channel();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let (mut head, mut byte) = (Vec::new(), [0]);
+            while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap() > 0 {
+                head.push(byte[0]);
+            }
+            let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", layer.len());
+            stream.write_all(&[answer.into_bytes(), layer].concat()).unwrap();
+            tell.send(String::from_utf8(head).unwrap()).unwrap();
+        });
+        Self { address, asked }
+    }
+
+    /// What was asked, once it was.
+    pub(crate) fn asked(&self) -> String {
+        self.asked.recv_timeout(Duration::from_secs(60)).expect("nobody has asked for the layer")
     }
 }
 
