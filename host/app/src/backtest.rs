@@ -16,8 +16,9 @@ use writ_engine::Order;
 use writ_store::StoreError;
 
 use crate::policy_set::Snapshot;
+pub use crate::service::change::Change;
 use crate::service::replay::Again;
-pub use report::{Change, Example, Report};
+pub use report::{Example, Report};
 pub use source::{Part, Source, SourceError};
 
 /// How much is decided again.

@@ -26,7 +26,6 @@ use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
-use writ_core::ports::{ApprovalReader, StorageReader};
 use writ_core::rollout::{Breach, How, Rollout};
 use writ_core::{Request, Sensitive, Tenant};
 
@@ -43,6 +42,7 @@ pub use executions::Executions;
 pub use recording::Recording;
 pub use records::Records;
 pub use retention::Retention;
+use round::Rounds;
 use shadow::Shadow;
 
 /// What decides: a policy set, behind a pointer that a reload swaps, and where decisions go.
@@ -55,13 +55,9 @@ pub struct Service {
     bell: Arc<Notify>,
     breaker: BreakerConfig,
     records: Records,
-    reader: Arc<dyn StorageReader>,
-    approvals: Arc<dyn ApprovalReader>,
-    metrics: Arc<Metrics>,
+    rounds: Rounds,
     tools: Arc<Toolbox>,
-    recording: Recording,
     contention: contention::Contention,
-    started: Instant,
 }
 
 impl Service {
@@ -73,19 +69,22 @@ impl Service {
         metrics: Arc<Metrics>,
     ) -> Self {
         let active = Active::new(snapshot, &Tenant::default(), breaker, &metrics);
+        let rounds = Rounds {
+            storage: records.reader(),
+            approvals: records.approval_reader(),
+            recording: Recording::default(),
+            metrics,
+            started: Instant::now(),
+        };
         Self {
             in_force: ArcSwap::from_pointee(InForce { active: Arc::new(active), beside: None }),
             changing: Mutex::default(),
             bell: Arc::default(),
             breaker,
-            reader: records.reader(),
-            approvals: records.approval_reader(),
             records,
-            metrics,
+            rounds,
             tools: Arc::default(),
-            recording: Recording::default(),
             contention: contention::Contention::default(),
-            started: Instant::now(),
         }
     }
 
@@ -98,7 +97,7 @@ impl Service {
     /// The same, where so much is kept of each decision.
     #[must_use]
     pub fn recording(self, recording: Recording) -> Self {
-        Self { recording, ..self }
+        Self { rounds: Rounds { recording, ..self.rounds }, ..self }
     }
 
     /// What must not be told of a request, by the tool that has the action's name.
@@ -145,11 +144,11 @@ impl Service {
                     let (tenant, uncounted) = (&now.active.tenant, Metrics::new());
                     let set = Active::new(snapshot, tenant, self.breaker, &uncounted);
                     let set = Arc::new(set);
-                    (set.clone(), Part::Shadow(Shadow::new(self, set)))
+                    (set.clone(), Part::Shadow(Shadow::new(&self.rounds, set)))
                 }
                 How::Canary(canary) => {
                     let (guard, bell) = (canary.guard.clone(), self.bell.clone());
-                    let canary = Canary::new(guard, bell, self.metrics.canary().clone());
+                    let canary = Canary::new(guard, bell, self.metrics().canary().clone());
                     (Arc::new(self.after(now, snapshot)), Part::Canary(canary))
                 }
             };
@@ -179,7 +178,7 @@ impl Service {
     }
 
     fn after(&self, now: &InForce, snapshot: Snapshot) -> Active {
-        Active::after(&now.active, snapshot, self.breaker, &self.metrics)
+        Active::after(&now.active, snapshot, self.breaker, self.metrics())
     }
 
     /// Changes what decides; what no set binds any more is not told of any more.
@@ -188,10 +187,11 @@ impl Service {
         let now = self.in_force.load_full();
         let next = Arc::new(next(&now));
         let rolled_out = next.beside.as_ref().map(|beside| &beside.rollout);
-        self.metrics.show_rollout(rolled_out.map(|rollout| (rollout.how.name(), rollout.version)));
+        self.metrics()
+            .show_rollout(rolled_out.map(|rollout| (rollout.how.name(), rollout.version)));
         self.in_force.store(next.clone());
         for name in now.bound().filter(|name| !next.bound().any(|bound| bound == *name)) {
-            self.metrics.forget_binding(name);
+            self.metrics().forget_binding(name);
         }
     }
 
@@ -202,11 +202,6 @@ impl Service {
 
     /// Counters of what the service does.
     pub fn metrics(&self) -> &Metrics {
-        &self.metrics
-    }
-
-    /// Milliseconds since the service began, on a clock that does not go backwards.
-    fn clock_ms(&self) -> u64 {
-        self.started.elapsed().as_millis() as u64
+        &self.rounds.metrics
     }
 }

@@ -4,6 +4,7 @@
 //! `require-approval`, then `amend`, then `allow`; if nobody allowed, the action is denied.
 
 use crate::binding::{BindingName, Mode};
+use crate::digest::Digest;
 use crate::fault::{Fault, FaultCode};
 use crate::request::Request;
 use crate::requirement::Requirement;
@@ -73,6 +74,7 @@ impl Outcome {
 #[derive(Debug)]
 pub struct Verdicts {
     request: Request,
+    digest: Digest,
     matched: bool,
     allowed: bool,
     amended: bool,
@@ -82,10 +84,11 @@ pub struct Verdicts {
 }
 
 impl Verdicts {
-    /// Nothing has been said of the request yet.
-    pub fn new(request: Request) -> Self {
+    /// Nothing has been said of the request yet, which has a digest.
+    pub fn new(request: Request, digest: Digest) -> Self {
         Self {
             request,
+            digest,
             matched: false,
             allowed: false,
             amended: false,
@@ -98,6 +101,11 @@ impl Verdicts {
     /// The request as the next policy sees it: with every amendment so far.
     pub fn request(&self) -> &Request {
         &self.request
+    }
+
+    /// Digest of that request's canonical JSON.
+    pub fn digest(&self) -> &Digest {
+        &self.digest
     }
 
     /// Whether an amendment has changed the request.
@@ -130,7 +138,10 @@ impl Verdicts {
             }
             Ok(Verdict::Amend { patch }) => match self.request.amended(patch) {
                 Ok(request) => {
-                    self.amended |= request != self.request;
+                    if request != self.request {
+                        self.amended = true;
+                        self.digest = request.digest();
+                    }
                     self.request = request;
                     self.allowed = true;
                 }
@@ -217,7 +228,7 @@ mod tests {
     }
 
     fn combine(said_in_order: &[(u8, Mode)]) -> (&'static str, Request) {
-        let mut verdicts = Verdicts::new(request());
+        let mut verdicts = Verdicts::new(request(), request().digest());
         for &(what, mode) in said_in_order {
             let result = said(what);
             let _ = verdicts.add(&"b".parse().unwrap(), mode, result.as_ref());
@@ -251,7 +262,7 @@ mod tests {
         let patch = Json::parse("[1]").unwrap();
         let decision =
             PolicyDecision { verdict: Verdict::Amend { patch }, annotations: Json::empty_object() };
-        let mut verdicts = Verdicts::new(request());
+        let mut verdicts = Verdicts::new(request(), request().digest());
         let fault = verdicts.add(&"b".parse().unwrap(), Mode::Enforce, Ok(&decision)).unwrap_err();
         assert_eq!(fault.code, FaultCode::AmendmentInvalid);
         assert_eq!(verdicts.combine().0.code(), "denied-by-fault");
@@ -262,7 +273,7 @@ mod tests {
         let patch = Json::parse(r#"{"amount":10}"#).unwrap();
         let decision =
             PolicyDecision { verdict: Verdict::Amend { patch }, annotations: Json::empty_object() };
-        let mut verdicts = Verdicts::new(request());
+        let mut verdicts = Verdicts::new(request(), request().digest());
         verdicts.add(&"b".parse().unwrap(), Mode::Enforce, Ok(&decision)).unwrap();
         assert_eq!(verdicts.combine().0, Outcome::Allowed);
     }

@@ -105,7 +105,7 @@ pub struct PolicyRecord {
     /// What the policy wanted recorded; absent where it is `{}`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub annotations: Option<serde_json::Value>,
-    /// Digest of what it said beyond all this ([`crate::PolicyDecision::particulars`]), with nothing
+    /// Digest of what it said beyond all this ([`crate::Verdict::particulars`]), with nothing
     /// masked.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub particulars: Option<Digest>,

@@ -45,6 +45,26 @@ impl Verdict {
             Self::RequireApproval { .. } => "require-approval",
         }
     }
+
+    /// Digest of what it says beyond its name and a reason: a patch, or a requirement.
+    pub fn particulars(&self) -> Option<Digest> {
+        match self {
+            Self::Amend { patch } => Some(Digest::of(patch.as_str())),
+            Self::RequireApproval { requirement } => {
+                let text = serde_json::to_string(requirement).expect("a requirement is JSON");
+                Some(Digest::of(text))
+            }
+            Self::Abstain | Self::Allow | Self::Deny { .. } => None,
+        }
+    }
+
+    /// What the caller reads of a denial.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Deny { reason } => Some(reason),
+            Self::Abstain | Self::Allow | Self::Amend { .. } | Self::RequireApproval { .. } => None,
+        }
+    }
 }
 
 /// A verdict and what the policy wants recorded beside it.
@@ -54,21 +74,4 @@ pub struct PolicyDecision {
     pub verdict: Verdict,
     /// A JSON object.
     pub annotations: Json,
-}
-
-impl PolicyDecision {
-    /// Digest of what it says beyond a name and a reason: a patch, a requirement, annotations. None
-    /// where it says nothing of the kind.
-    pub fn particulars(&self) -> Option<Digest> {
-        let said = match &self.verdict {
-            Verdict::Amend { patch } => patch.as_str().to_owned(),
-            Verdict::RequireApproval { requirement } => {
-                serde_json::to_string(requirement).expect("a requirement is JSON")
-            }
-            Verdict::Abstain | Verdict::Allow | Verdict::Deny { .. } => String::new(),
-        };
-        let annotations = self.annotations.as_str();
-        let is_more = !said.is_empty() || annotations != "{}";
-        is_more.then(|| Digest::of_parts([said.as_bytes(), annotations.as_bytes()]))
-    }
 }

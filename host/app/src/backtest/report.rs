@@ -5,39 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use writ_core::combine::Denial;
 use writ_core::{Digest, Mode, Outcome, Requirement};
 use writ_store::StoredDecision;
 
-use crate::service::replay::{Again, Unrepeatable};
+use crate::service::change::Change;
+use crate::service::replay::{Again, Unrepeatable, verdict};
 
 /// How many examples of each change are kept: the first ones.
 const EXAMPLES_MAX: usize = 5;
 /// How many groups of approvers are told apart.
 const APPROVERS_MAX: usize = 100;
-
-/// What becomes of a decision under a candidate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Change {
-    /// It is what it was.
-    Same,
-    /// It is denied, and was not.
-    NewDenial,
-    /// It may go on, and might not, or not without people.
-    NewAllow,
-    /// People are asked, and were not.
-    NewApproval,
-    /// People are asked as they were, but others, or for something else.
-    OtherApproval,
-    /// It may go on in another form, and might not, or as it was, or in yet another.
-    NewAmendment,
-    /// It is denied since a policy gives no verdict, and was not.
-    NewFault,
-    /// A policy asks the store for something that was not recorded: nobody can tell.
-    Unrecorded,
-    /// What was decided cannot be decided again.
-    Unrepeatable,
-}
 
 /// What a candidate would change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -91,81 +69,36 @@ pub struct Example {
 pub struct Turn {
     /// Its binding.
     pub binding: String,
-    /// What it said; absent where it was not asked.
+    /// What it said, with its reason; absent where it was not asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub then: Option<String>,
-    /// What it says; absent where it is not asked.
+    /// What it says, with its reason; absent where it is not asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub now: Option<String>,
 }
 
-impl Change {
-    /// Each, in the order in which they are told.
-    pub const ALL: [Self; 9] = [
-        Self::Same,
-        Self::NewDenial,
-        Self::NewAllow,
-        Self::NewApproval,
-        Self::OtherApproval,
-        Self::NewAmendment,
-        Self::NewFault,
-        Self::Unrecorded,
-        Self::Unrepeatable,
-    ];
-
-    /// Its name, as options and reports have it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Same => "same",
-            Self::NewDenial => "new-denial",
-            Self::NewAllow => "new-allow",
-            Self::NewApproval => "new-approval",
-            Self::OtherApproval => "other-approval",
-            Self::NewAmendment => "new-amendment",
-            Self::NewFault => "new-fault",
-            Self::Unrecorded => "unrecorded",
-            Self::Unrepeatable => "unrepeatable",
-        }
+/// What becomes of a decision that can be made again.
+fn change(recorded: &StoredDecision, again: &Again) -> Change {
+    let (code, outcome) = (recorded.outcome.as_str(), &again.outcome);
+    match Change::of_code(code, outcome) {
+        Change::Same => {}
+        change => return change,
     }
-
-    /// From one outcome's code to another outcome.
-    fn between(then: &str, now: &Outcome) -> Self {
-        let could_go_on =
-            [Outcome::Allowed, Outcome::Amended, Outcome::ApprovalRequired(Vec::new())]
-                .iter()
-                .any(|outcome| outcome.code() == then);
-        match now {
-            Outcome::Allowed | Outcome::Amended | Outcome::ApprovalRequired(_)
-                if now.code() == then =>
-            {
-                Self::Same
-            }
-            Outcome::Allowed => Self::NewAllow,
-            Outcome::Amended => Self::NewAmendment,
-            Outcome::ApprovalRequired(_) => Self::NewApproval,
-            Outcome::Denied(_) if !could_go_on => Self::Same,
-            Outcome::Denied(writ_core::combine::Denial::ByFault(_)) => Self::NewFault,
-            Outcome::Denied(_) => Self::NewDenial,
-        }
-    }
-}
-
-impl Change {
-    /// Where the outcome has the same name.
-    fn within(recorded: &StoredDecision, again: &Again) -> Self {
-        let (verdict, change) = match again.outcome {
-            Outcome::Amended => ("amend", Self::NewAmendment),
-            Outcome::ApprovalRequired(_) => ("require-approval", Self::OtherApproval),
-            Outcome::Allowed | Outcome::Denied(_) => return Self::Same,
-        };
-        let then = recorded.policies.iter();
-        let then = then.filter(|said| said.mode == Mode::Enforce && said.verdict == verdict);
-        let now = again.policies.iter();
-        let now = now.filter(|says| says.mode == Mode::Enforce && says.name() == verdict);
-        let then: BTreeMap<_, _> = then.map(|said| (&said.binding, said.particulars)).collect();
-        let now: BTreeMap<_, _> = now.map(|says| (&says.binding, says.particulars())).collect();
-        if then == now { Self::Same } else { change }
-    }
+    // What decided is told by the verdicts of one name.
+    let (verdict, other) = match outcome {
+        Outcome::Allowed | Outcome::Amended => ("amend", Change::OtherAction),
+        Outcome::ApprovalRequired(_) => ("require-approval", Change::OtherRequirement),
+        Outcome::Denied(_) if code != outcome.code() => return Change::OtherReason,
+        Outcome::Denied(Denial::ByFault(_)) => ("fault", Change::OtherReason),
+        Outcome::Denied(_) => ("deny", Change::OtherReason),
+    };
+    let then = recorded.policies.iter();
+    let then = then.filter(|said| said.mode == Mode::Enforce && said.verdict == verdict);
+    let then = then.map(|said| (&said.binding, (said.reason.as_deref(), said.particulars)));
+    let now = again.policies.iter();
+    let now = now.filter(|says| says.mode == Mode::Enforce && says.name() == verdict);
+    let now = now.map(|says| (&says.binding, (says.reason(), says.particulars())));
+    if then.eq(now) { Change::Same } else { other }
 }
 
 /// Whether an outcome rests on what was not recorded: what does not count may.
@@ -199,11 +132,8 @@ impl Report {
             Ok(again) => {
                 self.fuel_then += recorded.policies.iter().map(|policy| policy.fuel).sum::<u64>();
                 self.fuel_now += again.policies.iter().map(|policy| policy.fuel).sum::<u64>();
-                let change = match Change::between(&recorded.outcome, &again.outcome) {
-                    Change::Same => Change::within(recorded, again),
-                    change => change,
-                };
-                if matches!(change, Change::NewApproval | Change::OtherApproval) {
+                let change = change(recorded, again);
+                if matches!(change, Change::NewApproval | Change::OtherRequirement) {
                     self.ask(&again.outcome);
                 }
                 (change, again.outcome.code().to_owned())
@@ -291,17 +221,17 @@ impl Report {
     }
 }
 
-/// The policies that say something else than then.
+/// The policies that say something else than then, be it in another reason, patch or requirement.
 fn turns(recorded: &StoredDecision, again: &Again) -> Vec<Turn> {
     let said = |binding: &str| {
         let record = recorded.policies.iter().find(|said| said.binding.as_str() == binding);
-        record.map(|said| said.verdict.clone())
+        record.map(|said| (verdict(&said.verdict, said.reason.as_deref()), said.particulars))
     };
     let says = |binding: &str| {
         let policy = again.policies.iter().find(|policy| policy.binding.as_str() == binding);
         policy.map(|policy| match policy.departure {
-            Some(_) => "not recorded".to_owned(),
-            None => policy.name().to_owned(),
+            Some(_) => ("not recorded".to_owned(), None),
+            None => (policy.verdict(), policy.particulars()),
         })
     };
     let then = recorded.policies.iter().map(|said| said.binding.as_str());
@@ -309,7 +239,11 @@ fn turns(recorded: &StoredDecision, again: &Again) -> Vec<Turn> {
     let all: BTreeSet<&str> = then.chain(now).collect();
     let turn = |binding: &str| {
         let (then, now) = (said(binding), says(binding));
-        (then != now).then(|| Turn { binding: binding.to_owned(), then, now })
+        (then != now).then(|| Turn {
+            binding: binding.to_owned(),
+            then: then.map(|(verdict, _)| verdict),
+            now: now.map(|(verdict, _)| verdict),
+        })
     };
     all.into_iter().filter_map(turn).collect()
 }
@@ -317,46 +251,11 @@ fn turns(recorded: &StoredDecision, again: &Again) -> Vec<Turn> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use writ_core::FaultCode;
-    use writ_core::combine::Denial;
-
-    #[test]
-    fn a_change_is_told_by_what_it_means_for_who_asks() {
-        let denied = Outcome::Denied(Denial::AllAbstained);
-        let faulted = || {
-            let faults = vec![("p".parse().unwrap(), FaultCode::Trap)];
-            Outcome::Denied(Denial::ByFault(faults))
-        };
-        let asked = Outcome::ApprovalRequired(Vec::new());
-        for (then, now, expected) in [
-            ("allowed", &Outcome::Amended, Change::NewAmendment),
-            ("amended", &Outcome::Amended, Change::Same),
-            ("amended", &Outcome::Allowed, Change::NewAllow),
-            ("denied-by-fault", &asked, Change::NewApproval),
-            ("allowed", &denied, Change::NewDenial),
-            ("approval-required", &denied, Change::NewDenial),
-            ("amended", &faulted(), Change::NewFault),
-            ("denied-by-policy", &faulted(), Change::Same),
-            ("denied-by-policy", &Outcome::Allowed, Change::NewAllow),
-            ("approval-required", &Outcome::Allowed, Change::NewAllow),
-            ("allowed", &asked, Change::NewApproval),
-            ("approval-required", &asked, Change::Same),
-        ] {
-            assert_eq!(Change::between(then, now), expected, "{then}");
-        }
-    }
 
     #[test]
     fn what_cannot_be_read_is_counted() {
         let mut report = Report::of(Digest::of("set"));
         report.add_unreadable();
         assert_eq!((report.decisions, report.count(Change::Unrepeatable)), (1, 1));
-    }
-
-    #[test]
-    fn a_change_has_the_name_that_is_written() {
-        for change in Change::ALL {
-            assert_eq!(serde_json::to_value(change).unwrap(), change.name());
-        }
     }
 }

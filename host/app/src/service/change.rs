@@ -1,11 +1,11 @@
 //! What becomes of a decision where another policy set makes it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use writ_core::combine::Denial;
 use writ_core::{Json, Outcome};
 
 /// What becomes of a decision under another set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Change {
     /// It is what it was.
@@ -24,11 +24,15 @@ pub enum Change {
     OtherRequirement,
     /// It may go on as it might, as another action.
     OtherAction,
+    /// A policy asks the store for something that was not recorded: nobody can tell.
+    Unrecorded,
+    /// What was decided cannot be decided again.
+    Unrepeatable,
 }
 
 impl Change {
     /// Each, in the order in which they are told.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Same,
         Self::NewDenial,
         Self::NewAllow,
@@ -37,9 +41,13 @@ impl Change {
         Self::OtherReason,
         Self::OtherRequirement,
         Self::OtherAction,
+        Self::Unrecorded,
+        Self::Unrepeatable,
     ];
+    /// What becomes of those that can be decided again.
+    pub const DECIDED: &[Self] = Self::ALL.split_at(8).0;
 
-    /// Its name in answers, metrics and reports.
+    /// Its name in answers, metrics, options and reports.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Same => "same",
@@ -50,6 +58,8 @@ impl Change {
             Self::OtherReason => "other-reason",
             Self::OtherRequirement => "other-requirement",
             Self::OtherAction => "other-action",
+            Self::Unrecorded => "unrecorded",
+            Self::Unrepeatable => "unrepeatable",
         }
     }
 
@@ -106,6 +116,9 @@ mod tests {
         let asked = Outcome::ApprovalRequired(Vec::new());
         for (then, now, expected) in [
             ("allowed", &Outcome::Amended, Change::Same),
+            ("amended", &Outcome::Amended, Change::Same),
+            ("amended", &Outcome::Allowed, Change::Same),
+            ("denied-by-fault", &asked, Change::NewApproval),
             ("allowed", &denied("a"), Change::NewDenial),
             ("approval-required", &denied("a"), Change::NewDenial),
             ("amended", &faulted(), Change::NewFault),

@@ -151,7 +151,7 @@ impl<'a> Deciding<'a> {
                 0..OPTIMISTIC_ROUNDS => Held::default(),
                 _ => self.service.contention.hold(&contended, &self.service.records).await,
             };
-            let mut round = self.service.round(self.asked, request).await;
+            let mut round = self.service.rounds.round(self.asked, request).await;
             if self.beside.as_ref().is_some_and(|beside| !beside.is_canary()) {
                 round.remember();
             }
@@ -163,7 +163,7 @@ impl<'a> Deciding<'a> {
                 Attempt::Kept(kept) => return Ok((round, kept)),
                 Attempt::Conflict(namespaces) => contended.extend(namespaces),
             }
-            self.service.metrics.storage_conflicts.inc();
+            self.service.metrics().storage_conflicts.inc();
             policies = round.policies;
             // An amendment changes nothing but the action's properties.
             request = round.request;
@@ -177,7 +177,7 @@ impl<'a> Deciding<'a> {
         let Asked { active, execution, digest } = self.asked;
         let (asked, bases) =
             ((self.id.as_str(), &self.canonical), std::mem::take(&mut round.bases));
-        let whole = self.service.recording.whole(asked, execution, bases);
+        let whole = self.service.rounds.recording.whole(asked, execution, bases);
         DecisionRecord {
             id: self.id.clone(),
             tenant: execution.tenant.clone(),
@@ -202,7 +202,7 @@ impl<'a> Deciding<'a> {
             beside.learn(self, &mut round, took);
         }
         let Round { outcome, mut request, policies, .. } = round;
-        self.service.metrics.decided(&request.action.name, &outcome, took);
+        self.service.metrics().decided(&request.action.name, &outcome, took);
         tracing::debug!(
             decision = self.id,
             caller = self.meta.caller.as_ref().map(|caller| caller.person.as_str()),
@@ -234,7 +234,7 @@ impl<'a> Deciding<'a> {
     ) -> Result<(Round, K::Kept), K::Error> {
         let text = "other requests kept changing what the policy had read";
         let fault = Fault::new(FaultCode::StorageConflict, text);
-        self.service.metrics.faulted(&fault);
+        self.service.metrics().faulted(&fault);
         let decision = self.id.as_str();
         tracing::warn!(decision, "denied: others changed the same storage {ROUNDS_MAX} times");
         let is_contended = |record: &PolicyRecord| {
@@ -244,6 +244,7 @@ impl<'a> Deciding<'a> {
             record.verdict = "fault".into();
             record.reason = Some(fault.message.clone());
             record.fault = Some(fault.code);
+            (record.annotations, record.particulars) = (None, None);
         }
         let faults = contended.iter().map(|namespace| (namespace.binding.clone(), fault.code));
         let mut round = Round::denied(Denial::ByFault(faults.collect()), request, policies);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use writ_core::{Basis, BindingName, Verbatim, Whole};
 use writ_engine::{Execution, Image, Recorder, Transcript};
 
-use super::Service;
+use super::round::Rounds;
 
 /// How large a request may be to be kept with its decision, in bytes.
 const REQUEST_BYTES_MAX: usize = 64 << 10;
@@ -45,12 +45,12 @@ impl Recording {
     }
 }
 
-impl Service {
+impl Rounds {
     /// Stands between the store and an evaluation of an image, where what it is answered is kept.
     pub(super) fn recorder(&self, image: &Image) -> Option<Arc<Recorder>> {
         let is_kept = self.recording == Recording::Whole && image.inquires();
         let recorder =
-            || Recorder::new(self.reader.clone(), self.approvals.clone(), INQUIRY_BYTES_MAX);
+            || Recorder::new(self.storage.clone(), self.approvals.clone(), INQUIRY_BYTES_MAX);
         is_kept.then(|| Arc::new(recorder()))
     }
 }

@@ -12,7 +12,7 @@ use writ_core::ports::{ApprovalReader, Namespace, StorageReader};
 use writ_core::text::visible;
 use writ_core::{
     BindingName, DecisionRecord, Digest, Fault, FaultCode, Mode, Outcome, Party, PolicyDecision,
-    Request, Tenant, Verdict, Verdicts, Whole,
+    Request, Tenant, Verdicts, Whole,
 };
 use writ_engine::{Call, Departure, Execution, Order, Replay};
 use writ_store::StoredDecision;
@@ -182,7 +182,7 @@ impl Again {
             has_begun: whole.has_begun,
             sensitive: Arc::default(),
         });
-        let (mut verdicts, mut digest) = (Verdicts::new(request), recorded.request_digest);
+        let mut verdicts = Verdicts::new(request, recorded.request_digest);
         let mut policies = Vec::with_capacity(snapshot.bindings.len());
         for bound in &snapshot.bindings {
             let core = &bound.binding;
@@ -190,7 +190,7 @@ impl Again {
                 continue;
             }
             let replay = Arc::new(answers(whole, &core.name, order));
-            let question = (verdicts.request(), &digest);
+            let question = (verdicts.request(), verdicts.digest());
             let (mut result, fuel) = evaluate(bound, &execution, question, &replay).await;
             let departure = replay.departure();
             let counts = core.mode == Mode::Enforce || order == Order::Recorded;
@@ -201,8 +201,6 @@ impl Again {
             }
             if let Err(fault) = verdicts.add(&core.name, core.mode, result.as_ref()) {
                 result = Err(fault);
-            } else if amends(&result) && core.mode == Mode::Enforce {
-                digest = verdicts.request().digest();
             }
             let (binding, mode, image) = (core.name.clone(), core.mode, bound.image.digest());
             policies.push(PolicyAgain { binding, image, mode, result, fuel, departure });
@@ -252,9 +250,17 @@ impl PolicyAgain {
         self.result.as_ref().map_or("fault", |said| said.verdict.name())
     }
 
+    /// The reason of a denial, or the message of a fault.
+    pub fn reason(&self) -> Option<&str> {
+        match &self.result {
+            Ok(said) => said.verdict.reason(),
+            Err(fault) => Some(&fault.message),
+        }
+    }
+
     /// Digest of what it says beyond that and a reason.
     pub fn particulars(&self) -> Option<Digest> {
-        self.result.as_ref().ok().and_then(PolicyDecision::particulars)
+        self.result.as_ref().ok().and_then(|said| said.verdict.particulars())
     }
 
     /// What it wants recorded, as a record has it.
@@ -265,21 +271,12 @@ impl PolicyAgain {
 
     /// What it says, with its reason.
     pub fn verdict(&self) -> String {
-        use Verdict::{Abstain, Allow, Amend, Deny, RequireApproval};
-        match &self.result {
-            Ok(PolicyDecision { verdict: said @ Deny { reason }, .. }) => {
-                verdict(said.name(), Some(reason))
-            }
-            Ok(PolicyDecision {
-                verdict: said @ (Abstain | Allow | Amend { .. } | RequireApproval { .. }),
-                ..
-            }) => verdict(said.name(), None),
-            Err(fault) => verdict("fault", Some(&fault.message)),
-        }
+        verdict(self.name(), self.reason())
     }
 }
 
-fn verdict(name: &str, reason: Option<&str>) -> String {
+/// A verdict with its reason, for people.
+pub fn verdict(name: &str, reason: Option<&str>) -> String {
     let name = visible(name);
     reason.map_or_else(|| name.to_string(), |reason| format!("{name} ({})", visible(reason)))
 }
@@ -318,10 +315,6 @@ fn is_of_the_host(code: FaultCode) -> bool {
 fn answers(whole: &Whole, binding: &BindingName, order: Order) -> Replay {
     let basis = whole.bases.iter().find(|basis| basis.binding == *binding);
     Replay::new(basis.map(|basis| basis.inquiries.clone()).unwrap_or_default(), order)
-}
-
-fn amends(result: &Result<PolicyDecision, Fault>) -> bool {
-    matches!(result, Ok(PolicyDecision { verdict: Verdict::Amend { .. }, .. }))
 }
 
 async fn evaluate(

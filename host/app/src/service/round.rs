@@ -4,6 +4,7 @@
 //! meanwhile.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use writ_core::combine::Denial;
 use writ_core::ports::{ApprovalReader, Namespace, StorageReader};
@@ -13,10 +14,10 @@ use writ_core::{
 };
 use writ_engine::{Call, Evaluation, Execution, Recorder};
 
-use super::Service;
 use super::active::{Active, ActiveBinding, end_of};
-use super::recording::basis;
+use super::recording::{Recording, basis};
 use crate::breaker::End;
+use crate::telemetry::Metrics;
 
 /// What was read and is to be written, by namespace.
 pub(super) type Ledgers = Vec<(Arc<Namespace>, Ledger)>;
@@ -51,11 +52,25 @@ struct Staged {
     faulted: bool,
 }
 
-impl Service {
+/// What every round is made with.
+pub(super) struct Rounds {
+    pub(super) storage: Arc<dyn StorageReader>,
+    pub(super) approvals: Arc<dyn ApprovalReader>,
+    pub(super) recording: Recording,
+    pub(super) metrics: Arc<Metrics>,
+    /// When the clock of breakers began.
+    pub(super) started: Instant,
+}
+
+impl Rounds {
+    /// Milliseconds since it began, on a clock that does not go backwards.
+    fn clock_ms(&self) -> u64 {
+        self.started.elapsed().as_millis() as u64
+    }
+
     /// Evaluates a request once.
     pub(super) async fn round(&self, asked: Asked<'_>, request: Request) -> Round {
-        let mut verdicts = Verdicts::new(request);
-        let mut digest = asked.digest;
+        let mut verdicts = Verdicts::new(request, asked.digest);
         let mut policies = Vec::with_capacity(asked.active.bindings.len());
         let mut bases = Vec::new();
         let mut staged = Vec::new();
@@ -65,20 +80,14 @@ impl Service {
                 continue;
             }
             let recorder = self.recorder(&binding.bound.image);
-            let request = verdicts.request();
-            let mut evaluation =
-                self.evaluate(asked, binding, (request, &digest), recorder.as_ref()).await;
+            let question = (verdicts.request(), verdicts.digest());
+            let mut evaluation = self.evaluate(asked, binding, question, recorder.as_ref()).await;
             bases.extend(recorder.and_then(|recorder| basis(&core.name, recorder.transcript())));
-            let particulars = evaluation.result.as_ref().ok().and_then(PolicyDecision::particulars);
+            let particulars =
+                evaluation.result.as_ref().ok().and_then(|said| said.verdict.particulars());
             mask(&mut evaluation, &asked.execution.sensitive, binding.bound.image.sensitive());
-            let amends = matches!(
-                &evaluation.result,
-                Ok(PolicyDecision { verdict: Verdict::Amend { .. }, .. })
-            );
             if let Err(fault) = verdicts.add(&core.name, core.mode, evaluation.result.as_ref()) {
                 evaluation.result = Err(fault);
-            } else if amends && core.mode == Mode::Enforce {
-                digest = verdicts.request().digest();
             }
             self.report(asked, binding, verdicts.request(), &evaluation);
             policies.push(record(binding, &evaluation, particulars));
@@ -117,7 +126,7 @@ impl Service {
             request_digest,
             execution: asked.execution,
             namespace: &binding.namespace,
-            storage: storage.as_ref().unwrap_or(&self.reader),
+            storage: storage.as_ref().unwrap_or(&self.storage),
             approvals: approvals.as_ref().unwrap_or(&self.approvals),
         };
         let evaluation = binding.bound.image.evaluate(call).await;
@@ -232,13 +241,7 @@ fn record(
 ) -> PolicyRecord {
     let (verdict, reason, fault, annotations) = match &evaluation.result {
         Ok(PolicyDecision { verdict, annotations }) => {
-            let reason = match verdict {
-                Verdict::Deny { reason } => Some(reason.clone()),
-                Verdict::Abstain
-                | Verdict::Allow
-                | Verdict::Amend { .. }
-                | Verdict::RequireApproval { .. } => None,
-            };
+            let reason = verdict.reason().map(str::to_owned);
             (verdict.name(), reason, None, Some(annotations))
         }
         Err(fault) => ("fault", Some(fault.message.clone()), Some(fault.code), None),

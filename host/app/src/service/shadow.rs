@@ -9,7 +9,6 @@ mod report;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arc_swap::ArcSwap;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::instrument::WithSubscriber;
@@ -17,12 +16,10 @@ use tracing::subscriber::NoSubscriber;
 use writ_core::{Json, Outcome, Request};
 use writ_engine::Execution;
 
-use super::beside::InForce;
 use super::change::Change;
-use super::contention::Contention;
 use super::decide::Deciding;
-use super::round::{Asked, Ledgers, Round};
-use super::{Active, Recording, Service};
+use super::round::{Asked, Ledgers, Round, Rounds};
+use super::{Active, Recording};
 use crate::background::Background;
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::ShadowMetrics;
@@ -63,19 +60,18 @@ struct Seen {
 /// What decides once more.
 struct Asking {
     set: Arc<Active>,
-    service: Arc<Service>,
+    rounds: Rounds,
     report: Arc<Mutex<Report>>,
     metrics: ShadowMetrics,
 }
 
 impl Shadow {
-    /// A version that is asked from now on about what `service` decides.
-    pub(super) fn new(service: &Service, set: Arc<Active>) -> Self {
+    /// A version that is asked from now on about what is decided by rounds.
+    pub(super) fn new(rounds: &Rounds, set: Arc<Active>) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUED_MAX);
         let report = Arc::new(Mutex::new(Report::default()));
-        let metrics = service.metrics().shadow().clone();
-        let service = Arc::new(service.aside(set.clone()));
-        let asking = Asking { set, service, report: report.clone(), metrics: metrics.clone() };
+        let (metrics, rounds) = (rounds.metrics.shadow().clone(), rounds.aside());
+        let asking = Asking { set, rounds, report: report.clone(), metrics: metrics.clone() };
         let room = Arc::new(Semaphore::new(QUEUED_BYTES_MAX));
         let asking =
             Background::start(asking.run(waiting).with_subscriber(NoSubscriber::default()));
@@ -124,10 +120,9 @@ impl Asking {
 
     async fn once_more(&self, seen: Seen) {
         let Seen { id, execution, request, outcome, properties, ledgers, is_first, _room } = seen;
-        let service =
-            self.service.as_of(Before { ledgers, execution: execution.clone(), is_first });
+        let rounds = self.rounds.as_of(Before { ledgers, execution: execution.clone(), is_first });
         let asked = Asked { active: &self.set, execution: &execution, digest: request.digest() };
-        let round = service.round(asked, request).await;
+        let round = rounds.round(asked, request).await;
         let now = (&round.outcome, &round.request.action.properties);
         let change = Change::between((&outcome, &properties), now);
         let example = || Example::new(id, &round.request, (&outcome, &round.outcome));
@@ -136,45 +131,24 @@ impl Asking {
     }
 }
 
-impl Service {
-    /// A service that decides by a version on the side: what it counts is not told.
-    fn aside(&self, set: Arc<Active>) -> Self {
-        let in_force = InForce { active: set, beside: None };
+impl Rounds {
+    /// Rounds on the side: nobody is told what they count, and nothing is kept of them.
+    fn aside(&self) -> Self {
         Self {
-            in_force: ArcSwap::from_pointee(in_force),
-            changing: Mutex::default(),
-            bell: Arc::default(),
-            breaker: self.breaker,
-            records: self.records.clone(),
-            reader: self.reader.clone(),
+            storage: self.storage.clone(),
             approvals: self.approvals.clone(),
-            metrics: Arc::new(Metrics::new()),
-            tools: self.tools.clone(),
-            contention: Contention::default(),
-            started: self.started,
-            // Nothing that is decided on the side is kept.
             recording: Recording::Digest,
+            metrics: Arc::new(Metrics::new()),
+            started: self.started,
         }
     }
 
     /// The same, for one decision that sees storage as another did.
     fn as_of(&self, before: Before) -> Self {
-        let before = Arc::new(before.over(self.reader.clone(), self.approvals.clone()));
-        Self {
-            in_force: ArcSwap::new(self.in_force.load_full()),
-            changing: Mutex::default(),
-            bell: Arc::default(),
-            breaker: self.breaker,
-            records: self.records.clone(),
-            reader: before.clone(),
-            approvals: before,
-            metrics: self.metrics.clone(),
-            tools: self.tools.clone(),
-            contention: Contention::default(),
-            started: self.started,
-            // Nothing that is decided on the side is kept.
-            recording: Recording::Digest,
-        }
+        let before = Arc::new(before.over(self.storage.clone(), self.approvals.clone()));
+        let (storage, approvals) = (before.clone(), before);
+        let Self { recording, ref metrics, started, .. } = *self;
+        Self { storage, approvals, recording, metrics: metrics.clone(), started }
     }
 }
 

@@ -12,7 +12,7 @@ use writ::config::Config;
 use writ::policy_set::Snapshot;
 use writ::service::ephemeral::Ephemeral;
 use writ::service::{Meta, Records, Service};
-use writ_core::{Action, Entity, Json, Outcome, Request, Tenant};
+use writ_core::{Action, Entity, Json, Request, Tenant};
 use writ_store::StoredDecision;
 use writ_testkit::guests;
 
@@ -57,22 +57,19 @@ fn asked(call: &Value) -> Request {
     }
 }
 
-/// What was decided: the outcome's code, and who is asked for what.
+/// What was decided: the outcome's code; and all of it, with reasons, who is asked, and the action.
 #[derive(PartialEq)]
 struct Said {
     code: String,
-    asked: String,
+    whole: String,
 }
 
 async fn outcome(service: &Service, at_ms: u64, call: &Request) -> (String, Said) {
     let active = service.active();
     let decided = service.decide_at(&active, call.clone(), Meta::default(), at_ms).await;
     let answer = decided.unwrap();
-    let asked = match &answer.outcome {
-        Outcome::ApprovalRequired(asked) => format!("{asked:?}"),
-        Outcome::Allowed | Outcome::Amended | Outcome::Denied(_) => String::new(),
-    };
-    (answer.id.clone(), Said { code: answer.outcome.code().to_owned(), asked })
+    let whole = format!("{:?} {:?}", answer.outcome, answer.amended);
+    (answer.id.clone(), Said { code: answer.outcome.code().to_owned(), whole })
 }
 
 /// What a set decides of the last of some calls, where another one has decided those before.
@@ -128,7 +125,8 @@ impl Recorded {
 fn expected(then: &Said, now: &Said) -> Change {
     match now.code.as_str() {
         _ if now == then => Change::Same,
-        "approval-required" if now.code == then.code => Change::OtherApproval,
+        "approval-required" if now.code == then.code => Change::OtherRequirement,
+        "denied-by-policy" if then.code.starts_with("denied") => Change::OtherReason,
         "allowed" => Change::NewAllow,
         "approval-required" => Change::NewApproval,
         "denied-by-policy" => Change::NewDenial,
@@ -145,7 +143,7 @@ fn check(report: &Report, turns: &[(String, Said, Said)]) {
     let counts = changes.iter().map(|(change, turns)| (*change, turns.len() as u64));
     assert_eq!(report.changes, counts.collect());
     assert!(report.changes[&Change::NewApproval] > 1, "{:?}", report.changes);
-    assert!(report.changes[&Change::OtherApproval] > 1, "{:?}", report.changes);
+    assert!(report.changes[&Change::OtherRequirement] > 1, "{:?}", report.changes);
     assert!(report.changes[&Change::Same] > 1, "{:?}", report.changes);
     for (change, mut turns) in changes {
         turns.sort_unstable();

@@ -200,7 +200,7 @@ impl TallyReply {
 impl ReportReply {
     pub(super) fn new(version: u64, report: Report) -> Self {
         let count = |change: Change| (change.name().to_owned(), report.count(change).into());
-        let changes = Change::ALL.into_iter().map(count).collect();
+        let changes = Change::DECIDED.iter().copied().map(count).collect();
         let decisions = report.changes.values().sum();
         let Report { examples, dropped, .. } = report;
         let of = |(change, examples): (Change, std::collections::VecDeque<Example>)| {

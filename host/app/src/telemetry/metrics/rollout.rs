@@ -78,14 +78,14 @@ impl ShadowMetrics {
             &["result"],
         );
         let result = |name: &str| results.with_label_values(&[name]);
-        let changes = Change::ALL.iter().map(|change| result(change.name())).collect();
+        let changes = Change::DECIDED.iter().map(|change| result(change.name())).collect();
         Self { changes, dropped: result("dropped") }
     }
 
     /// Counts a decision that was compared.
     pub fn compared(&self, change: Change) {
-        let place = Change::ALL.iter().position(|other| *other == change);
-        self.changes[place.expect("ALL holds every change")].inc();
+        let place = Change::DECIDED.iter().position(|other| *other == change);
+        self.changes[place.expect("DECIDED holds what becomes of a decision")].inc();
     }
 
     /// Counts a decision that was not looked at.

@@ -96,7 +96,7 @@ impl RunHost {
         if let Err(error) = Ledger::check_key(key) {
             return Ok(Err(error));
         }
-        let stored = self.executions.service.reader.read(&self.tool.namespace, key).await?;
+        let stored = self.executions.service.rounds.storage.read(&self.tool.namespace, key).await?;
         ledger.learn(key, stored);
         Ok(Ok(()))
     }
@@ -107,7 +107,7 @@ impl RunHost {
         ledger: &mut Ledger,
         key: &str,
     ) -> Result<Result<(), StorageError>, Unavailable> {
-        let usage = self.executions.service.reader.usage(&self.tool.namespace).await?;
+        let usage = self.executions.service.rounds.storage.usage(&self.tool.namespace).await?;
         ledger.learn_usage(usage);
         self.knowing(ledger, key).await
     }
@@ -119,7 +119,8 @@ impl RunHost {
         after: Option<&str>,
     ) -> Result<Answer, Unavailable> {
         let page = Page { prefix, after, limit: PAGE_KEYS_MAX, now_ms: ledger.now_ms() };
-        let listing = self.executions.service.reader.list(&self.tool.namespace, page).await?;
+        let listing =
+            self.executions.service.rounds.storage.list(&self.tool.namespace, page).await?;
         let next = listing.keys.last().filter(|_| listing.keys.len() == PAGE_KEYS_MAX).cloned();
         Ok(Answer::Keys { keys: ledger.list(listing, prefix, after, PAGE_KEYS_MAX), next })
     }
