@@ -169,7 +169,7 @@ fn a_source_must_not_be_empty() {
     let text = refused("[[binding]]\nname = \"a\"\nsource = \"\"\n");
     insta::assert_snapshot!(text, @r#"
     writ.toml:3:10: a source must not be empty
-    hint: write `builtin:NAME`, the path of a component, or its digest `sha256:...`
+    hint: write `builtin:NAME`, the path of a component, its digest `sha256:...`, or `oci:HOST/NAME@sha256:...`
     "#);
 }
 
