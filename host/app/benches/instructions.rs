@@ -103,6 +103,7 @@ impl Host {
             store: store.clone(),
             tenant: Tenant::default(),
             trust: Arc::default(),
+            registries: Default::default(),
             leads: true,
         };
         let reload = Reload::new(parts, Fixed::of(&config), first);

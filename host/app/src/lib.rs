@@ -23,6 +23,7 @@ pub mod outbound;
 pub mod points;
 pub mod policy_set;
 pub mod receipt;
+pub mod registry;
 pub mod reload;
 pub mod server;
 pub mod service;

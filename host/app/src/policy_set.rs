@@ -18,7 +18,7 @@ mod stored;
 mod trust;
 mod violation;
 
-pub use component::{AddError, Added, ComponentReport, Kept};
+pub use component::{AddError, Added, Brought, ComponentReport, Kept};
 pub use load::{Components, Unloaded, Whole, load, load_single, load_whole};
 pub(crate) use parsed::parse;
 pub use parsed::{PolicyBinding, PolicySetConfig};

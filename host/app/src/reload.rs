@@ -30,6 +30,7 @@ use writ_store::{ActiveSet, Occasion, Store};
 use crate::clock::now_ms;
 use crate::config::{Fixed, Origin};
 use crate::policy_set::{Kept, Snapshot, Trust};
+use crate::registry::Registries;
 use crate::service::Service;
 use files::Look;
 pub use pipeline::{Candidate, Phase, Refusal, prepare};
@@ -131,6 +132,8 @@ pub struct Parts {
     pub tenant: Tenant,
     /// Whose signatures count, from the start to the end of the host.
     pub trust: Arc<Trust>,
+    /// From whom components are pulled, from the start to the end of the host.
+    pub registries: Arc<Registries>,
     /// Whether what its files say is to decide; otherwise it takes the version that does.
     pub leads: bool,
 }
@@ -216,6 +219,11 @@ impl Reload {
     /// Whose signatures count.
     pub fn trust(&self) -> &Trust {
         &self.0.parts.trust
+    }
+
+    /// From whom components are pulled.
+    pub fn registries(&self) -> &Registries {
+        &self.0.parts.registries
     }
 
     /// What decides now, and what became of the last reload.

@@ -121,6 +121,7 @@ async fn app(config: &Config, store: Store) -> (App, Secret) {
         store: store.clone(),
         tenant: Tenant::default(),
         trust: Arc::default(),
+        registries: Default::default(),
         leads: true,
     };
     let reload = Reload::new(parts, Fixed::of(config), first);

@@ -1,5 +1,5 @@
 //! Test support for Writ: guests by name, case files against components, hosts as processes,
-//! databases, and waiting for them.
+//! databases, registries, and waiting for them.
 //!
 //! For tests alone: a failure is a panic that says what went wrong.
 
@@ -7,5 +7,6 @@ pub mod cases;
 pub mod guests;
 pub mod http;
 pub mod postgres;
+pub mod registry;
 pub mod server;
 pub mod wait;

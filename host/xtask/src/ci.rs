@@ -9,7 +9,7 @@ use crate::guests::dist::Dist;
 use crate::guests::{self, Options, Source};
 use crate::repo::Repo;
 use crate::run::{cargo, run, step};
-use crate::{bindings, deny, layers, postgres};
+use crate::{bindings, deny, layers, postgres, registry};
 
 /// What a host needs to die where a test wants it to. No host that is shipped has it.
 const FAILPOINTS: &str = "writ/failpoints";
@@ -60,6 +60,7 @@ pub(crate) fn test(repo: &Repo) -> Result<()> {
         dist.check_fresh(&built.starters, &built.toolchain)
     })?;
     step("PostgreSQL for tests", postgres::prepare)?;
+    step("a registry for tests", registry::prepare)?;
     step("tests", || run(tests(repo).arg("--quiet")))
 }
 

@@ -10,7 +10,9 @@ mod deny;
 mod guests;
 mod layers;
 mod metadata;
+mod packages;
 mod postgres;
+mod registry;
 mod repo;
 mod run;
 

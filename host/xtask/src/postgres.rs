@@ -6,11 +6,10 @@
 use std::env;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
-use crate::run::run;
+use crate::packages;
 
 /// Installs the package, unless its programs are there.
 pub(crate) fn prepare() -> Result<()> {
@@ -21,15 +20,7 @@ pub(crate) fn prepare() -> Result<()> {
     }
     let hint = "cannot install PostgreSQL\nhint: run `apt-get install postgresql` as root, or put \
                 `initdb`, `pg_ctl`, `createdb` and `createuser` on the PATH";
-    let install =
-        || run(apt().args(["-qq", "--no-install-recommends", "-y", "install", "postgresql"]));
-    install()
-        .or_else(|_| {
-            // Lists that are not there, or older than the archive.
-            run(apt().args(["-qq", "update"]))?;
-            install()
-        })
-        .context(hint)
+    packages::install(&["postgresql"], hint)
 }
 
 /// Where the programs are: Debian keeps the server's own apart, a folder a version.
@@ -42,10 +33,4 @@ fn is_there() -> Option<String> {
     };
     let found = debian.chain(env::split_paths(&path)).find(|folder| is_whole(folder));
     found.map(|folder| folder.display().to_string())
-}
-
-fn apt() -> Command {
-    let mut command = Command::new("apt-get");
-    command.env("DEBIAN_FRONTEND", "noninteractive");
-    command
 }

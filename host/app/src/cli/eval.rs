@@ -126,6 +126,7 @@ fn name(source: &Source) -> BindingName {
             stem.to_string_lossy().to_ascii_lowercase().replace('_', "-")
         }
         Source::Digest(digest) => digest.hex(),
+        Source::Registry(reference) => reference.digest().hex(),
     };
     text.parse().unwrap_or_else(|_| "policy".parse().expect("it is a name"))
 }

@@ -21,6 +21,7 @@ use crate::config::Environment;
 use crate::http::components::{PATH as COMPONENTS, SIGNATURE};
 use crate::http::policies::{RELOAD, STATUS};
 use crate::http::policy_sets::{PATH, ROLLBACK};
+use crate::registry::PinnedReference;
 
 /// How large a component may be that is sent, in bytes: as large as any server can be told to take.
 const SENT_BYTES_MAX: usize = 256 << 20;
@@ -74,7 +75,8 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct Push {
-    /// A component: a file, `-` for standard input, or `builtin:NAME`
+    /// A component: a file, `-` for standard input, `builtin:NAME`, or `oci:HOST/NAME@sha256:...`, which
+    /// the server pulls from a registry
     #[arg(value_name = "COMPONENT")]
     component: String,
     /// The file of its signature, which must be by a key that the server trusts
@@ -171,12 +173,25 @@ impl Comment {
 
 impl Push {
     async fn send(&self, remote: &Remote) -> Result<Value, Failure> {
+        let signature = self.signature.as_deref().map(signatures::signature).transpose()?;
+        if PinnedReference::is_meant(&self.component) {
+            return self.refer(remote, signature).await;
+        }
         // How large it may be is the server's to say.
         let limits = LoadLimits { component_bytes_max: SENT_BYTES_MAX, ..Default::default() };
         let (_, bytes) = input::component(&self.component, &limits)?;
-        let signature = self.signature.as_deref().map(signatures::signature).transpose()?;
         let signature = signature.map(|text| (SIGNATURE, STANDARD.encode(text)));
         remote.post_bytes(&[COMPONENTS], "application/wasm", signature, bytes).await
+    }
+
+    /// Has the server pull it, which takes as long as if it were sent.
+    async fn refer(&self, remote: &Remote, signature: Option<String>) -> Result<Value, Failure> {
+        let reference: PinnedReference = self.component.parse().map_err(Failure::refused)?;
+        let mut body = Map::new();
+        body.insert("reference".into(), reference.to_string().into());
+        body.extend(signature.map(|text| ("signature".to_owned(), text.into())));
+        let body = Value::from(body).to_string().into_bytes();
+        remote.post_bytes(&[COMPONENTS], "application/json", None, body).await
     }
 }
 
@@ -196,7 +211,9 @@ fn component(policy: &Value) -> String {
     let keys: Vec<_> = keys.iter().map(text_of).collect();
     let signed =
         if keys.is_empty() { String::new() } else { format!("  signed by {}", keys.join(", ")) };
-    format!("{digest}  {name} {version}{signed}\n")
+    let from =
+        policy["reference"].as_str().map(|reference| format!("  from {}", visible(reference)));
+    format!("{digest}  {name} {version}{signed}{}\n", from.unwrap_or_default())
 }
 
 fn list(page: &Value) -> String {

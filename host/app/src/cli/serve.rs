@@ -155,6 +155,7 @@ pub(super) async fn open(config: &Config, origin: Origin, serves: Serves) -> Res
         store: executions.store().clone(),
         tenant,
         trust,
+        registries: config.policies.registries.clone(),
         leads,
     };
     let reload = Reload::new(parts, Fixed::of(config), begun);

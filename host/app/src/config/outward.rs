@@ -48,6 +48,18 @@ impl Outward<'_> {
         allowed_addresses: &[String],
         timeout_ms: u64,
     ) -> Result<Endpoint, Refusal> {
+        let (url, reachable) = self.place(key, text, allowed_addresses)?;
+        self.bounded("timeout-ms", timeout_ms, 1, 60_000)?;
+        Ok(Endpoint { url, reachable, timeout: Duration::from_millis(timeout_ms) })
+    }
+
+    /// A URL that may be called, and the addresses to which it may lead.
+    pub(super) fn place(
+        &self,
+        key: &str,
+        text: &str,
+        allowed_addresses: &[String],
+    ) -> Result<(Url, Reachable), Refusal> {
         let url = text.parse::<Url>();
         let url = url.map_err(|error| self.refused(key, &format!("this is no URL: {error}")))?;
         if !is_private(&url) {
@@ -64,8 +76,7 @@ impl Outward<'_> {
             );
             return Err(self.refused(key, &text));
         }
-        self.bounded("timeout-ms", timeout_ms, 1, 60_000)?;
-        Ok(Endpoint { url, reachable, timeout: Duration::from_millis(timeout_ms) })
+        Ok((url, reachable))
     }
 
     fn networks(&self, allowed: &[String]) -> Result<Vec<ipnet::IpNet>, Refusal> {

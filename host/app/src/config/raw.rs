@@ -50,6 +50,8 @@ pub(super) struct Config {
     pub(super) endpoints: Vec<Endpoint>,
     #[serde(rename = "channel")]
     pub(super) channels: Vec<Channel>,
+    #[serde(rename = "registry")]
+    pub(super) registries: Vec<Registry>,
 }
 
 /// `[server]`
@@ -149,6 +151,24 @@ pub(super) struct Endpoint {
     pub(super) backoff_ms: u64,
     #[serde(default = "Endpoint::backoff_ms_max")]
     pub(super) backoff_ms_max: u64,
+}
+
+/// `[[registry]]`
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Registry {
+    pub(super) host: String,
+    #[serde(default)]
+    pub(super) also: Vec<String>,
+    #[serde(default)]
+    pub(super) insecure: bool,
+    pub(super) username: Option<String>,
+    pub(super) password_file: Option<String>,
+    pub(super) password_env: Option<String>,
+    #[serde(default)]
+    pub(super) allowed_addresses: Vec<String>,
+    #[serde(default = "Registry::timeout_ms")]
+    pub(super) timeout_ms: u64,
 }
 
 /// `kind` of `[[channel]]`
@@ -321,6 +341,12 @@ impl Jwt {
 
     fn refresh_min_ms() -> u64 {
         10_000
+    }
+}
+
+impl Registry {
+    fn timeout_ms() -> u64 {
+        60_000
     }
 }
 

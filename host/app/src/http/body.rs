@@ -142,6 +142,11 @@ fn check_kind(headers: &HeaderMap) -> Result<(), Problem> {
     Ok(())
 }
 
+/// Whether a body is announced as JSON, in whatever charset.
+pub(super) fn is_json(kind: &[u8]) -> bool {
+    of_json(kind).is_some()
+}
+
 /// The parameters of `application/json`; none where the kind is another.
 fn of_json(kind: &[u8]) -> Option<&[u8]> {
     const JSON: &[u8] = b"application/json";

@@ -17,12 +17,14 @@ use writ_store::KnownComponent;
 use super::App;
 use super::body;
 use super::guard;
+use super::json::Text;
 use super::page::{Id, Limit, Query};
 use super::problem::{Problem, ProblemCode};
 use super::reply::{json, ok};
 use crate::auth::Caller;
 use crate::clock::rfc3339;
-use crate::policy_set::{AddError, Added, ComponentReport, Kept};
+use crate::policy_set::{AddError, Added, Brought, ComponentReport, Kept};
+use crate::registry::{InvalidReference, PinnedReference};
 
 /// Where policies are.
 pub const PATH: &str = "/v1/policies";
@@ -83,15 +85,31 @@ pub struct PoliciesReply {
     next: Option<String>,
 }
 
-/// Takes a policy, after every check that it must get through to be loaded. It decides nothing until a
-/// set binds it by its digest.
+/// A policy that is pulled.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = PolicyReference)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub struct PullBody {
+    /// `oci:HOST/NAME@sha256:…`, with the digest of the artifact's manifest. Its registry must be one
+    /// that this host's configuration names.
+    #[schema(value_type = String)]
+    reference: Text,
+    /// The signature of the component, as minisign wrote it: four lines.
+    signature: Option<String>,
+}
+
+/// Takes a policy, after every check that it must get through to be loaded: its bytes, or a reference
+/// by which this host pulls it from a registry. It decides nothing until a set binds it by its digest.
 #[utoipa::path(
     post, path = PATH, tag = "policies", operation_id = "addPolicy", security(("bearer" = [])),
     params((
         "Writ-Signature" = Option<String>, Header,
         description = "The base64 of the signature that minisign wrote; it must be by a key that this host trusts.",
     )),
-    request_body(content = Vec<u8>, content_type = WASM, description = "A component of the world `policy-guest`."),
+    request_body(
+        description = "A component of the world `policy-guest`, or where it is.",
+        content((Vec<u8> = "application/wasm"), (PullBody = "application/json")),
+    ),
     responses(
         (status = 201, body = PolicyReply, description = "It is kept.", headers(("Location" = String))),
         (status = 200, body = PolicyReply, description = "It was there already."),
@@ -104,16 +122,24 @@ pub async fn add(
     request: Request,
 ) -> Result<Response, Problem> {
     let (parts, sent) = request.into_parts();
-    if parts.headers.get(CONTENT_TYPE).is_none_or(|kind| kind != WASM) {
-        return Err(Problem::new(ProblemCode::HeaderInvalid)
-            .with_detail("a component is expected")
-            .with_hint(format!("send the header `Content-Type: {WASM}`")));
-    }
     let signature = signature(&parts.headers)?;
-    let bytes_max = app.engine.component_bytes_max();
-    let component = body::whole_within(ARRIVAL, &parts.headers, sent, bytes_max).await?;
-    let component = (component.into(), signature.as_deref());
-    let added = kept(&app, &caller).add(&app.engine, component, caller.principal()).await?;
+    let kind = parts.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    let brought = if kind == WASM.as_bytes() {
+        let bytes_max = app.engine.component_bytes_max();
+        let bytes = body::whole_within(ARRIVAL, &parts.headers, sent, bytes_max).await?;
+        Brought { bytes: bytes.into(), signature, reference: None }
+    } else if body::is_json(kind) {
+        let text = body::read(&parts.headers, sent, app.body_bytes_max).await?;
+        let body: PullBody = super::json::read(&text)?;
+        pulled(&app, PullBody { signature: body.signature.or(signature), ..body }).await?
+    } else {
+        return Err(Problem::new(ProblemCode::HeaderInvalid)
+            .with_detail("a component is expected, or a reference to one")
+            .with_hint(format!(
+                "send the header `Content-Type: {WASM}`, or `application/json` with a `reference`"
+            )));
+    };
+    let added = kept(&app, &caller).add(&app.engine, brought, caller.principal()).await?;
     let Added { digest, report, is_new, signed_by } = added;
     let reply = PolicyReply { id: digest, report: Some(report), signed_by, added_at: None };
     if !is_new {
@@ -123,6 +149,18 @@ pub async fn add(
     let location = HeaderValue::from_str(&format!("{PATH}/{digest}"));
     response.headers_mut().insert(LOCATION, location.expect("a digest is visible ASCII"));
     Ok(response)
+}
+
+/// What somebody has this host pull.
+async fn pulled(app: &App, body: PullBody) -> Result<Brought, Problem> {
+    let PullBody { reference: Text(reference), signature } = body;
+    let reference: PinnedReference = reference.parse().map_err(|error: InvalidReference| {
+        let problem = Problem::new(ProblemCode::InvalidRequest).with_text(&error.to_string());
+        Problem { pointer: Some("/reference".to_owned()), ..problem }
+    })?;
+    let bytes_max = app.engine.component_bytes_max();
+    let bytes = app.reload.registries().pull(&reference, bytes_max).await?;
+    Ok(Brought { bytes, signature, reference: Some(reference) })
 }
 
 /// Lists policies, by digest.

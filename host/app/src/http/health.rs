@@ -172,6 +172,7 @@ mod tests {
             store: store.clone(),
             tenant: Default::default(),
             trust: Default::default(),
+            registries: Default::default(),
             leads: true,
         };
         let config = Config::bare(None).unwrap();

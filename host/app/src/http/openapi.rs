@@ -264,13 +264,12 @@ impl IntoResponses for BacktestErrors {
 impl IntoResponses for AddErrors {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
         let own = [
-            ProblemCode::BodyUnreadable,
-            ProblemCode::BodyTimeout,
-            ProblemCode::BodyTooLarge,
             ProblemCode::ComponentRefused,
-            ProblemCode::StorageUnavailable,
+            ProblemCode::RegistryNotAllowed,
+            ProblemCode::ArtifactRefused,
+            ProblemCode::NotPulled,
         ];
-        problems(&[&CALLER[..], &own].concat())
+        problems(&[&CALLER[..], &BODY, &own].concat())
     }
 }
 

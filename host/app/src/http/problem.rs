@@ -10,6 +10,7 @@ use writ_store::StoreError;
 
 use super::access::CHALLENGE;
 use super::json::{BodyError, FieldError};
+use crate::registry::PullError;
 
 /// The media type of problem details.
 pub const CONTENT_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
@@ -115,6 +116,12 @@ problem_codes! {
     BacktestRuns = "backtest-runs", CONFLICT, "another backtest is under way on this host";
     /// It would not load as a policy.
     ComponentRefused = "component-refused", UNPROCESSABLE_ENTITY, "the component is no policy that this host would load";
+    /// It is not named in the configuration, or leads to where it should not.
+    RegistryNotAllowed = "registry-not-allowed", UNPROCESSABLE_ENTITY, "this host may not pull from there";
+    /// It is not what was pinned, or nothing that could be a policy.
+    ArtifactRefused = "artifact-refused", UNPROCESSABLE_ENTITY, "the registry's artifact is not taken";
+    /// It cannot be reached, or does not give it.
+    NotPulled = "not-pulled", BAD_GATEWAY, "the registry did not give the artifact";
     /// No such resource.
     NotFound = "not-found", NOT_FOUND, "there is nothing at this path";
     /// Another method is wanted.
@@ -221,6 +228,15 @@ impl Problem {
         Self { hint: Some(hint.into()), ..self }
     }
 
+    /// Adds what is particular to this occurrence, and the next step where the text ends with one.
+    #[must_use]
+    pub fn with_text(self, text: &str) -> Self {
+        match text.split_once("\nhint: ") {
+            Some((detail, hint)) => self.with_detail(detail).with_hint(hint),
+            None => self.with_detail(text),
+        }
+    }
+
     /// A field that is wrong.
     pub fn field(error: FieldError) -> Self {
         let problem = Self::new(ProblemCode::InvalidRequest).with_detail(error.message);
@@ -261,6 +277,27 @@ impl From<BodyError> for Problem {
             }
             BodyError::Invalid(error) => Self::field(error),
         }
+    }
+}
+
+impl From<PullError> for Problem {
+    fn from(error: PullError) -> Self {
+        let code = match &error {
+            PullError::Unnamed { .. } | PullError::Elsewhere { .. } | PullError::Address { .. } => {
+                ProblemCode::RegistryNotAllowed
+            }
+            PullError::OtherManifest { .. }
+            | PullError::OtherLayer { .. }
+            | PullError::NoComponent(_)
+            | PullError::TooLarge { .. } => ProblemCode::ArtifactRefused,
+            PullError::Unreachable { .. }
+            | PullError::Late { .. }
+            | PullError::NotAllowed { .. }
+            | PullError::Missing(_)
+            | PullError::TooMuch { .. }
+            | PullError::Broken { .. } => ProblemCode::NotPulled,
+        };
+        Self::new(code).with_text(&error.to_string())
     }
 }
 

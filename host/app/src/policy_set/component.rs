@@ -14,6 +14,7 @@ use writ_store::{
 
 use super::trust::{Signed, Trust, Untrusted};
 use crate::clock::now_ms;
+use crate::registry::PinnedReference;
 
 /// What a component says of itself, and what was found out about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -34,6 +35,20 @@ pub struct ComponentReport {
     pub preinitialised: Option<bool>,
     /// Its size, in bytes.
     pub bytes: u64,
+    /// The OCI reference by which it came; absent where its bytes were sent, or lay in a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+}
+
+/// A component that somebody brings.
+#[derive(Clone, Debug)]
+pub struct Brought {
+    /// Its bytes.
+    pub bytes: Vec<u8>,
+    /// The signature that comes with it.
+    pub signature: Option<String>,
+    /// By which reference it was pulled; none where its bytes were sent.
+    pub reference: Option<PinnedReference>,
 }
 
 /// Where components are kept, and whose they are.
@@ -87,6 +102,7 @@ impl ComponentReport {
             imports: imports.to_vec(),
             preinitialised: None,
             bytes,
+            reference: None,
         }
     }
 
@@ -202,18 +218,18 @@ impl Kept<'_> {
     }
 
     /// Keeps a component that would load, with the signature that comes with it. The chain tells of a
-    /// component that is new.
+    /// component that is new, and the reference by which it came first stays with it.
     ///
     /// # Errors
     /// [`AddError`], and nothing is kept.
     pub async fn add(
         self,
         engine: &Engine,
-        (bytes, signature): (Vec<u8>, Option<&str>),
+        Brought { bytes, signature, reference }: Brought,
         by: &Principal,
     ) -> Result<Added, AddError> {
         // Before anything looks into it.
-        let signed = self.signed(&bytes, signature).await?;
+        let signed = self.signed(&bytes, signature.as_deref()).await?;
         let report = engine.report(&bytes).await.map_err(|error| AddError::Refused(vec![error]))?;
         if !report.problems.is_empty() {
             return Err(AddError::Refused(report.problems));
@@ -222,8 +238,10 @@ impl Kept<'_> {
             return Err(AddError::Tool);
         };
         let (digest, at_ms) = (report.digest, now_ms());
+        let reference = reference.map(|reference| reference.to_string());
         let report = ComponentReport::of(description, &report.imports, report.bytes);
-        let fact = Fact::PolicyAdded { component: digest, by: by.person.clone() };
+        let report = ComponentReport { reference: reference.clone(), ..report };
+        let fact = Fact::PolicyAdded { component: digest, by: by.person.clone(), reference };
         let new = NewComponent {
             tenant: self.tenant.clone(),
             component: StoredComponent { digest, bytes, report: report.text() },

@@ -20,6 +20,7 @@ use super::trust::{SIGNATURE_BYTES_MAX, SIGNATURE_SUFFIX, Signed};
 use crate::config::ConfigError;
 use crate::config::document::at;
 use crate::config::root::ReadError;
+use crate::registry::PinnedReference;
 
 /// Loads every binding's policy. Bindings load side by side, as far as the engine lets them.
 ///
@@ -176,7 +177,7 @@ struct Loading<'a> {
 impl Loading<'_> {
     async fn bound(self, component_bytes_max: usize) -> Result<Loaded, Unloaded> {
         let PolicyBinding { source, settings, limits, .. } = self.binding;
-        let found = self.component(component_bytes_max as u64).await?;
+        let found = self.component(component_bytes_max).await?;
         // Before anything looks into it.
         let signed = self.signed(&found).await?;
         let bytes = found.bytes;
@@ -195,19 +196,44 @@ impl Loading<'_> {
         }
     }
 
-    async fn component(&self, bytes_max: u64) -> Result<Found, Unloaded> {
-        let read = self.binding.source.read(&self.config.root, bytes_max);
-        let found = match (read, self.kept) {
-            (Ok(found), _) => found,
-            (Err(error @ SourceError::Unknown(digest)), Some(kept)) => {
-                let bytes = kept.find(digest).await?.ok_or_else(|| self.error("source", error))?;
-                Found { bytes: Cow::Owned(bytes), file: None }
+    async fn component(&self, bytes_max: usize) -> Result<Found, Unloaded> {
+        let PolicyBinding { source, digest, .. } = self.binding;
+        let found = match (source, *digest) {
+            (Source::Registry(reference), Some(digest)) => {
+                match self.find(&Source::Digest(digest), bytes_max).await? {
+                    Err(SourceError::Unknown(_)) => Ok(self.pull(reference, bytes_max).await?),
+                    found => found,
+                }
             }
-            (Err(error), _) => return Err(self.error("source", error).into()),
+            _ => self.find(source, bytes_max).await?,
         };
-        let pinned = self.binding.source.check_pin(self.binding.digest, &found.bytes);
-        pinned.map_err(|error| self.error("digest", error))?;
+        let found = found.map_err(|error| self.error("source", error))?;
+        source.check_pin(*digest, &found.bytes).map_err(|error| self.error("digest", error))?;
         Ok(found)
+    }
+
+    /// A component that is here: in a file, in this program, in the store.
+    async fn find(
+        &self,
+        source: &Source,
+        bytes_max: usize,
+    ) -> Result<Result<Found, SourceError>, StoreError> {
+        match (source.read(&self.config.root, bytes_max as u64), self.kept) {
+            (Err(error @ SourceError::Unknown(digest)), Some(kept)) => {
+                let found = kept.find(digest).await?;
+                Ok(found.map(Found::elsewhere).ok_or(error))
+            }
+            (read, _) => Ok(read),
+        }
+    }
+
+    async fn pull(
+        &self,
+        reference: &PinnedReference,
+        bytes_max: usize,
+    ) -> Result<Found, ConfigError> {
+        let pulled = self.config.registries.pull(reference, bytes_max).await;
+        pulled.map(Found::elsewhere).map_err(|error| self.error("source", error))
     }
 
     /// Who signed it: by the file beside it, or by what the store has.

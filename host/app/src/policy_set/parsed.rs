@@ -14,6 +14,7 @@ use super::trust::Trust;
 use crate::config::ConfigError;
 use crate::config::document::{Document, Step, at};
 use crate::config::root::Root;
+use crate::registry::Registries;
 
 /// The bindings of a configuration, in the order in which their policies are evaluated.
 #[derive(Clone, Debug)]
@@ -24,6 +25,8 @@ pub struct PolicySetConfig {
     pub tests: Option<String>,
     /// Whose signatures count.
     pub trust: Arc<Trust>,
+    /// From whom components are pulled.
+    pub registries: Arc<Registries>,
     pub(super) document: Arc<Document>,
     pub(super) root: Arc<Root>,
 }
@@ -64,7 +67,8 @@ pub struct PolicyBinding {
 /// # Errors
 /// What is wrong first, in the file's order.
 pub(crate) fn parse(
-    (raw, tests, trust): (Vec<RawBinding>, RawTests, Trust),
+    (raw, tests): (Vec<RawBinding>, RawTests),
+    (trust, registries): (Trust, Registries),
     document: Arc<Document>,
     root: Arc<Root>,
 ) -> Result<PolicySetConfig, ConfigError> {
@@ -78,8 +82,9 @@ pub(crate) fn parse(
         bindings.push(parsed);
     }
     bindings.sort_by_key(|binding| binding.order);
-    let (tests, trust) = (tests.directory, Arc::new(trust));
-    Ok(PolicySetConfig { bindings, tests, trust, document, root })
+    let tests = tests.directory;
+    let (trust, registries) = (Arc::new(trust), Arc::new(registries));
+    Ok(PolicySetConfig { bindings, tests, trust, registries, document, root })
 }
 
 /// What `match` calls the parts of a request.
@@ -103,6 +108,9 @@ impl File<'_> {
         let source = self.checked(raw.source.parse(), at("source"))?;
         let digest = raw.digest.as_deref().map(str::parse).transpose();
         let digest = self.checked(digest, at("digest"))?;
+        if digest.is_none() && matches!(source, Source::Registry(_)) {
+            return Err(self.document.error(&at("source"), NO_DIGEST));
+        }
         let (matcher, matches) = self.matches(index, raw.matches)?;
         let settings = match (raw.settings, raw.settings_file) {
             (Some(_), Some(_)) => return Err(self.twofold_settings(index)),
@@ -190,6 +198,10 @@ impl File<'_> {
         )
     }
 }
+
+const NO_DIGEST: &str = "a component in a registry needs its own digest beside its reference, so that no \
+    registry is asked for what is here\nhint: add `digest = \"sha256:...\"`: that of the manifest's layer, which \
+    `writ policy push oci:...` tells, too";
 
 const NO_GLOBS: &str =
     "an empty list of globs matches no request\nhint: leave the key out to match every request";

@@ -10,6 +10,7 @@ use writ_core::digest::InvalidDigest;
 use crate::builtin::{self, Builtin};
 use crate::config::root::{ReadError, Root};
 use crate::config::wording;
+use crate::registry::{InvalidReference, PinnedReference};
 
 /// The directory, beside the configuration, in which a component is looked up by its digest.
 const DIRECTORY: &str = "policies";
@@ -25,6 +26,8 @@ pub enum Source {
     File(String),
     /// The component with this digest: a starter policy, a file in `policies/`, or one that was pushed.
     Digest(Digest),
+    /// An artifact in a registry: `oci:HOST/NAME@sha256:…`.
+    Registry(Box<PinnedReference>),
 }
 
 /// A component that was found.
@@ -50,9 +53,12 @@ pub enum InvalidSource {
     /// It starts as a digest does, and is none.
     #[error(transparent)]
     Digest(#[from] InvalidDigest),
+    /// It starts as a reference does, and is none that is pinned.
+    #[error(transparent)]
+    Reference(#[from] InvalidReference),
     /// Nothing is written.
     #[error(
-        "a source must not be empty\nhint: write `builtin:NAME`, the path of a component, or its digest `sha256:...`"
+        "a source must not be empty\nhint: write `builtin:NAME`, the path of a component, its digest `sha256:...`, or `oci:HOST/NAME@sha256:...`"
     )]
     Empty,
 }
@@ -78,6 +84,11 @@ pub enum SourceError {
         "no built-in policy and no `*.wasm` file in `{DIRECTORY}/` has the digest `{0}`\nhint: `writ check builtin:NAME` shows the digest of a built-in policy; copy the component into `{DIRECTORY}/` beside the configuration; a server looks for policies in its store, too, where `writ policy push` puts them"
     )]
     Unknown(Digest),
+    /// It is in a registry, and whoever reads it pulls nothing.
+    #[error(
+        "`{0}` is in a registry, from which policies are pulled and nothing else\nhint: keep the component in a file beside the configuration"
+    )]
+    Registry(Box<PinnedReference>),
     /// The directory of components is too full to search.
     #[error(
         "`{DIRECTORY}/` holds more than {FILES_MAX} components\nhint: name the component's file instead of its digest"
@@ -89,7 +100,7 @@ impl Source {
     /// The directory, beside the configuration, in which a component is looked up by its digest.
     pub(crate) const DIRECTORY: &str = DIRECTORY;
 
-    /// The component, of at most so many bytes.
+    /// The component, of at most so many bytes, from wherever no other host is asked.
     ///
     /// # Errors
     /// Each of [`SourceError`].
@@ -101,6 +112,7 @@ impl Source {
                 Some(builtin) => Ok(Found::built_in(builtin)),
                 None => search(root, digest, bytes_max),
             },
+            Self::Registry(reference) => Err(SourceError::Registry(reference.clone())),
         }
     }
 
@@ -123,6 +135,11 @@ impl Source {
 impl Found {
     fn built_in(builtin: &'static Builtin) -> Self {
         Self { bytes: Cow::Borrowed(builtin.bytes), file: None }
+    }
+
+    /// One that no file holds.
+    pub(super) fn elsewhere(bytes: Vec<u8>) -> Self {
+        Self { bytes: Cow::Owned(bytes), file: None }
     }
 
     fn in_file(name: String, bytes: Vec<u8>) -> Self {
@@ -149,6 +166,9 @@ impl FromStr for Source {
         if text.starts_with("sha256:") {
             return Ok(Self::Digest(text.parse()?));
         }
+        if PinnedReference::is_meant(text) {
+            return Ok(Self::Registry(Box::new(text.parse()?)));
+        }
         let Some(name) = text.strip_prefix("builtin:") else {
             return Ok(Self::File(text.to_owned()));
         };
@@ -165,6 +185,7 @@ impl fmt::Display for Source {
             Self::Builtin(builtin) => write!(f, "builtin:{}", builtin.name),
             Self::File(name) => f.write_str(name),
             Self::Digest(digest) => digest.fmt(f),
+            Self::Registry(reference) => reference.fmt(f),
         }
     }
 }

@@ -257,7 +257,12 @@ fn unkept(error: &AddError) -> String {
 
 /// A component as it is kept, with what it says of itself.
 pub(crate) fn component(bound: &Bound, bytes: Cow<'static, [u8]>) -> StoredComponent {
-    let report = ComponentReport::of_image(&bound.image, bytes.len() as u64).text();
+    let reference = match &bound.source {
+        Source::Registry(reference) => Some(reference.to_string()),
+        Source::Builtin(_) | Source::File(_) | Source::Digest(_) => None,
+    };
+    let report = ComponentReport::of_image(&bound.image, bytes.len() as u64);
+    let report = ComponentReport { reference, ..report }.text();
     let digest = bound.image.component_digest();
     StoredComponent { digest, bytes: bytes.into_owned(), report }
 }

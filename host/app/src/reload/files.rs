@@ -59,7 +59,9 @@ impl Files {
                     files.files.insert(root.join(format!("{name}{SIGNATURE_SUFFIX}")));
                     files.files.insert(root.join(name))
                 }
-                Source::Digest(_) => files.directories.insert(root.join(Source::DIRECTORY)),
+                Source::Digest(_) | Source::Registry(_) => {
+                    files.directories.insert(root.join(Source::DIRECTORY))
+                }
                 Source::Builtin(_) => false,
             };
             files.files.extend(binding.settings.file().map(|name| root.join(name)));

@@ -240,8 +240,9 @@ pub(super) async fn again(parts: &Parts, started: &Fixed, known: Look) -> Prepar
         Ok(read) => read,
         Err(refusal) => return Prepared { look, candidate: Err(refusal) },
     };
-    // Who may write the file is not to say whom else to trust before somebody starts the host again.
+    // Who may write the file is not to say whom else to trust or to call before somebody starts the host again.
     config.policies.trust = parts.trust.clone();
+    config.policies.registries = parts.registries.clone();
     let restart = started.differing(&Fixed::of(&config));
     let candidate = checked((&parts.engine, parts.kept()), &config, cases, look.clone()).await;
     Prepared { look, candidate: candidate.map(|candidate| (candidate, restart)) }

@@ -4,6 +4,7 @@
 
 mod activating;
 mod canary;
+mod pulling;
 mod pushing;
 mod refusing;
 mod rollouts;

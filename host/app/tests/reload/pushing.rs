@@ -8,13 +8,13 @@ use writ_testkit::http::Reply;
 use super::world::{World, allowing};
 
 /// A policy that no server has: a starter with a custom section more (id 0, 5 bytes, named `test`).
-fn unknown() -> Vec<u8> {
+pub(crate) fn unknown() -> Vec<u8> {
     let mut component = guests::dist_bytes("tool-list");
     component.extend(b"\x00\x05\x04test");
     component
 }
 
-fn binding(digest: Digest, actions: &str) -> String {
+pub(crate) fn binding(digest: Digest, actions: &str) -> String {
     allowing(actions).replace("builtin:tool-list", &digest.to_string())
 }
 
@@ -26,7 +26,7 @@ impl World {
         client.send(&head, component).unwrap()
     }
 
-    fn pushed(&self) -> Vec<Value> {
+    pub(crate) fn pushed(&self) -> Vec<Value> {
         self.client().get("/v1/policies").unwrap().json()["items"].as_array().unwrap().clone()
     }
 }

@@ -24,13 +24,13 @@ fn policy(number: u8) -> Vec<u8> {
 }
 
 /// A key as `writ policy keygen` made it, and a place to sign in.
-struct Key {
+pub(crate) struct Key {
     place: tempfile::TempDir,
-    public: String,
+    pub(crate) public: String,
 }
 
 impl Key {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let place = tempfile::tempdir().unwrap();
         let (code, text) = writ(place.path(), &["policy", "keygen", "k", "--no-password"], None);
         assert_eq!(code, Some(0), "{text}");
@@ -41,7 +41,7 @@ impl Key {
     }
 
     /// The signature of a component.
-    fn sign(&self, component: &[u8]) -> String {
+    pub(crate) fn sign(&self, component: &[u8]) -> String {
         let file = self.file("signed.wasm");
         fs::write(&file, component).unwrap();
         let (code, text) =
@@ -50,7 +50,7 @@ impl Key {
         fs::read_to_string(self.file("signed.wasm.minisig")).unwrap()
     }
 
-    fn file(&self, name: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.place.path().join(name)
     }
 }

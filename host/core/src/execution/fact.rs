@@ -277,6 +277,9 @@ pub enum Fact {
         component: Digest,
         /// Who.
         by: Person,
+        /// The OCI reference by which it came; none where its bytes were sent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reference: Option<String>,
     },
     /// A channel that nobody tells any more was given up, with what it had still to tell. It happened
     /// to no execution, but to the tenant.

@@ -241,7 +241,8 @@ pub async fn of_16_that_come_at_once_each_has_a_number(store: &Store) {
 
 fn brought(tenant: &Tenant, bytes: &[u8]) -> NewComponent {
     let digest = Digest::of(bytes);
-    let fact = Fact::PolicyAdded { component: digest, by: "Ann".parse().unwrap() };
+    let by = "Ann".parse().unwrap();
+    let fact = Fact::PolicyAdded { component: digest, by, reference: None };
     NewComponent {
         tenant: tenant.clone(),
         component: StoredComponent { digest, bytes: bytes.to_vec(), report: "{\0}".into() },

@@ -1,0 +1,376 @@
+//! The only way out of a pull: a proxy for one client and the time of one pull, which leads to the
+//! places of one registry and nowhere else.
+//!
+//! `oci-client` makes its own HTTP client, which would follow a registry to wherever it sends: to
+//! addresses that only this host can reach, or with a password to somebody else. It can be given a
+//! proxy; so it is given this one. What goes through is not read: TLS is between the client and the
+//! registry. Bytes that come back are counted, so that no answer grows without end.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use reqwest::Url;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+use super::PullError;
+use crate::outbound::Reachable;
+
+/// How long the head of a call may be, in bytes: what our own client asks for has some hundreds.
+const HEAD_BYTES_MAX: usize = 16 << 10;
+/// How many connections there may be at once.
+const CONNECTIONS_MAX: usize = 16;
+/// The client's name here, which says nothing.
+const NAME: &str = "writ";
+
+/// A place that may be called.
+pub(super) struct Door {
+    host: String,
+    port: u16,
+    reachable: Reachable,
+}
+
+/// What was stopped.
+#[derive(Clone, Debug)]
+pub(super) enum Stopped {
+    /// A call to a place that has no door.
+    Elsewhere(String),
+    /// A call to a place whose addresses may not be called.
+    Address(String),
+    /// A call that nobody takes.
+    Unreachable(String),
+    /// More bytes than are admitted.
+    TooMuch,
+}
+
+/// A proxy on this machine.
+pub(super) struct Gate {
+    listener: TcpListener,
+    url: String,
+    keeper: Arc<Keeper>,
+}
+
+struct Keeper {
+    doors: Vec<Door>,
+    is_plain: bool,
+    connect_timeout: Duration,
+    /// What our client says to be let in: others on this machine do not know it.
+    pass: String,
+    /// How many bytes may still come.
+    left: AtomicU64,
+    // Guards what was stopped first; held to copy or to set, never across an await.
+    stopped: Mutex<Option<Stopped>>,
+}
+
+/// What somebody asks of the proxy.
+#[derive(Debug, PartialEq, Eq)]
+struct Call {
+    url: Url,
+    is_tunnel: bool,
+    is_ours: bool,
+}
+
+impl Door {
+    /// A place, and which addresses it may have.
+    pub(super) fn new(url: &Url, reachable: Reachable) -> Self {
+        let host = url.host_str().unwrap_or_default().to_owned();
+        Self { host, port: url.port_or_known_default().unwrap_or_default(), reachable }
+    }
+
+    fn leads_to(&self, url: &Url) -> bool {
+        url.host_str() == Some(&self.host) && url.port_or_known_default() == Some(self.port)
+    }
+}
+
+impl Stopped {
+    /// As an error of a pull from a registry.
+    pub(super) fn of(self, registry: &str) -> PullError {
+        let registry = registry.to_owned();
+        match self {
+            Self::Elsewhere(place) => PullError::Elsewhere { registry, place },
+            Self::Address(place) => PullError::Address { registry, place },
+            Self::Unreachable(why) => PullError::Unreachable { registry, why },
+            Self::TooMuch => PullError::TooMuch { registry },
+        }
+    }
+}
+
+impl Gate {
+    /// A gate with some doors: through TLS, or on this machine without where `is_plain`. Nothing comes
+    /// back before it is admitted.
+    pub(super) async fn open(
+        doors: Vec<Door>,
+        is_plain: bool,
+        connect_timeout: Duration,
+    ) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let address = listener.local_addr()?;
+        let mut random = [0; 16];
+        getrandom::fill(&mut random).map_err(io::Error::other)?;
+        let secret = URL_SAFE_NO_PAD.encode(random);
+        let pass = format!("Basic {}", STANDARD.encode(format!("{NAME}:{secret}")));
+        let (left, stopped) = (AtomicU64::new(0), Mutex::default());
+        let keeper = Keeper { doors, is_plain, connect_timeout, pass, left, stopped };
+        let url = format!("http://{NAME}:{secret}@{address}");
+        Ok(Self { listener, url, keeper: Arc::new(keeper) })
+    }
+
+    /// The proxy's URL, for the client.
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// From now on, so many bytes may come back.
+    pub(super) fn admit(&self, bytes: u64) {
+        self.keeper.left.store(bytes, Ordering::Relaxed);
+    }
+
+    /// What was stopped first.
+    pub(super) fn stopped(&self) -> Option<Stopped> {
+        self.keeper.stopped().clone()
+    }
+
+    /// Lets calls through for as long as it is polled.
+    pub(super) async fn serve(&self) -> Infallible {
+        let mut calls = JoinSet::new();
+        loop {
+            tokio::select! {
+                accepted = self.listener.accept(), if calls.len() < CONNECTIONS_MAX => {
+                    if let Ok((inside, _)) = accepted {
+                        let keeper = self.keeper.clone();
+                        // Whoever called sees the end of the connection.
+                        calls.spawn(async move { keeper.answer(inside).await.ok() });
+                    }
+                }
+                Some(_) = calls.join_next() => {}
+            }
+        }
+    }
+}
+
+impl Keeper {
+    async fn answer(&self, mut inside: TcpStream) -> io::Result<()> {
+        let (head, end) = head(&mut inside).await?;
+        let Some(call) = Call::parse(&head[..end], &self.pass) else { return Ok(()) };
+        let door = self.doors.iter().find(|door| door.leads_to(&call.url));
+        // Without TLS, a password would be there for everybody to read.
+        let Some(door) = door.filter(|_| call.is_tunnel != self.is_plain) else {
+            self.stop(Stopped::Elsewhere(call.place()));
+            return Ok(());
+        };
+        // Without TLS, a door is on this machine, where anybody gets to it by themselves; and our client
+        // does not say who it is after a redirect.
+        if call.is_tunnel && !call.is_ours {
+            return Ok(());
+        }
+        let mut outside = match self.connect(door, &call).await {
+            Ok(outside) => outside,
+            Err(stopped) => {
+                self.stop(stopped);
+                return Ok(());
+            }
+        };
+        if call.is_tunnel {
+            inside.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;
+        }
+        // A server takes the absolute form of a request, too (RFC 9112, section 3.2.2).
+        let sent = if call.is_tunnel { &head[end..] } else { &head[..] };
+        outside.write_all(sent).await?;
+        let (mut from_inside, to_inside) = inside.split();
+        let (from_outside, mut to_outside) = outside.split();
+        let asked = async {
+            tokio::io::copy(&mut from_inside, &mut to_outside).await?;
+            to_outside.shutdown().await
+        };
+        tokio::try_join!(asked, self.pass_back(from_outside, to_inside)).map(drop)
+    }
+
+    async fn connect(&self, door: &Door, call: &Call) -> Result<TcpStream, Stopped> {
+        let place = call.place();
+        let unreachable = |error: io::Error| Stopped::Unreachable(format!("{place}: {error}"));
+        let host = door.host.trim_matches(['[', ']']);
+        let found = tokio::net::lookup_host((host, door.port)).await;
+        let found = found.map_err(unreachable)?;
+        let found: Vec<SocketAddr> =
+            found.filter(|address| door.reachable.permits(address.ip())).collect();
+        if found.is_empty() {
+            return Err(Stopped::Address(place));
+        }
+        let connecting = TcpStream::connect(&found[..]);
+        match tokio::time::timeout(self.connect_timeout, connecting).await {
+            Ok(connected) => connected.map_err(unreachable),
+            Err(_) => Err(unreachable(io::ErrorKind::TimedOut.into())),
+        }
+    }
+
+    async fn pass_back(
+        &self,
+        mut from: impl AsyncRead + Unpin,
+        mut to: impl AsyncWrite + Unpin,
+    ) -> io::Result<()> {
+        let mut buffer = vec![0; 16 << 10];
+        loop {
+            let read = from.read(&mut buffer).await?;
+            if read == 0 {
+                return to.shutdown().await;
+            }
+            let (spend, order) = (|left: u64| left.checked_sub(read as u64), Ordering::Relaxed);
+            if self.left.fetch_update(order, order, spend).is_err() {
+                self.stop(Stopped::TooMuch);
+                return Err(io::ErrorKind::QuotaExceeded.into());
+            }
+            to.write_all(&buffer[..read]).await?;
+        }
+    }
+
+    fn stop(&self, stopped: Stopped) {
+        self.stopped().get_or_insert(stopped);
+    }
+
+    fn stopped(&self) -> std::sync::MutexGuard<'_, Option<Stopped>> {
+        self.stopped.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Call {
+    /// What the head of a request asks for.
+    fn parse(head: &[u8], pass: &str) -> Option<Self> {
+        let mut lines = std::str::from_utf8(head).ok()?.split("\r\n");
+        let mut words = lines.next()?.split(' ');
+        let (method, target) = (words.next()?, words.next()?);
+        let is_ours = lines.filter_map(|line| line.split_once(':')).any(|(name, value)| {
+            name.eq_ignore_ascii_case("proxy-authorization") && value.trim() == pass
+        });
+        let is_tunnel = method == "CONNECT";
+        let url = if is_tunnel { format!("https://{target}") } else { target.to_owned() };
+        let url = url.parse::<Url>().ok()?;
+        (is_tunnel || url.scheme() == "http").then_some(Self { url, is_tunnel, is_ours })
+    }
+
+    /// Host and port.
+    fn place(&self) -> String {
+        let port = self.url.port_or_known_default().unwrap_or_default();
+        format!("{}:{port}", self.url.host_str().unwrap_or_default())
+    }
+}
+
+/// What comes first on a connection, and where the head in it ends.
+async fn head(stream: &mut TcpStream) -> io::Result<(Vec<u8>, usize)> {
+    const END: &[u8] = b"\r\n\r\n";
+    let mut head = Vec::new();
+    while head.len() < HEAD_BYTES_MAX {
+        if stream.read_buf(&mut head).await? == 0 {
+            break;
+        }
+        if let Some(end) = head.windows(END.len()).position(|window| window == END) {
+            return Ok((head, end + END.len()));
+        }
+    }
+    Err(io::ErrorKind::InvalidData.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What comes back of a request to a place, through a gate with one door, and what was stopped.
+    async fn ask(door: &Url, request: &str, admitted: u64) -> (String, Option<Stopped>) {
+        let doors = vec![Door::new(door, Reachable::new(door, Vec::new()))];
+        let is_plain = door.scheme() == "http";
+        let gate = Gate::open(doors, is_plain, Duration::from_secs(60)).await.unwrap();
+        gate.admit(admitted);
+        let request = request.replace("PASS", &gate.keeper.pass);
+        let call = async {
+            let mut stream = TcpStream::connect(gate.listener.local_addr().unwrap()).await.unwrap();
+            stream.write_all(request.as_bytes()).await.unwrap();
+            let mut back = Vec::new();
+            // What is cut off may end in an error.
+            stream.read_to_end(&mut back).await.ok();
+            String::from_utf8(back).unwrap()
+        };
+        let back = tokio::select! {
+            back = tokio::time::timeout(Duration::from_secs(60), call) => back.unwrap(),
+            never = gate.serve() => match never {},
+        };
+        (back, gate.stopped())
+    }
+
+    /// Somebody who answers one call with what it was.
+    async fn echo(scheme: &str) -> Url {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let url = format!("{scheme}://{}/", listener.local_addr().unwrap()).parse().unwrap();
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let (head, _) = head(&mut stream).await.unwrap();
+            stream.write_all(&head).await.unwrap();
+        });
+        url
+    }
+
+    const OURS: &str = "Proxy-Authorization: PASS\r\n\r\n";
+
+    #[tokio::test]
+    async fn nobody_else_gets_to_a_registry_on_our_way() {
+        let door = echo("https").await;
+        let place = format!("127.0.0.1:{}", door.port().unwrap());
+        let connect = format!("CONNECT {place} HTTP/1.1\r\n");
+        let guessed = "Proxy-Authorization: Basic d3JpdDo=\r\n\r\n";
+        for other in ["\r\n", guessed] {
+            let (back, stopped) = ask(&door, &format!("{connect}{other}"), 1_000).await;
+            assert!(back.is_empty() && stopped.is_none(), "{other}: {back} {stopped:?}");
+        }
+        let (back, _) = ask(&door, &format!("{connect}{OURS}hello\r\n\r\n"), 1_000).await;
+        assert_eq!(back, "HTTP/1.1 200 OK\r\n\r\nhello\r\n\r\n");
+    }
+
+    #[tokio::test]
+    async fn only_a_door_leads_out() {
+        let check = async |door: &Url, target: &str| {
+            let (back, stopped) = ask(door, &format!("{target} HTTP/1.1\r\n{OURS}"), 1_000).await;
+            assert!(matches!(stopped, Some(Stopped::Elsewhere(_))), "{target}: {stopped:?} {back}");
+        };
+        let (plain, tls) = (echo("http").await, echo("https").await);
+        let port = plain.port().unwrap();
+        check(&plain, "GET http://registry.example/v2/").await;
+        check(&plain, &format!("GET http://localhost:{port}/v2/")).await;
+        check(&plain, &format!("GET http://127.0.0.1:{}/v2/", port ^ 1)).await;
+        check(&plain, &format!("CONNECT 127.0.0.1:{port}")).await;
+        check(&tls, &format!("GET http://127.0.0.1:{}/v2/", tls.port().unwrap())).await;
+        check(&tls, "CONNECT 169.254.169.254:80").await;
+        let head = format!("GET {plain}v2/ HTTP/1.1\r\n");
+        let (back, stopped) = ask(&plain, &format!("{head}{OURS}"), 1_000).await;
+        assert!(back.starts_with(&head) && stopped.is_none(), "{back} {stopped:?}");
+    }
+
+    #[tokio::test]
+    async fn no_more_comes_back_than_is_admitted() {
+        let door = echo("http").await;
+        let request = format!("GET {door} HTTP/1.1\r\n{OURS}");
+        let (back, stopped) = ask(&door, &request, 10).await;
+        assert!(matches!(stopped, Some(Stopped::TooMuch)), "{stopped:?} {back}");
+    }
+
+    #[tokio::test]
+    async fn a_name_that_leads_home_is_not_called() {
+        let (door, meant) = (echo("http").await, "http://registry.example/".parse().unwrap());
+        let doors = vec![Door::new(&door, Reachable::new(&meant, Vec::new()))];
+        let gate = Gate::open(doors, true, Duration::from_secs(60)).await.unwrap();
+        let call = Call { url: door, is_tunnel: false, is_ours: true };
+        let stopped = gate.keeper.connect(&gate.keeper.doors[0], &call).await.unwrap_err();
+        assert!(matches!(stopped, Stopped::Address(_)), "{stopped:?}");
+    }
+
+    #[tokio::test]
+    async fn a_head_without_an_end_is_not_waited_for() {
+        let door = echo("http").await;
+        let (back, _) = ask(&door, &"x".repeat(HEAD_BYTES_MAX), 1_000).await;
+        assert!(back.is_empty());
+    }
+}
