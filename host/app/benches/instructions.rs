@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::http::{Request, StatusCode};
+use axum::http::Request;
 use cap_std::fs::Dir;
 use http_body_util::BodyExt;
 use question::{Question, Template};
@@ -37,6 +37,8 @@ use writ_engine::{CompilerCommand, Engine, EngineConfig};
 use writ_store::{Store, StoreConfig};
 
 const COMPILE: &str = "__compile";
+const EVALUATION: &str = "/access/v1/evaluation";
+const EXECUTIONS: &str = "/v1/executions";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -46,10 +48,11 @@ fn main() -> ExitCode {
         [case, count, valgrind] => (case, count, Some(valgrind.as_str())),
         _ => panic!("usage: instructions CASE COUNT [VALGRIND]"),
     };
-    let (set, question) = match case.as_str() {
-        "remembered" => (sets::one(), Question::Same),
-        "evaluated" => (sets::one(), Question::Varying),
-        "set-of-three" => (sets::three(), Question::Varying),
+    let (set, question, route) = match case.as_str() {
+        "remembered" => (sets::one(), Question::Same, EVALUATION),
+        "evaluated" => (sets::one(), Question::Varying, EVALUATION),
+        "set-of-three" => (sets::three(), Question::Varying, EVALUATION),
+        "created" => (sets::one(), Question::Varying, EXECUTIONS),
         _ => panic!("there is no case `{case}`"),
     };
     let count = count.parse().expect("a number");
@@ -58,7 +61,7 @@ fn main() -> ExitCode {
     runtime.block_on(async {
         let host = Host::new(&set, valgrind).await;
         for turn in 0..count {
-            host.ask(question, turn).await;
+            host.ask(route, question, turn).await;
         }
     });
     ExitCode::SUCCESS
@@ -127,19 +130,19 @@ impl Host {
         Self { app, router, key, template: Template::new(0, "read_file"), _directory: directory }
     }
 
-    async fn ask(&self, question: Question, turn: u64) {
+    async fn ask(&self, route: &str, question: Question, turn: u64) {
         let mut body = self.template.clone();
         if let Question::Varying = question {
             body.vary(turn);
         }
-        let request = Request::post("/access/v1/evaluation")
+        let request = Request::post(route)
             .header("Host", "127.0.0.1:8181")
             .header("Authorization", format!("Bearer {}", self.key.expose()))
             .header("Content-Type", "application/json")
             .body(Body::from(Bytes::from(body.into_bytes())))
             .expect("a request");
         let response = http::answer(&self.app, &self.router, request).await;
-        assert_eq!(response.status(), StatusCode::OK);
+        assert!(response.status().is_success(), "{}", response.status());
         response.into_body().collect().await.expect("the answer is whole");
     }
 }

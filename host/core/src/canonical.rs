@@ -1,19 +1,15 @@
 //! Writes the canonical JSON of RFC 8785.
 //!
-//! A request is written so before it is decided, so this must be quick: what is plain (ASCII names,
-//! integers) goes straight to the output, and only what is rare is left to the general writer.
+//! A request is written so before it is decided, and an execution with each of its events before it is
+//! kept, so this must be quick: what is plain (ASCII names, integers) goes straight to the output, and
+//! only what is rare is left to the general writer.
+
+mod sorting;
 
 use serde::Serialize;
 use serde_json::{Map, Number, Value};
 
-/// The text of one of our own types, whose integers are times, counts and versions: far below 2^53,
-/// up to which integers are exact doubles.
-pub(crate) fn text(of: &impl Serialize) -> String {
-    let value = serde_json::to_value(of).expect("our own types are plain JSON");
-    let mut out = String::with_capacity(1_024);
-    push_value(&mut out, &value);
-    out
-}
+pub(crate) use self::sorting::text;
 
 /// Appends a value. Integers must be exact doubles.
 pub(crate) fn push_value(out: &mut String, value: &Value) {
@@ -113,7 +109,7 @@ mod tests {
         check(&json!([0, -1, 9_007_199_254_740_991_u64, 1.0, -0.0, 1e21, 1e-7, 0.1, 4.5e15]));
     }
 
-    fn value() -> impl Strategy<Value = Value> {
+    pub(in crate::canonical) fn value() -> impl Strategy<Value = Value> {
         let text = "([ -~]|\\PC|[\\x00-\\x1f\"\\\\]){0,12}";
         let integer = -9_007_199_254_740_991_i64..=9_007_199_254_740_991;
         let leaf = prop_oneof![

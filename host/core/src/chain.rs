@@ -5,7 +5,7 @@
 //! trusting who kept it. What a chain cannot tell is whether its end was cut off, or all of it was
 //! made anew: for that, compare its [`Head`] with one that was noted elsewhere.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::binding::Tenant;
 use crate::canonical;
@@ -115,20 +115,31 @@ pub enum Breach {
 impl ChainedEvent {
     /// The canonical JSON text (RFC 8785) of everything but the hash: what is hashed, and kept.
     pub fn canonical(&self) -> String {
-        let mut hashed = serde_json::json!({
-            "tenant": self.tenant,
-            "sequence": self.sequence,
-            "at_ms": self.at_ms,
-            "execution": self.execution,
-            "version": self.version,
-            "state": self.state,
-            "fact": self.fact,
-            "previous": self.previous,
-        });
-        if self.goes_on {
-            hashed["goes_on"] = true.into();
+        #[derive(Serialize)]
+        struct Hashed<'a> {
+            at_ms: u64,
+            execution: &'a str,
+            fact: &'a Fact,
+            #[serde(skip_serializing_if = "std::ops::Not::not")]
+            goes_on: bool,
+            previous: Digest,
+            sequence: u64,
+            state: Digest,
+            tenant: &'a Tenant,
+            version: u64,
         }
-        canonical::text(&hashed)
+        let Self { tenant, sequence, at_ms, execution, version, state, fact, goes_on, .. } = self;
+        canonical::text(&Hashed {
+            at_ms: *at_ms,
+            execution,
+            fact,
+            goes_on: *goes_on,
+            previous: self.previous,
+            sequence: *sequence,
+            state: *state,
+            tenant,
+            version: *version,
+        })
     }
 
     /// Reads what [`ChainedEvent::canonical`] wrote. Whether the hash is right is another question.

@@ -18,10 +18,9 @@ use crate::sqlite::{files, rows};
 pub(crate) static MIGRATIONS: Migrator = sqlx::migrate!("./migrations/sqlite");
 
 const PAGE_BYTES: u64 = 4_096;
-/// Pages in the write-ahead log at which a commit copies them into the database. Once it has, the
-/// log is written over from its start, and waiting for the disk is cheaper where a file no longer
-/// grows: so not more than SQLite's own 1,000.
-const CHECKPOINT_PAGES: u32 = 1_000;
+/// Pages in the write-ahead log at which a commit copies them into the database: 16 MiB. That commit
+/// takes long, and so does whoever waits for it; SQLite's own 1,000 made that one commit in a hundred.
+const CHECKPOINT_PAGES: u32 = 4_000;
 /// What a write-ahead log that has grown is cut to, in bytes.
 const LOG_BYTES_KEPT: u64 = 64 << 20;
 /// How long to wait for a lock or a connection. Nothing in the store holds one for long.
@@ -81,6 +80,9 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
+        // What a statement may have to undo stays in memory: else it goes through a file of its own,
+        // outside of the directory that is ours.
+        .pragma("temp_store", "MEMORY")
         .busy_timeout(BUSY_TIMEOUT)
         .disable_statement_logging()
 }
