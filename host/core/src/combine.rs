@@ -278,6 +278,19 @@ mod tests {
         assert_eq!(verdicts.combine().0, Outcome::Allowed);
     }
 
+    #[test]
+    fn the_digest_is_the_one_of_what_the_next_policy_is_asked() {
+        let mut verdicts = Verdicts::new(request(), request().digest());
+        for (amount, is_another) in [("10", false), ("7", true)] {
+            let patch = Json::parse(&format!(r#"{{"amount":{amount}}}"#)).unwrap();
+            let annotations = Json::empty_object();
+            let decision = PolicyDecision { verdict: Verdict::Amend { patch }, annotations };
+            verdicts.add(&"b".parse().unwrap(), Mode::Enforce, Ok(&decision)).unwrap();
+            assert_eq!(*verdicts.digest(), verdicts.request().digest());
+            assert_eq!(*verdicts.digest() != request().digest(), is_another);
+        }
+    }
+
     proptest! {
         #[test]
         fn a_shadow_changes_nothing(

@@ -243,7 +243,12 @@ impl IntoResponses for VersionErrors {
 
 impl IntoResponses for ReloadErrors {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        let own = [ProblemCode::PolicySetRefused, ProblemCode::NotFound, ProblemCode::Internal];
+        let own = [
+            ProblemCode::PolicySetRefused,
+            ProblemCode::PolicySetNotNow,
+            ProblemCode::NotFound,
+            ProblemCode::Internal,
+        ];
         problems(&[&CALLER[..], &BODY, &own].concat())
     }
 }

@@ -71,7 +71,8 @@ struct FailureReply {
     /// Who asked for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     by: Option<String>,
-    /// What it did not get through: `configuration`, `loading`, `cases`, `recording` or `choosing`.
+    /// What it did not get through: `configuration`, `loading`, `cases`, `recording`, `choosing` or
+    /// `applying`.
     phase: &'static str,
     /// Why.
     reason: String,
@@ -157,6 +158,7 @@ pub(super) async fn changed(
 pub(super) fn refused(refusal: Refusal) -> Problem {
     let code = match refusal.phase {
         Phase::Choosing => ProblemCode::NotFound,
+        Phase::Applying => ProblemCode::PolicySetNotNow,
         Phase::Recording => ProblemCode::StorageUnavailable,
         Phase::Configuration | Phase::Loading | Phase::Cases => ProblemCode::PolicySetRefused,
     };

@@ -112,6 +112,8 @@ problem_codes! {
     NotDelivered = "not-delivered", BAD_GATEWAY, "the receiver did not confirm";
     /// It did not get through everything: the set before it decides.
     PolicySetRefused = "policy-set-refused", UNPROCESSABLE_ENTITY, "the policy set is refused, and the one before it decides";
+    /// It decides already, or there is nothing of the kind to go back to or to end.
+    PolicySetNotNow = "policy-set-not-now", CONFLICT, "what decides, or is rolled out, does not let this happen";
     /// Another one is under way.
     BacktestRuns = "backtest-runs", CONFLICT, "another backtest is under way on this host";
     /// It would not load as a policy.

@@ -39,6 +39,8 @@ pub enum Phase {
     Recording,
     /// There is such a version.
     Choosing,
+    /// What decides and what is rolled out let it happen.
+    Applying,
 }
 
 /// Why a set may not decide.
@@ -72,6 +74,7 @@ impl Phase {
             Self::Cases => "cases",
             Self::Recording => "recording",
             Self::Choosing => "choosing",
+            Self::Applying => "applying",
         }
     }
 }
@@ -132,30 +135,42 @@ impl Refusal {
     /// There is no version of this number.
     pub(super) fn of_version(number: u64) -> Self {
         let reason = format!("there is no version {number} of the policy set");
-        Self::of_choice(reason, "`writ policy list` tells which there are")
+        Self::of_store_state(Phase::Choosing, reason, "`writ policy list` tells which there are")
     }
 
     /// There was no other version yet.
     pub(super) fn of_no_previous() -> Self {
         let reason = "no version decided before the one that does".to_owned();
-        Self::of_choice(reason, "`writ policy activate NUMBER` takes any version")
+        Self::of_store_state(
+            Phase::Applying,
+            reason,
+            "`writ policy activate NUMBER` takes any version",
+        )
     }
 
     /// It decides already.
     pub(super) fn of_active(number: u64) -> Self {
         let reason = format!("version {number} decides: it cannot be beside itself");
-        Self::of_choice(reason, "`writ policy list` tells which others there are")
+        Self::of_store_state(
+            Phase::Applying,
+            reason,
+            "`writ policy list` tells which others there are",
+        )
     }
 
     /// It is not rolled out in that way.
     pub(super) fn of_no_rollout(number: u64, how: &str) -> Self {
         let reason = format!("version {number} is not rolled out as {how}");
-        Self::of_choice(reason, "`writ policy status` tells what is rolled out")
+        Self::of_store_state(
+            Phase::Applying,
+            reason,
+            "`writ policy status` tells what is rolled out",
+        )
     }
 
-    fn of_choice(reason: String, hint: &str) -> Self {
+    fn of_store_state(phase: Phase, reason: String, hint: &str) -> Self {
         let (place, hint) = ("the store".to_owned(), Some(hint.to_owned()));
-        Self { phase: Phase::Choosing, place, policy_set: None, reason, hint }
+        Self { phase, place, policy_set: None, reason, hint }
     }
 
     /// The version that was to be kept is not there.

@@ -111,7 +111,7 @@ fn what_cannot_be_rolled_out_is_refused() {
     let world = World::with_versions(&allowing("\"one\""), &allowing("\"two\""));
     for (path, body, status) in [
         ("/v1/policy-sets/9/shadow", "{}", 404),
-        ("/v1/policy-sets/1/shadow", "{}", 404),
+        ("/v1/policy-sets/1/shadow", "{}", 409),
         ("/v1/policy-sets/2/shadow", r#"{"share_percent": 0}"#, 400),
         ("/v1/policy-sets/2/shadow", r#"{"share_percent": 1.234}"#, 400),
         ("/v1/policy-sets/2/canary", r#"{"guard": {"min_decisions": 0}}"#, 400),
@@ -120,6 +120,6 @@ fn what_cannot_be_rolled_out_is_refused() {
         let reply = world.client().post(path, body).unwrap();
         assert_eq!(reply.status, status, "{path} {body}: {}", reply.text());
     }
-    assert_eq!(world.client().delete("/v1/policy-sets/2/shadow").unwrap().status, 404);
+    assert_eq!(world.client().delete("/v1/policy-sets/2/shadow").unwrap().status, 409);
     assert_eq!(world.status().get("rollout"), None);
 }
