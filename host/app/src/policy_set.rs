@@ -19,7 +19,7 @@ mod trust;
 mod violation;
 
 pub use component::{AddError, Added, Brought, ComponentReport, Kept};
-pub use load::{Components, Unloaded, Whole, load, load_single, load_whole};
+pub use load::{Components, Pulled, Unloaded, Whole, load, load_single, load_whole};
 pub(crate) use parsed::parse;
 pub use parsed::{PolicyBinding, PolicySetConfig};
 pub use secret_key::{Boxed, InvalidSecretKey, NoRandom, SecretKey};

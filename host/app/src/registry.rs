@@ -71,6 +71,16 @@ impl Registries {
         self.registries.iter()
     }
 
+    /// The registry that a reference names.
+    ///
+    /// # Errors
+    /// [`PullError::Unnamed`]
+    pub fn named(&self, reference: &PinnedReference) -> Result<&RegistryConfig, PullError> {
+        let host = reference.registry();
+        let found = self.registries.iter().find(|registry| registry.host == host);
+        found.ok_or(PullError::Unnamed { registry: host })
+    }
+
     /// The bytes of a component of at most so many, as its reference pins it.
     ///
     /// # Errors
@@ -80,10 +90,7 @@ impl Registries {
         reference: &PinnedReference,
         bytes_max: usize,
     ) -> Result<Vec<u8>, PullError> {
-        let named = |registry: &&RegistryConfig| registry.host == reference.registry();
-        let registry = self.registries.iter().find(named);
-        let unnamed = || PullError::Unnamed { registry: reference.registry() };
-        let registry = registry.ok_or_else(unnamed)?;
+        let registry = self.named(reference)?;
         let pull = async {
             let _turn = self.pulls.acquire().await;
             registry.pull(reference, bytes_max).await

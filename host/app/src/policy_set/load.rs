@@ -57,6 +57,8 @@ pub struct Whole {
     pub components: Components,
     /// Signatures of them that count.
     pub signatures: Vec<ComponentSignature>,
+    /// Which of them a registry has given just now, and by which reference.
+    pub pulled: Pulled,
 }
 
 /// The same, with all that the set is made of. What is named by a digest alone may be in a store, and so
@@ -73,17 +75,21 @@ pub async fn load_whole(
     let one = |binding| Loading { engine, config, binding, kept }.bound(component_bytes_max);
     let bound = future::join_all(config.bindings.iter().map(one)).await;
     let (mut bindings, mut components) = (Vec::with_capacity(bound.len()), Components::new());
-    let mut signatures = Vec::new();
+    let (mut signatures, mut pulled) = (Vec::new(), Pulled::new());
     for bound in bound {
-        let Loaded { bound, bytes, signed } = bound?;
+        let Loaded { bound, bytes, signed, pulled_by } = bound?;
         let component = bound.image.component_digest();
+        pulled.extend(pulled_by.map(|reference| (component, reference)));
         let signature = |Signed { by, text, .. }| ComponentSignature { component, key: by, text };
         signatures.extend(signed.map(signature));
         components.insert(component, bytes);
         bindings.push(bound);
     }
-    Ok(Whole { snapshot: Snapshot::new(bindings), components, signatures })
+    Ok(Whole { snapshot: Snapshot::new(bindings), components, signatures, pulled })
 }
+
+/// By which references components were pulled, by their digests.
+pub type Pulled = BTreeMap<Digest, PinnedReference>;
 
 /// Components by their digests.
 pub type Components = BTreeMap<Digest, Cow<'static, [u8]>>;
@@ -165,6 +171,7 @@ struct Loaded {
     bound: Bound,
     bytes: Cow<'static, [u8]>,
     signed: Option<Signed>,
+    pulled_by: Option<PinnedReference>,
 }
 
 struct Loading<'a> {
@@ -180,9 +187,12 @@ impl Loading<'_> {
         let found = self.component(component_bytes_max).await?;
         // Before anything looks into it.
         let signed = self.signed(&found).await?;
-        let bytes = found.bytes;
+        let Found { bytes, pulled_by, .. } = found;
         match image(self.engine, &bytes, settings, limits).await {
-            Ok(image) => Ok(Loaded { bound: Bound::new(self.binding, image), bytes, signed }),
+            Ok(image) => {
+                let bound = Bound::new(self.binding, image);
+                Ok(Loaded { bound, bytes, signed, pulled_by })
+            }
             Err(Refused::Settings(error)) => Err(error.into()),
             Err(Refused::Component(error)) => {
                 let message = format!("policy `{source}` does not load: {error}");
@@ -200,6 +210,9 @@ impl Loading<'_> {
         let PolicyBinding { source, digest, .. } = self.binding;
         let found = match (source, *digest) {
             (Source::Registry(reference), Some(digest)) => {
+                // Who is named is who may be asked, whether or not anybody has to be.
+                let registry = self.config.registries.named(reference);
+                registry.map_err(|error| self.error("source", error))?;
                 match self.find(&Source::Digest(digest), bytes_max).await? {
                     Err(SourceError::Unknown(_)) => Ok(self.pull(reference, bytes_max).await?),
                     found => found,
@@ -233,7 +246,8 @@ impl Loading<'_> {
         bytes_max: usize,
     ) -> Result<Found, ConfigError> {
         let pulled = self.config.registries.pull(reference, bytes_max).await;
-        pulled.map(Found::elsewhere).map_err(|error| self.error("source", error))
+        let found = pulled.map(|bytes| Found::pulled(bytes, reference.clone()));
+        found.map_err(|error| self.error("source", error))
     }
 
     /// Who signed it: by the file beside it, or by what the store has.

@@ -37,6 +37,8 @@ pub struct Found {
     pub bytes: Cow<'static, [u8]>,
     /// The file that holds them, in the configuration's directory; none where no file does.
     pub file: Option<String>,
+    /// By which reference they have been pulled just now; none where they were here already.
+    pub pulled_by: Option<PinnedReference>,
 }
 
 /// A text names no source.
@@ -134,16 +136,21 @@ impl Source {
 
 impl Found {
     fn built_in(builtin: &'static Builtin) -> Self {
-        Self { bytes: Cow::Borrowed(builtin.bytes), file: None }
+        Self { bytes: Cow::Borrowed(builtin.bytes), file: None, pulled_by: None }
     }
 
     /// One that no file holds.
     pub(super) fn elsewhere(bytes: Vec<u8>) -> Self {
-        Self { bytes: Cow::Owned(bytes), file: None }
+        Self { bytes: Cow::Owned(bytes), file: None, pulled_by: None }
+    }
+
+    /// One that a registry gave.
+    pub(super) fn pulled(bytes: Vec<u8>, by: PinnedReference) -> Self {
+        Self { pulled_by: Some(by), ..Self::elsewhere(bytes) }
     }
 
     fn in_file(name: String, bytes: Vec<u8>) -> Self {
-        Self { bytes: Cow::Owned(bytes), file: Some(name) }
+        Self { bytes: Cow::Owned(bytes), file: Some(name), pulled_by: None }
     }
 }
 

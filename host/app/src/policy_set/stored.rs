@@ -15,6 +15,7 @@ use super::load::Components;
 use super::parsed::PARTS;
 use super::snapshot::{self, Bound, Snapshot};
 use super::source::Source;
+use crate::registry::PinnedReference;
 
 /// What a version says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -255,12 +256,14 @@ fn unkept(error: &AddError) -> String {
     }
 }
 
-/// A component as it is kept, with what it says of itself.
-pub(crate) fn component(bound: &Bound, bytes: Cow<'static, [u8]>) -> StoredComponent {
-    let reference = match &bound.source {
-        Source::Registry(reference) => Some(reference.to_string()),
-        Source::Builtin(_) | Source::File(_) | Source::Digest(_) => None,
-    };
+/// A component as it is kept, with what it says of itself, and by which reference it was pulled. What its
+/// binding says of that is no proof of it.
+pub(crate) fn component(
+    bound: &Bound,
+    bytes: Cow<'static, [u8]>,
+    pulled_by: Option<&PinnedReference>,
+) -> StoredComponent {
+    let reference = pulled_by.map(ToString::to_string);
     let report = ComponentReport::of_image(&bound.image, bytes.len() as u64);
     let report = ComponentReport { reference, ..report }.text();
     let digest = bound.image.component_digest();

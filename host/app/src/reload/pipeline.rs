@@ -11,7 +11,7 @@ use super::Parts;
 use super::files::{Files, Look};
 use crate::cases::{self, Case, CaseReport};
 use crate::config::{Config, ConfigError, Fixed, Origin};
-use crate::policy_set::{self, Kept, Snapshot, Unloaded, Whole};
+use crate::policy_set::{self, Kept, Pulled, Snapshot, Unloaded, Whole};
 use writ_store::StoreError;
 
 /// A set that got through everything.
@@ -22,6 +22,8 @@ pub struct Candidate {
     pub cases: usize,
     /// What it is made of, by digest.
     pub(super) components: BTreeMap<Digest, Cow<'static, [u8]>>,
+    /// Which of it was pulled.
+    pub(super) pulled: Pulled,
     /// What its files were before they were read.
     pub(super) look: Look,
 }
@@ -208,7 +210,7 @@ async fn checked(
 ) -> Result<Candidate, Refusal> {
     let bytes_max = config.engine.load.component_bytes_max;
     let loaded = policy_set::load_whole(engine, &config.policies, bytes_max, Some(kept)).await;
-    let Whole { snapshot, components, signatures } = loaded.map_err(|unloaded| match unloaded {
+    let Whole { snapshot, components, signatures, pulled } = loaded.map_err(|unloaded| match unloaded {
         Unloaded::Refused(error) => Refusal::of(Phase::Loading, error),
         Unloaded::Unavailable(error) => Refusal::of_store(error),
     })?;
@@ -217,7 +219,7 @@ async fn checked(
     let report = cases::run(&snapshot, &cases, config.breaker).await;
     match Refusal::of_cases(snapshot.digest, &report) {
         Some(refusal) => Err(refusal),
-        None => Ok(Candidate { snapshot, cases: cases.len(), components, look }),
+        None => Ok(Candidate { snapshot, cases: cases.len(), components, pulled, look }),
     }
 }
 

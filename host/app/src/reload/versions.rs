@@ -109,13 +109,14 @@ impl Versions<'_> {
         was: Option<Digest>,
         trigger: &Trigger,
     ) -> Result<u64, Refusal> {
-        let Candidate { snapshot, components, .. } = candidate;
+        let Candidate { snapshot, components, pulled, .. } = candidate;
         let policy_set = snapshot.digest;
         let mut known: BTreeMap<Digest, Cow<'static, [u8]>> = components;
         let components = snapshot.bindings.iter().filter_map(|bound| {
             // Several bindings may have one component.
-            let bytes = known.remove(&bound.image.component_digest())?;
-            Some(component(bound, bytes))
+            let digest = bound.image.component_digest();
+            let bytes = known.remove(&digest)?;
+            Some(component(bound, bytes, pulled.get(&digest)))
         });
         let set = NewSet {
             policy_set,

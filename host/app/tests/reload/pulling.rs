@@ -345,6 +345,40 @@ fn a_set_names_a_registry_which_is_asked_once() {
 }
 
 #[test]
+fn what_was_here_already_has_not_come_from_a_registry() {
+    let registry = Registry::start();
+    let (component, pin) = (unknown(), Digest::of(unknown()));
+    let reference = format!("oci:{}/team/limits@{}", registry.address(), Digest::of("never pushed"));
+    let set = bound(&registry, &reference, pin, "\"write\"");
+    let place = [("policies/limits.wasm", component)];
+    let mut world = World::start(&configured(&registry), &place);
+
+    // It may be had from there: it was not.
+    world.write("writ.toml", &set);
+    assert_eq!(world.reload().status, 200);
+    assert!(world.allows("write"));
+    let kept = world.client().get(&format!("/v1/policies/{pin}")).unwrap().json();
+    assert_eq!((&kept["id"], &kept["reference"]), (&json!(pin), &Value::Null));
+    let (_, text) = world.writ(&["policy", "components"]);
+    assert!(text.contains(&pin.to_string()) && !text.contains("  from "), "{text}");
+
+    let refused = "may not call the registry `registry.example`";
+    let unnamed = set.replace(&reference, &format!("oci:registry.example/team/limits@{pin}"));
+    world.write("writ.toml", &unnamed);
+    let told = world.reload();
+    assert_eq!(told.status, 422, "{}", told.text());
+    assert!(told.text().contains(refused), "{}", told.text());
+    // Nor where it was here before the host was started.
+    world.server.kill();
+    let config = world.directory().join("writ.toml");
+    let mut writ = std::process::Command::new(env!("CARGO_BIN_EXE_writ"));
+    let output = writ.args(["inspect", "--config"]).arg(config).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(78), "{told}");
+    assert!(told.contains(refused) && told.contains("[[registry]]"), "{told}");
+}
+
+#[test]
 fn a_set_whose_policy_is_not_to_be_had_does_not_decide() {
     let mut registry = Registry::start();
     let (reference, pin) = (Artifact::of(&unknown()).push(&registry), Digest::of(unknown()));
