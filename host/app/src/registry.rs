@@ -2,9 +2,9 @@
 //! names, and through a gate that leads nowhere else.
 //!
 //! The protocol is `oci-client`'s. Its client follows redirects and asks for tokens wherever a registry
-//! says, and reads answers of any size; that is what the [`gate`] is for. Two digests are checked here
-//! once more, whoever has checked them before: the manifest's, which is pinned, and the layer's, which
-//! the manifest names. What a pull gives is bytes and no more: they become a policy by the same road as
+//! says, and reads answers of any size; that is what the [`gate`] is for. Two digests are checked here,
+//! whoever has checked them before: the manifest's, which is pinned, and the layer's, which the manifest
+//! names. What a pull gives is bytes and no more: they become a policy by the same road as
 //! any others.
 
 mod artifact;
@@ -18,9 +18,13 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use oci_client::Client;
 use oci_client::client::{ClientConfig, ClientProtocol, SizedStream};
-use oci_client::manifest::OCI_IMAGE_MEDIA_TYPE;
+use oci_client::manifest::{
+    IMAGE_MANIFEST_LIST_MEDIA_TYPE, IMAGE_MANIFEST_MEDIA_TYPE, OCI_IMAGE_INDEX_MEDIA_TYPE,
+    OCI_IMAGE_MEDIA_TYPE,
+};
 use oci_client::secrets::RegistryAuth;
 use reqwest::Url;
+use serde::de::IgnoredAny;
 use tokio::sync::Semaphore;
 use writ_core::Digest;
 
@@ -28,15 +32,23 @@ use crate::auth::Secret;
 use crate::outbound::Reachable;
 use artifact::Layer;
 pub use error::PullError;
-use gate::{Door, Gate};
+use gate::{Door, Gate, Stopped};
 pub use reference::{InvalidReference, PinnedReference};
 
 /// How large a manifest may be, in bytes: it names a config, a layer, and maybe some annotations.
 pub const MANIFEST_BYTES_MAX: usize = 256 << 10;
 /// What a registry may send besides, in bytes: handshakes, headers, a token, redirects.
 const OVERHEAD_BYTES: u64 = 256 << 10;
-/// How many pulls there may be at once: each holds a component in memory.
+/// How many pulls from one registry there may be at once: each holds a component in memory.
 const PULLS_MAX: usize = 4;
+
+/// What is asked for: a manifest, and what else a digest may name, so that it can be told what it is.
+const ACCEPTED: [&str; 4] = [
+    OCI_IMAGE_MEDIA_TYPE,
+    OCI_IMAGE_INDEX_MEDIA_TYPE,
+    IMAGE_MANIFEST_MEDIA_TYPE,
+    IMAGE_MANIFEST_LIST_MEDIA_TYPE,
+];
 
 /// A registry that this host may pull from.
 #[derive(Clone, Debug)]
@@ -56,19 +68,20 @@ pub struct RegistryConfig {
 /// The registries that this host may pull from: without any, it pulls from nowhere.
 #[derive(Debug)]
 pub struct Registries {
-    registries: Vec<RegistryConfig>,
-    pulls: Semaphore,
+    /// Each has turns of its own: one that does not answer takes them from no other.
+    registries: Vec<(RegistryConfig, Semaphore)>,
 }
 
 impl Registries {
     /// Those that the operator names.
     pub fn new(registries: Vec<RegistryConfig>) -> Self {
-        Self { registries, pulls: Semaphore::new(PULLS_MAX) }
+        let with_turns = |registry| (registry, Semaphore::new(PULLS_MAX));
+        Self { registries: registries.into_iter().map(with_turns).collect() }
     }
 
     /// Each of them.
     pub fn iter(&self) -> impl Iterator<Item = &RegistryConfig> {
-        self.registries.iter()
+        self.registries.iter().map(|(registry, _)| registry)
     }
 
     /// The registry that a reference names.
@@ -76,8 +89,15 @@ impl Registries {
     /// # Errors
     /// [`PullError::Unnamed`]
     pub fn named(&self, reference: &PinnedReference) -> Result<&RegistryConfig, PullError> {
+        self.found(reference).map(|(registry, _)| registry)
+    }
+
+    fn found(
+        &self,
+        reference: &PinnedReference,
+    ) -> Result<&(RegistryConfig, Semaphore), PullError> {
         let host = reference.registry();
-        let found = self.registries.iter().find(|registry| registry.host == host);
+        let found = self.registries.iter().find(|(registry, _)| registry.host == host);
         found.ok_or(PullError::Unnamed { registry: host })
     }
 
@@ -90,11 +110,10 @@ impl Registries {
         reference: &PinnedReference,
         bytes_max: usize,
     ) -> Result<Vec<u8>, PullError> {
-        let registry = self.named(reference)?;
-        let pull = async {
-            let _turn = self.pulls.acquire().await;
-            registry.pull(reference, bytes_max).await
-        };
+        let (registry, turns) = self.found(reference)?;
+        // How long others take is no fault of the registry's.
+        let _turn = turns.acquire().await;
+        let pull = registry.pull(reference, bytes_max);
         let late = || PullError::Late { registry: registry.host.clone(), after: registry.timeout };
         tokio::time::timeout(registry.timeout, pull).await.unwrap_or_else(|_| Err(late()))
     }
@@ -122,6 +141,8 @@ impl RegistryConfig {
         };
         // What the gate has stopped is why, whatever became of it.
         pulled.map_err(|error| match gate.stopped() {
+            // Whoever did that: where our client has, its answer does not come.
+            Some(Stopped::Nameless) if !matches!(error, PullError::Broken { .. }) => error,
             Some(stopped) => stopped.of(&self.host),
             None => error,
         })
@@ -136,8 +157,8 @@ impl RegistryConfig {
         let failed = |error| PullError::of(error, reference);
         let client = self.client(gate).map_err(failed)?;
         gate.admit(MANIFEST_BYTES_MAX as u64 + OVERHEAD_BYTES);
-        let accepted = [OCI_IMAGE_MEDIA_TYPE];
-        let pulled = client.pull_manifest_raw(reference.oci(), &self.auth(), &accepted).await;
+        let by_digest = reference.unjudged();
+        let pulled = client.pull_manifest_raw(&by_digest, &self.auth(), &ACCEPTED).await;
         let layer = layer(&pulled.map_err(failed)?.0, reference)?;
         if layer.bytes > bytes_max as u64 {
             return Err(PullError::TooLarge { bytes: layer.bytes, bytes_max });
@@ -162,7 +183,8 @@ impl RegistryConfig {
                 return Err(other());
             }
         }
-        if Digest::of(&bytes) == layer.digest { Ok(bytes) } else { Err(other()) }
+        let is_named = bytes.len() as u64 == layer.bytes && Digest::of(&bytes) == layer.digest;
+        if is_named { Ok(bytes) } else { Err(other()) }
     }
 
     fn client(&self, gate: &Gate) -> oci_client::errors::Result<Client> {
@@ -198,7 +220,27 @@ fn layer(manifest: &Bytes, reference: &PinnedReference) -> Result<Layer, PullErr
         return Err(PullError::TooMuch { registry: reference.registry() });
     }
     if Digest::of(manifest) != reference.digest() {
+        // A page to log in is nobody's attack.
+        if serde_json::from_slice::<IgnoredAny>(manifest).is_err() {
+            return Err(PullError::NoRegistry { registry: reference.registry() });
+        }
         return Err(PullError::OtherManifest { pinned: reference.digest() });
     }
     artifact::layer(manifest).map_err(PullError::NoComponent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_told_from_another_manifest() {
+        let pinned = format!("oci:registry.example/a@{}", Digest::of("pinned"));
+        let reference = pinned.parse().unwrap();
+        let refused = |answer: &'static [u8]| layer(&Bytes::from_static(answer), &reference);
+        let page = refused(b"<html>Log in</html>").unwrap_err();
+        assert!(matches!(page, PullError::NoRegistry { .. }), "{page:?}");
+        let other = refused(b"{\"schemaVersion\": 2}").unwrap_err();
+        assert!(matches!(other, PullError::OtherManifest { .. }), "{other:?}");
+    }
 }

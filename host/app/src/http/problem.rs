@@ -285,9 +285,12 @@ impl From<BodyError> for Problem {
 impl From<PullError> for Problem {
     fn from(error: PullError) -> Self {
         let code = match &error {
-            PullError::Unnamed { .. } | PullError::Elsewhere { .. } | PullError::Address { .. } => {
-                ProblemCode::RegistryNotAllowed
-            }
+            PullError::Unnamed { .. }
+            | PullError::Elsewhere { .. }
+            | PullError::WithTls { .. }
+            | PullError::WithoutTls { .. }
+            | PullError::Astray { .. }
+            | PullError::Address { .. } => ProblemCode::RegistryNotAllowed,
             PullError::OtherManifest { .. }
             | PullError::OtherLayer { .. }
             | PullError::NoComponent(_)
@@ -296,6 +299,7 @@ impl From<PullError> for Problem {
             | PullError::Late { .. }
             | PullError::NotAllowed { .. }
             | PullError::Missing(_)
+            | PullError::NoRegistry { .. }
             | PullError::TooMuch { .. }
             | PullError::Broken { .. } => ProblemCode::NotPulled,
         };

@@ -33,6 +33,42 @@ pub enum PullError {
         /// The host and the port that it leads to.
         place: String,
     },
+    /// The registry, called without TLS, sends to where it is called through it.
+    #[error(
+        "the registry `{registry}` leads to `{place}` with TLS, and its `[[registry]]` is `insecure`, without TLS throughout\nhint: take `insecure` out, if the registry itself has TLS; otherwise have it lead to no place with TLS"
+    )]
+    WithTls {
+        /// The registry.
+        registry: String,
+        /// The host and the port that it leads to.
+        place: String,
+    },
+    /// The registry, called through TLS, sends to where it is called without.
+    #[error(
+        "the registry `{registry}` leads to `{place}` without TLS, where whoever is between could read and change what is sent\nhint: have it lead to `https`; only a registry on this machine may be called without TLS, with `insecure` in its `[[registry]]`"
+    )]
+    WithoutTls {
+        /// The registry.
+        registry: String,
+        /// The host and the port that it leads to.
+        place: String,
+    },
+    /// The registry redirects to a place without TLS that its section does not name.
+    #[error(
+        "the registry `{registry}` leads to a place without TLS that this host may not call\nhint: its answers tell which (`Location`): have it lead to `https`, or add the place to `also` of its `[[registry]]`, where that is `insecure`"
+    )]
+    Astray {
+        /// The registry.
+        registry: String,
+    },
+    /// What it answers is nothing that registries answer.
+    #[error(
+        "what `{registry}` answers is no manifest and no JSON, as if it were no registry\nhint: see whether `host` of its `[[registry]]` is a registry, and whether something else answers in its place, such as a page to log in"
+    )]
+    NoRegistry {
+        /// The registry.
+        registry: String,
+    },
     /// Its name leads to what only this host can reach.
     #[error(
         "`{place}`, to which the registry `{registry}` leads, is not an address of the internet\nhint: list its network in `allowed-addresses` of its `[[registry]]`, if this host may call it"

@@ -6,6 +6,7 @@
 //! proxy; so it is given this one. What goes through is not read: TLS is between the client and the
 //! registry. Bytes that come back are counted, so that no answer grows without end.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -18,15 +19,19 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use reqwest::Url;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 
 use super::PullError;
 use crate::outbound::Reachable;
 
 /// How long the head of a call may be, in bytes: what our own client asks for has some hundreds.
 const HEAD_BYTES_MAX: usize = 16 << 10;
-/// How many connections there may be at once.
-const CONNECTIONS_MAX: usize = 16;
+/// How long somebody may take to say what is asked for: our own client says it at once.
+const HEAD_WAIT: Duration = Duration::from_secs(5);
+/// How many may be about to say so; the oldest goes where another comes.
+const NEWCOMERS_MAX: usize = 64;
+/// How many connections of those who do not say who they are may be let through at once.
+const NAMELESS_MAX: usize = 16;
 /// The client's name here, which says nothing.
 const NAME: &str = "writ";
 
@@ -42,6 +47,13 @@ pub(super) struct Door {
 pub(super) enum Stopped {
     /// A call to a place that has no door.
     Elsewhere(String),
+    /// A call through TLS, where all places are called without.
+    WithTls(String),
+    /// A call without TLS, where all places are called through it.
+    WithoutTls(String),
+    /// A call without TLS to a place that has no door, of somebody who does not say who they are: after a
+    /// redirect our client does not, and others on this machine cannot. So it is not told what they asked for.
+    Nameless,
     /// A call to a place whose addresses may not be called.
     Address(String),
     /// A call that nobody takes.
@@ -77,6 +89,15 @@ struct Call {
     is_ours: bool,
 }
 
+/// Somebody who is let in, and what they have sent: a call, and maybe more.
+struct Guest {
+    inside: TcpStream,
+    sent: Vec<u8>,
+    head_end: usize,
+    call: Call,
+    door: usize,
+}
+
 impl Door {
     /// A place, and which addresses it may have.
     pub(super) fn new(url: &Url, reachable: Reachable) -> Self {
@@ -95,6 +116,9 @@ impl Stopped {
         let registry = registry.to_owned();
         match self {
             Self::Elsewhere(place) => PullError::Elsewhere { registry, place },
+            Self::WithTls(place) => PullError::WithTls { registry, place },
+            Self::WithoutTls(place) => PullError::WithoutTls { registry, place },
+            Self::Nameless => PullError::Astray { registry },
             Self::Address(place) => PullError::Address { registry, place },
             Self::Unreachable(why) => PullError::Unreachable { registry, why },
             Self::TooMuch => PullError::TooMuch { registry },
@@ -139,14 +163,24 @@ impl Gate {
 
     /// Lets calls through for as long as it is polled.
     pub(super) async fn serve(&self) -> Infallible {
+        let (mut newcomers, mut oldest_first) = (JoinSet::new(), VecDeque::new());
         let mut calls = JoinSet::new();
         loop {
+            let keeper = self.keeper.clone();
             tokio::select! {
-                accepted = self.listener.accept(), if calls.len() < CONNECTIONS_MAX => {
-                    if let Ok((inside, _)) = accepted {
-                        let keeper = self.keeper.clone();
+                accepted = self.listener.accept() => {
+                    let Ok((inside, _)) = accepted else { continue };
+                    oldest_first.retain(|newcomer: &AbortHandle| !newcomer.is_finished());
+                    if oldest_first.len() >= NEWCOMERS_MAX && let Some(oldest) = oldest_first.pop_front() {
+                        oldest.abort();
+                    }
+                    oldest_first.push_back(newcomers.spawn(async move { keeper.let_in(inside).await }));
+                }
+                Some(admitted) = newcomers.join_next() => {
+                    let Ok(Some(guest)) = admitted else { continue };
+                    if guest.call.is_ours || calls.len() < NAMELESS_MAX {
                         // Whoever called sees the end of the connection.
-                        calls.spawn(async move { keeper.answer(inside).await.ok() });
+                        calls.spawn(async move { keeper.answer(guest).await.ok() });
                     }
                 }
                 Some(_) = calls.join_next() => {}
@@ -156,21 +190,41 @@ impl Gate {
 }
 
 impl Keeper {
-    async fn answer(&self, mut inside: TcpStream) -> io::Result<()> {
-        let (head, end) = head(&mut inside).await?;
-        let Some(call) = Call::parse(&head[..end], &self.pass) else { return Ok(()) };
-        let door = self.doors.iter().find(|door| door.leads_to(&call.url));
-        // Without TLS, a password would be there for everybody to read.
-        let Some(door) = door.filter(|_| call.is_tunnel != self.is_plain) else {
-            self.stop(Stopped::Elsewhere(call.place()));
-            return Ok(());
-        };
-        // Without TLS, a door is on this machine, where anybody gets to it by themselves; and our client
-        // does not say who it is after a redirect.
-        if call.is_tunnel && !call.is_ours {
-            return Ok(());
+    /// Whoever asks for what they may have.
+    async fn let_in(&self, mut inside: TcpStream) -> Option<Guest> {
+        let head = tokio::time::timeout(HEAD_WAIT, head(&mut inside)).await;
+        let (sent, head_end) = head.ok()?.ok()?;
+        let call = Call::parse(sent.get(..head_end)?, &self.pass)?;
+        match self.door(&call) {
+            Ok(door) => Some(Guest { inside, sent, head_end, call, door }),
+            Err(stopped) => {
+                stopped.into_iter().for_each(|stopped| self.stop(stopped));
+                None
+            }
         }
-        let mut outside = match self.connect(door, &call).await {
+    }
+
+    /// The door that a call may take; otherwise what was stopped, where our client may have called.
+    fn door(&self, call: &Call) -> Result<usize, Option<Stopped>> {
+        // Without TLS, a password would be there for everybody to read.
+        let is_fit = call.is_tunnel != self.is_plain;
+        let door = self.doors.iter().position(|door| is_fit && door.leads_to(&call.url));
+        match (call.is_ours, call.is_tunnel, door) {
+            (true, _, Some(door)) => Ok(door),
+            (true, _, None) if is_fit => Err(Some(Stopped::Elsewhere(call.place()))),
+            (true, true, None) => Err(Some(Stopped::WithTls(call.place()))),
+            (true, false, None) => Err(Some(Stopped::WithoutTls(call.place()))),
+            // Without TLS, a door is on this machine, where anybody gets to it by themselves; and our
+            // client does not say who it is after a redirect.
+            (false, false, Some(door)) => Ok(door),
+            (false, false, None) => Err(Some(Stopped::Nameless)),
+            (false, true, _) => Err(None),
+        }
+    }
+
+    async fn answer(&self, guest: Guest) -> io::Result<()> {
+        let Guest { mut inside, sent, head_end, call, door } = guest;
+        let mut outside = match self.connect(&self.doors[door], &call).await {
             Ok(outside) => outside,
             Err(stopped) => {
                 self.stop(stopped);
@@ -181,7 +235,7 @@ impl Keeper {
             inside.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;
         }
         // A server takes the absolute form of a request, too (RFC 9112, section 3.2.2).
-        let sent = if call.is_tunnel { &head[end..] } else { &head[..] };
+        let sent = if call.is_tunnel { &sent[head_end..] } else { &sent[..] };
         outside.write_all(sent).await?;
         let (mut from_inside, to_inside) = inside.split();
         let (from_outside, mut to_outside) = outside.split();
@@ -231,7 +285,11 @@ impl Keeper {
     }
 
     fn stop(&self, stopped: Stopped) {
-        self.stopped().get_or_insert(stopped);
+        let mut first = self.stopped();
+        // What anybody may have done does not hide what our client has.
+        if matches!(*first, None | Some(Stopped::Nameless)) {
+            *first = Some(stopped);
+        }
     }
 
     fn stopped(&self) -> std::sync::MutexGuard<'_, Option<Stopped>> {

@@ -69,6 +69,13 @@ impl PinnedReference {
     pub(super) fn oci(&self) -> &Reference {
         &self.oci
     }
+
+    /// The same, but that the client does not judge what it is given for it: whoever asks does, and sees
+    /// what it is instead.
+    pub(super) fn unjudged(&self) -> Reference {
+        let (registry, name) = (self.oci.registry(), self.oci.repository());
+        Reference::with_tag(registry.to_owned(), name.to_owned(), self.digest.to_string())
+    }
 }
 
 impl FromStr for PinnedReference {

@@ -210,10 +210,11 @@ async fn checked(
 ) -> Result<Candidate, Refusal> {
     let bytes_max = config.engine.load.component_bytes_max;
     let loaded = policy_set::load_whole(engine, &config.policies, bytes_max, Some(kept)).await;
-    let Whole { snapshot, components, signatures, pulled } = loaded.map_err(|unloaded| match unloaded {
-        Unloaded::Refused(error) => Refusal::of(Phase::Loading, error),
-        Unloaded::Unavailable(error) => Refusal::of_store(error),
-    })?;
+    let Whole { snapshot, components, signatures, pulled } =
+        loaded.map_err(|unloaded| match unloaded {
+            Unloaded::Refused(error) => Refusal::of(Phase::Loading, error),
+            Unloaded::Unavailable(error) => Refusal::of_store(error),
+        })?;
     // Other hosts load it from the store, and so does this one when it is rolled back to.
     kept.keep_signatures(signatures).await.map_err(Refusal::of_store)?;
     let report = cases::run(&snapshot, &cases, config.breaker).await;

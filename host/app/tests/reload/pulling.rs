@@ -149,6 +149,8 @@ fn what_is_no_policy_is_refused() {
     world.pulls_not(&text, (422, "component-refused"), "");
     let long = pushed(Artifact { comment: &"x".repeat(600 << 10), ..Artifact::of(&component) });
     world.pulls_not(&long, NOT_PULLED, "a manifest may have 262144 bytes");
+    let longer = pushed(Artifact { bytes_more: 1, ..Artifact::of(&component) });
+    world.pulls_not(&longer, REFUSED, "another layer than its manifest names");
     let absent = format!("oci:{}/team/absent@{}", registry.address(), Digest::of("absent"));
     world.pulls_not(&absent, NOT_PULLED, "has no `oci:");
 
@@ -235,22 +237,30 @@ fn a_password_is_given_over_tls_and_to_nobody_else() {
 
 #[test]
 fn a_registry_does_not_lead_to_whom_the_configuration_does_not_name() {
-    for url in ["https://layers.example/", "http://layers.example:8080/", "http://169.254.169.254/"]
-    {
+    let elsewhere = "leads to a place without TLS that this host may not call";
+    for (url, reason, hint) in [
+        (
+            "https://layers.example/",
+            "leads to `layers.example:443` with TLS",
+            "take `insecure` out",
+        ),
+        ("http://layers.example:8080/", elsewhere, "to `also` of"),
+        ("http://169.254.169.254/", elsewhere, "to `also` of"),
+    ] {
         let options = Options { layers_at: Some(url), ..Options::default() };
         let registry = Registry::start_with(options);
         let reference = Artifact::of(&unknown()).push(&registry);
         let world = World::start(&configured(&registry), &[]);
-        let told = world.pulls_not(&reference, NOT_ALLOWED, "leads to `");
-        assert!(told["hint"].as_str().unwrap().contains("to `also` of"), "{told}");
+        let told = world.pulls_not(&reference, NOT_ALLOWED, reason);
+        assert!(told["hint"].as_str().unwrap().contains(hint), "{told}");
     }
-    let options = Options { tokens_at: Some("https://tokens.example/"), ..Options::default() };
+    let options = Options { tokens_at: Some("http://tokens.example/"), ..Options::default() };
     let registry = Registry::start_with(options);
     let known = format!("username = \"{}\"\npassword-file = \"password\"\n", USER.0);
     let password = [("password", USER.1.as_bytes().to_vec())];
     let world = World::start(&(section(&registry) + &known + &allowing("\"read\"")), &password);
     let reference = format!("oci:{}/team/limits@{}", registry.address(), Digest::of(""));
-    world.pulls_not(&reference, NOT_ALLOWED, "leads to `tokens.example:443`");
+    world.pulls_not(&reference, NOT_ALLOWED, "leads to `tokens.example:80`");
 }
 
 #[test]
@@ -348,7 +358,8 @@ fn a_set_names_a_registry_which_is_asked_once() {
 fn what_was_here_already_has_not_come_from_a_registry() {
     let registry = Registry::start();
     let (component, pin) = (unknown(), Digest::of(unknown()));
-    let reference = format!("oci:{}/team/limits@{}", registry.address(), Digest::of("never pushed"));
+    let reference =
+        format!("oci:{}/team/limits@{}", registry.address(), Digest::of("never pushed"));
     let set = bound(&registry, &reference, pin, "\"write\"");
     let place = [("policies/limits.wasm", component)];
     let mut world = World::start(&configured(&registry), &place);

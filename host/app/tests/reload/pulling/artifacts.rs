@@ -20,7 +20,6 @@ use writ_testkit::registry::{Registry, USER};
 const WASM: &str = "application/wasm";
 /// The media type of what is said of them.
 const CONFIG: &str = "application/vnd.wasm.config.v0+json";
-
 /// What is pushed.
 #[derive(Clone, Copy)]
 pub(crate) struct Artifact<'a> {
@@ -32,12 +31,14 @@ pub(crate) struct Artifact<'a> {
     pub(crate) further: Option<&'a [u8]>,
     /// What its manifest says besides.
     pub(crate) comment: &'a str,
+    /// How many bytes more than it has its manifest says that the component has.
+    pub(crate) bytes_more: i64,
 }
 
 impl<'a> Artifact<'a> {
     /// A component.
     pub(crate) fn of(component: &'a [u8]) -> Self {
-        Self { component, kind: WASM, further: None, comment: "" }
+        Self { component, kind: WASM, further: None, comment: "", bytes_more: 0 }
     }
 
     /// Pushes it, and gives its pinned reference.
@@ -54,7 +55,8 @@ impl<'a> Artifact<'a> {
         let layers: Vec<_> = layers.map(layer).collect();
         let config = Config::new("{}", CONFIG.to_owned(), None);
         let comment = BTreeMap::from([("comment".to_owned(), self.comment.to_owned())]);
-        let manifest = OciImageManifest::build(&layers, &config, Some(comment));
+        let mut manifest = OciImageManifest::build(&layers, &config, Some(comment));
+        manifest.layers.iter_mut().for_each(|layer| layer.size += self.bytes_more);
         let auth = RegistryAuth::Basic(USER.0.to_owned(), USER.1.to_owned());
         let client = client(registry);
         client.push(&reference, &layers, config, &auth, Some(manifest)).await.unwrap();
