@@ -67,7 +67,7 @@ pub struct Kept<'a> {
 pub struct Added {
     /// SHA-256 of its bytes.
     pub digest: Digest,
-    /// What it says of itself.
+    /// What it says of itself, as it is kept.
     pub report: ComponentReport,
     /// Whether it was not there before.
     pub is_new: bool,
@@ -253,6 +253,9 @@ impl Kept<'_> {
             |Signed { by, text, .. }| ComponentSignature { component: digest, key: by, text };
         self.keep_signatures(signed.map(signature).into_iter().collect()).await?;
         let is_new = self.store.add_policy_component(new).await?;
+        // What is kept of it is what was kept first.
+        let known = if is_new { None } else { self.known(digest).await? };
+        let report = known.as_ref().and_then(ComponentReport::read).unwrap_or(report);
         let signed_by = self.signatures(digest).await?.into_iter().map(|signature| signature.key);
         Ok(Added { digest, report, is_new, signed_by: signed_by.collect() })
     }

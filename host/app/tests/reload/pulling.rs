@@ -71,6 +71,9 @@ fn a_policy_is_pulled_kept_and_bound_by_its_own_digest() {
     let told = pulled.json();
     assert_eq!((&told["id"], &told["reference"]), (&json!(digest), &json!(reference)));
     assert_eq!(world.pull(&reference).status, 200);
+    let other = Artifact { comment: "another", ..Artifact::of(&unknown()) }.push(&registry);
+    let again = world.pull(&other);
+    assert_eq!((again.status, &again.json()["reference"]), (200, &json!(reference)));
     let events = world.events("policy.added", 1);
     assert_eq!((events.len(), &events[0]["component"]), (1, &json!(digest)));
     assert_eq!(
