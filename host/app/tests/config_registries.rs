@@ -55,10 +55,20 @@ fn what_cannot_be_called_is_refused() {
     check("Registry.example:5000", "registry.example/team", 2, "is no host", "registry.example");
     check("Registry.example:5000", "https://registry.example", 2, "is no host", "");
     check("Registry.example:5000", "ann:secret@registry.example", 2, "is no host", "");
-    check("Registry.example:5000", "", 2, "is no host", "");
+    check("Registry.example:5000", "", 2, "needs `host`", "registry.example");
+    for unnameable in ["registry.example/", "regi\\tstry.example", "bücher.example", "[::1]:5000"]
+    {
+        check("Registry.example:5000", unnameable, 2, "is no host", "as references do");
+    }
     check("Registry.example:5000", "10.0.0.1", 2, "not an address of the", "allowed-addresses");
     check("layers.example", "169.254.169.254", 3, "not an address of the", "allowed-addresses");
-    check("timeout-ms", "insecure = true\ntimeout-ms", 2, "could read", "take `insecure` out");
+    check(
+        "timeout-ms",
+        "insecure = true\ntimeout-ms",
+        2,
+        "could read",
+        "take `insecure` out; it is for",
+    );
     load("[[registry]]\nhost = \"localhost:5000\"\ninsecure = true\n").unwrap();
     let near = "[[registry]]\nhost = \"10.0.0.1\"\nallowed-addresses = [\"10.0.0.0/8\"]\n";
     load(near).unwrap();
@@ -66,8 +76,11 @@ fn what_cannot_be_called_is_refused() {
 
 #[test]
 fn a_password_is_whole_and_a_name_is_there_once() {
-    check("username = \"writ\"\n", "", 1, "needs `username`", "");
-    check("password-file = \"password\"\n", "", 1, "needs `password-file` or `password-env`", "");
+    check("username = \"writ\"\n", "", 4, "needs `username`", "");
+    check("password-file = \"password\"\n", "", 4, "needs `password-file` or `password-env`", "");
+    let error = load("\n[server]\n\n[[registry]]\ninsecure = true\n").unwrap_err();
+    assert_eq!(error.place.position.map(|(line, _)| line), Some(4), "{error}");
+    assert!(error.message.contains("needs `host`"), "{error}");
     check("\"password\"", "\"absent\"", 5, "no file `absent`", "");
     check("timeout-ms = 120000", "timeout-ms = 240001", 6, "must be 1 to 240000", "");
     let error = load(&format!("{GOOD}{}", GOOD.to_lowercase())).unwrap_err();

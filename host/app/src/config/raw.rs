@@ -157,6 +157,7 @@ pub(super) struct Endpoint {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct Registry {
+    #[serde(default)]
     pub(super) host: String,
     #[serde(default)]
     pub(super) also: Vec<String>,

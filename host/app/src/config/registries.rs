@@ -10,8 +10,8 @@ use super::outward::Outward;
 use super::raw::{self, Refusal};
 use super::root::Root;
 use crate::auth::Secret;
-use crate::outbound::Reachable;
-use crate::registry::RegistryConfig;
+use crate::outbound::{Reachable, is_private};
+use crate::registry::{PinnedReference, RegistryConfig};
 
 /// How long a pull may take at most, in milliseconds: whoever waits for it waits for five minutes.
 const TIMEOUT_MS_MAX: u64 = 240_000;
@@ -39,6 +39,9 @@ pub(super) fn checked(
 }
 
 fn registry(raw: &raw::Registry, outward: &Outward<'_>) -> Result<RegistryConfig, Refusal> {
+    if raw.host.is_empty() {
+        return Err(outward.refused("host", &"a registry needs `host`\nhint: write it as references do, such as `registry.example` or `registry.example:5000`"));
+    }
     if raw.also.len() > ALSO_MAX {
         let text = format!("these are {} hosts, and at most {ALSO_MAX} are taken", raw.also.len());
         return Err(outward.refused("also", &text));
@@ -64,17 +67,26 @@ fn place(
 ) -> Result<(Url, Reachable), Refusal> {
     let scheme = if raw.insecure { "http" } else { "https" };
     let text = format!("{scheme}://{host}");
-    if !text.parse().is_ok_and(|url| is_bare(&url)) {
+    let is_named = key != "host" || is_nameable(host);
+    if !is_named || !text.parse().is_ok_and(|url| is_bare(&url)) {
         let text = format!(
             "`{host}` is no host\nhint: write it as references do, such as `registry.example` or `registry.example:5000`"
         );
         return Err(outward.refused(key, &text));
     }
+    let is_private = text.parse().is_ok_and(|url| is_private(&url));
     let place = outward.place(key, &text, &raw.allowed_addresses);
-    place.map_err(|(path, text)| match raw.insecure {
-        true => (path, format!("{text}: take `insecure` out")),
+    place.map_err(|(path, text)| match raw.insecure && !is_private {
+        true => outward.refused(key, &format!("`{host}` is not on this machine, and whoever is between could read and change what is sent\nhint: take `insecure` out; it is for a registry on this machine alone")),
         false => (path, text),
     })
+}
+
+/// Whether references can name a host as it is written.
+fn is_nameable(host: &str) -> bool {
+    let reference = format!("oci:{host}/a@sha256:{}", "0".repeat(64));
+    let reference = reference.parse::<PinnedReference>();
+    reference.is_ok_and(|reference| reference.registry() == host.to_ascii_lowercase())
 }
 
 /// Whether a URL is a host and maybe a port, and nothing else.
@@ -92,7 +104,13 @@ fn credentials(
     let places = [raw.password_file.as_deref(), raw.password_env.as_deref()];
     match (&raw.username, places) {
         (None, [None, None]) => Ok(None),
-        (None, _) => Err(outward.missing("`username`, whose password this is")),
+        (None, [file, _]) => {
+            let key = if file.is_some() { "password-file" } else { "password-env" };
+            Err(outward.refused(key, &"it needs `username`, whose password this is"))
+        }
+        (Some(_), [None, None]) => {
+            Err(outward.refused("username", &"it needs `password-file` or `password-env`"))
+        }
         (Some(name), _) => {
             let (_, secret) = outward.secret(["password-file", "password-env"], places)?;
             Ok(Some((name.clone(), secret)))
