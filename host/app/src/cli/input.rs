@@ -12,6 +12,7 @@ use super::exit::Failure;
 use crate::config::server::address;
 use crate::config::{Config, Environment, Origin, Overrides};
 use crate::policy_set::Source;
+use crate::registry::PinnedReference;
 
 /// Options that say which configuration is used, and what goes before it.
 #[derive(Debug, Default, clap::Args)]
@@ -67,6 +68,11 @@ pub(super) fn component(name: &str, limits: &LoadLimits) -> Result<(Source, Vec<
         let Source::Builtin(builtin) = &source else { unreachable!("it starts as a builtin does") };
         let bytes = builtin.bytes.to_vec();
         return Ok((source, bytes));
+    }
+    if PinnedReference::is_meant(name) {
+        return Err(Failure::refused(format!(
+            "`{name}` is in a registry, and this command asks none\nhint: have the server pull it (`writ policy push {name}`), or name a file"
+        )));
     }
     let max = limits.component_bytes_max as u64;
     // One byte more than is loaded tells that there is more.
