@@ -152,6 +152,7 @@ fn what_is_no_policy_is_refused() {
     world.pulls_not(&text, (422, "component-refused"), "");
     let long = pushed(Artifact { comment: &"x".repeat(600 << 10), ..Artifact::of(&component) });
     world.pulls_not(&long, NOT_PULLED, "a manifest may have 262144 bytes");
+    world.pulls_not(&artifacts::push_index(&registry), REFUSED, artifacts::INDEX);
     let longer = pushed(Artifact { bytes_more: 1, ..Artifact::of(&component) });
     world.pulls_not(&longer, REFUSED, "another layer than its manifest names");
     let absent = format!("oci:{}/team/absent@{}", registry.address(), Digest::of("absent"));

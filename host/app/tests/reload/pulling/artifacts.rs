@@ -20,6 +20,9 @@ use writ_testkit::registry::{Registry, USER};
 const WASM: &str = "application/wasm";
 /// The media type of what is said of them.
 const CONFIG: &str = "application/vnd.wasm.config.v0+json";
+/// The media type of what names manifests.
+pub(crate) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+
 /// What is pushed.
 #[derive(Clone, Copy)]
 pub(crate) struct Artifact<'a> {
@@ -63,6 +66,21 @@ impl<'a> Artifact<'a> {
         let digest = client.fetch_manifest_digest(&reference, &auth).await.unwrap();
         format!("oci:{name}@{digest}")
     }
+}
+
+/// Pushes an index, which names manifests and no layer, and gives its pinned reference.
+pub(crate) fn push_index(registry: &Registry) -> String {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let name = format!("{}/team/index", registry.address());
+    let reference: Reference = format!("{name}:v1").parse().unwrap();
+    let index = format!(r#"{{"schemaVersion":2,"mediaType":"{INDEX}","manifests":[]}}"#);
+    let digest = Digest::of(&index);
+    let pushing = async {
+        let client = client(registry);
+        client.push_manifest_raw(&reference, index, INDEX.parse().unwrap()).await.unwrap();
+    };
+    runtime.block_on(pushing);
+    format!("oci:{name}@{digest}")
 }
 
 /// A place that has one layer, and gives it once to whoever asks for anything.
