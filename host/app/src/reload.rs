@@ -2,15 +2,18 @@
 //! a reason.
 //!
 //! Whatever asks for it (files, a signal, an operator), there is one way: load, check, compile,
-//! pre-initialise, run the set's own cases, tell the tenant's chain, swap one pointer. It is gone by
-//! one task, so there is one reload at a time; what is asked meanwhile is answered by one more. What
-//! fails leaves everything as it was. Requests under way keep the set that they began with.
+//! pre-initialise, run the set's own cases, tell the tenant's chain, swap one pointer. What files say is
+//! prepared by one task, and what is asked of it meanwhile is answered by one more. Versions are taken
+//! by another, so that whoever goes back waits for no file and no registry; and what decides is changed
+//! by one of them at a time. What fails leaves everything as it was. Requests under way keep the set
+//! that they began with.
 //!
 //! What decides is a version in the store. Where hosts share it, each decides by the version that is
 //! active there, whichever host made it so.
 
 mod files;
 mod pipeline;
+mod queue;
 mod rollout;
 mod status;
 mod versions;
@@ -20,7 +23,6 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, oneshot};
 use writ_core::chain::Evidence;
 use writ_core::execution::Fact;
 use writ_core::{Digest, Person, Tenant};
@@ -34,6 +36,7 @@ use crate::registry::Registries;
 use crate::service::Service;
 use files::Look;
 pub use pipeline::{Candidate, Phase, Refusal, prepare};
+use queue::{Asked, Queue};
 pub use rollout::{Draft, Ended, RolloutStatus};
 pub use status::{Failed, Status};
 pub use versions::{Begun, Versions};
@@ -95,12 +98,15 @@ struct Inner {
     parts: Parts,
     /// What the host was started with.
     started: Fixed,
-    // Guards who waits for the next reload; held to add or to take, never across an await.
-    asked: Mutex<Vec<Asked>>,
-    wake: Notify,
+    /// Who waits for what the files say.
+    files: Queue,
+    /// Who waits for a version.
+    versions: Queue,
     // Guards what is told of the set that decides, and what its files were when they were read; held
     // to copy or to replace, never across an await.
     state: Mutex<State>,
+    /// Held while this host changes what decides.
+    deciding: tokio::sync::Mutex<()>,
     /// Held while this host does as the store says of what is rolled out.
     rolling: tokio::sync::Mutex<()>,
 }
@@ -110,6 +116,8 @@ struct State {
     look: Look,
     /// What the files said when they were last read.
     files: Digest,
+    /// How often a version was chosen here.
+    chosen: u64,
     /// Versions that decided here, by their numbers, the last one at the end.
     ready: VecDeque<(u64, Snapshot)>,
     /// The version that is rolled out, or the last that was, as the store said last.
@@ -136,13 +144,6 @@ pub struct Parts {
     pub registries: Arc<Registries>,
     /// Whether what its files say is to decide; otherwise it takes the version that does.
     pub leads: bool,
-}
-
-/// Somebody who wants a reload.
-struct Asked {
-    wish: Wish,
-    trigger: Trigger,
-    done: oneshot::Sender<Outcome>,
 }
 
 impl Parts {
@@ -205,13 +206,14 @@ impl Reload {
         let status = Status::started(&begun, now_ms());
         let Begun { snapshot, version, files, look, .. } = begun;
         let ready = version.map(|version| (version, snapshot)).into_iter().collect();
-        let state = State { status, look, files, ready, rollout: None, lapsed: None };
+        let state = State { status, look, files, chosen: 0, ready, rollout: None, lapsed: None };
         Self(Arc::new(Inner {
             parts,
             started,
-            asked: Mutex::default(),
-            wake: Notify::new(),
+            files: Queue::default(),
+            versions: Queue::default(),
             state: Mutex::new(state),
+            deciding: tokio::sync::Mutex::default(),
             rolling: tokio::sync::Mutex::default(),
         }))
     }
@@ -235,17 +237,21 @@ impl Reload {
     ///
     /// None where the host stops meanwhile.
     pub async fn ask(&self, wish: Wish, trigger: Trigger) -> Option<Outcome> {
-        let (done, outcome) = oneshot::channel();
-        self.asked().push(Asked { wish, trigger, done });
-        self.0.wake.notify_one();
-        outcome.await.ok()
+        let queue = match wish {
+            Wish::Files => &self.0.files,
+            Wish::Version(_) | Wish::Previous | Wish::Active => &self.0.versions,
+        };
+        queue.join(wish, trigger).await.ok()
     }
 
     /// Reloads whenever somebody asks, for as long as it is polled.
     pub async fn answer(self) {
+        tokio::join!(self.answer_queue(&self.0.files), self.answer_queue(&self.0.versions));
+    }
+
+    async fn answer_queue(&self, queue: &Queue) {
         loop {
-            self.0.wake.notified().await;
-            let mut asked = std::mem::take(&mut *self.asked());
+            let mut asked = queue.next().await;
             while let Some(first) = asked.first() {
                 let wish = first.wish.clone();
                 let (same, others) = asked.into_iter().partition(|asked| asked.wish == wish);
@@ -300,11 +306,18 @@ impl Reload {
     }
 
     async fn fulfil(&self, wish: &Wish, trigger: &Trigger) -> Outcome {
-        let outcome = match wish {
-            Wish::Files => self.by_files(trigger).await,
-            Wish::Version(number) => self.to_version(*number, trigger).await,
-            Wish::Previous => self.to_previous(trigger).await,
-            Wish::Active => self.to_active(trigger).await,
+        let outcome = {
+            // What files say takes its turn once it is prepared.
+            let _turn = match wish {
+                Wish::Files => None,
+                _ => Some(self.0.deciding.lock().await),
+            };
+            match wish {
+                Wish::Files => self.by_files(trigger).await,
+                Wish::Version(number) => self.to_version(*number, trigger).await,
+                Wish::Previous => self.to_previous(trigger).await,
+                Wish::Active => self.to_active(trigger).await,
+            }
         };
         let outcome = outcome.unwrap_or_else(Outcome::Refused);
         if let Outcome::Refused(refusal) = &outcome {
@@ -321,10 +334,18 @@ impl Reload {
     }
 
     async fn by_files(&self, trigger: &Trigger) -> Result<Outcome, Refusal> {
-        let before = self.state().look.clone();
+        let (before, chosen) = {
+            let state = self.state();
+            (state.look.clone(), state.chosen)
+        };
         let prepared = pipeline::again(&self.0.parts, &self.0.started, before).await;
         self.state().look = prepared.look;
         let (candidate, restart) = prepared.candidate?;
+        let _turn = self.0.deciding.lock().await;
+        // Whoever chose a version meanwhile did not mean this one.
+        if self.state().chosen != chosen {
+            return Err(Refusal::of_overtaken(candidate.snapshot.digest));
+        }
         self.warn_of_restart(&restart);
         let service = &self.0.parts.service;
         let (digest, was) = (candidate.snapshot.digest, service.active().digest);
@@ -358,6 +379,7 @@ impl Reload {
         let number = activated.ok_or_else(|| Refusal::of_version(number))?;
         let restart = self.state().status.restart.clone();
         self.decide_by(number, snapshot, (0, restart), (trigger, trigger.occasion()));
+        self.state().chosen += 1;
         Ok(Outcome::Activated(digest))
     }
 
@@ -476,10 +498,6 @@ impl Reload {
                 "these sections of the configuration have changed, which needs a restart"
             );
         }
-    }
-
-    fn asked(&self) -> MutexGuard<'_, Vec<Asked>> {
-        self.0.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -255,7 +255,7 @@ fn each_role_may_do_what_the_table_says_and_nothing_else() {
                     (_, path) if path.contains("{id}") || path.contains("{name}") => 404,
                     (_, path) if path.contains("{digest}") => 404,
                     // No version decided before.
-                    (_, "/v1/policies/rollback") => 404,
+                    (_, "/v1/policies/rollback") => 409,
                     ("POST", "/v1/keys" | "/v1/executions" | "/v1/signing-keys") => 201,
                     _ => 200,
                 };

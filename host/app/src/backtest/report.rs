@@ -38,7 +38,7 @@ pub struct Report {
     /// Who would have to give new or other approvals, and in how many stages; beyond 100 groups,
     /// `others`.
     pub approvers: BTreeMap<String, u64>,
-    /// Fuel burnt then, by decisions that could be made again.
+    /// Fuel burnt then, by decisions that could be made again; 2^64 - 1 stands for more.
     pub fuel_then: u64,
     /// Fuel that the candidate burns for the same.
     pub fuel_now: u64,
@@ -130,8 +130,9 @@ impl Report {
                 (Change::Unrecorded, "it asks for something that was not recorded".to_owned())
             }
             Ok(again) => {
-                self.fuel_then += recorded.policies.iter().map(|policy| policy.fuel).sum::<u64>();
-                self.fuel_now += again.policies.iter().map(|policy| policy.fuel).sum::<u64>();
+                let (then, now) = (&recorded.policies, &again.policies);
+                add(&mut self.fuel_then, then.iter().map(|policy| policy.fuel));
+                add(&mut self.fuel_now, now.iter().map(|policy| policy.fuel));
                 let change = change(recorded, again);
                 if matches!(change, Change::NewApproval | Change::OtherRequirement) {
                     self.ask(&again.outcome);
@@ -162,8 +163,8 @@ impl Report {
     pub fn merge(&mut self, others: Self) {
         self.is_complete &= others.is_complete;
         self.decisions += others.decisions;
-        self.fuel_then += others.fuel_then;
-        self.fuel_now += others.fuel_now;
+        add(&mut self.fuel_then, [others.fuel_then]);
+        add(&mut self.fuel_now, [others.fuel_now]);
         for (change, count) in others.changes {
             *self.changes.entry(change).or_default() += count;
         }
@@ -221,6 +222,11 @@ impl Report {
     }
 }
 
+/// Adds amounts of fuel, which may come out of a file that somebody wrote: at most what can be told.
+fn add(sum: &mut u64, amounts: impl IntoIterator<Item = u64>) {
+    *sum = amounts.into_iter().fold(*sum, u64::saturating_add);
+}
+
 /// The policies that say something else than then, be it in another reason, patch or requirement.
 fn turns(recorded: &StoredDecision, again: &Again) -> Vec<Turn> {
     let said = |binding: &str| {
@@ -257,5 +263,12 @@ mod tests {
         let mut report = Report::of(Digest::of("set"));
         report.add_unreadable();
         assert_eq!((report.decisions, report.count(Change::Unrepeatable)), (1, 1));
+    }
+
+    #[test]
+    fn fuel_beyond_all_bounds_is_no_end_of_it() {
+        let mut sum = 1;
+        add(&mut sum, [u64::MAX, 7]);
+        assert_eq!(sum, u64::MAX);
     }
 }

@@ -4,7 +4,8 @@ use clap::Subcommand;
 use writ_core::Tenant;
 
 use super::exit::{Exit, Failure};
-use super::place::PlaceArgs;
+use super::input::ConfigArgs;
+use super::place::{PlaceArgs, ReportArgs};
 use super::remote::Remote;
 use super::text;
 use crate::clock::rfc3339;
@@ -21,24 +22,24 @@ pub(super) struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Follow the chain of events from where it begins, and name the first that does not hold
-    Verify(PlaceArgs),
+    Verify(ReportArgs),
 }
 
 pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Failure> {
     super::log_warnings()?;
-    let Command::Verify(place) = args.command;
-    let found = match &place.server {
+    let Command::Verify(ReportArgs { place: PlaceArgs { server, config }, json }) = args.command;
+    let found = match &server {
         Some(url) => Remote::new(url, environment.key.clone())?.get(&[PATH], &[]).await?,
-        None => here(&place, &environment).await?,
+        None => here(&config, &environment).await?,
     };
-    if place.json {
+    if json {
         text::json_to_stdout(&found)?;
     }
     match found {
         VerificationReply::Broken { broken } => {
             Err(Failure::refused(format!("the evidence is broken: {broken}")))
         }
-        VerificationReply::Whole { .. } if place.json => Ok(Exit::Permitted),
+        VerificationReply::Whole { .. } if json => Ok(Exit::Permitted),
         VerificationReply::Whole { events, anchor, executions, decisions, head } => {
             let begins = anchor.map(|AnchorReply { after, hash, until_ms }| {
                 format!(
@@ -58,8 +59,11 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
     }
 }
 
-async fn here(place: &PlaceArgs, environment: &Environment) -> Result<VerificationReply, Failure> {
-    let store = place.store_that_is_there(environment).await?;
+async fn here(
+    config: &ConfigArgs,
+    environment: &Environment,
+) -> Result<VerificationReply, Failure> {
+    let store = config.store_that_is_there(environment).await?;
     let found = store.verify(&Tenant::default()).await;
     store.close().await.map_err(Failure::internal)?;
     VerificationReply::of(found).map_err(Failure::internal)

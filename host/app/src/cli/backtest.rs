@@ -15,7 +15,6 @@ use super::engine;
 use super::exit::{Exit, Failure};
 use super::input::ConfigArgs;
 use super::lifetime;
-use super::place::PlaceArgs;
 use super::remote::{Remote, ServerArgs};
 use super::text::{self, row};
 use crate::backtest::{self, Bounds, Candidate, Change, Example, Report, Source, SourceError};
@@ -94,6 +93,14 @@ fn judge(fail_on: &[Change], report: &Report) -> Result<(), Failure> {
             report.decisions
         )));
     }
+    let left_out = report.count(Change::Unrepeatable);
+    if left_out > 0 && !fail_on.contains(&Change::Unrepeatable) {
+        text::to_stderr(&format!(
+            "{left_out} of {} decisions could not be decided again, and show nothing\n\
+             hint: `--fail-on unrepeatable` refuses that\n",
+            report.decisions
+        ));
+    }
     let found = fail_on.iter().filter(|change| report.count(**change) > 0);
     let found: Vec<_> =
         found.map(|change| format!("{} {}", report.count(*change), change.name())).collect();
@@ -139,8 +146,7 @@ async fn here(args: &Args, environment: &Environment) -> Result<Report, Failure>
     let (source, store) = match &args.from {
         Some(file) => (Source::exported(lines(file)?, args.since_ms()), None),
         None => {
-            let place = PlaceArgs { server: None, config: configured, json: false };
-            let store = place.store_that_is_there(environment).await?;
+            let store = configured.store_that_is_there(environment).await?;
             (Source::stored(store.clone(), tenant.clone(), args.since_ms()), Some(store))
         }
     };

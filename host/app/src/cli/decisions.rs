@@ -7,7 +7,6 @@ use writ_core::Tenant;
 use writ_store::Store;
 
 use super::exit::{Exit, Failure};
-use super::input::ConfigArgs;
 use super::lifetime;
 use super::place::PlaceArgs;
 use super::remote::Remote;
@@ -38,12 +37,8 @@ struct Export {
     /// Since when: a number and s, m, h, d or w, such as `7d`
     #[arg(long, value_name = "TIME", value_parser = lifetime::seconds, default_value = "7d")]
     since: u64,
-    /// A running server, called with the key in `WRIT_KEY`; without it, the database or the data
-    /// directory is opened, and no server may have the latter open
-    #[arg(long, value_name = "URL", conflicts_with_all = ["config", "data_dir"])]
-    server: Option<String>,
     #[command(flatten)]
-    config: ConfigArgs,
+    place: PlaceArgs,
 }
 
 /// A page of decisions.
@@ -62,13 +57,12 @@ struct Brief {
 
 pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Failure> {
     super::log_warnings()?;
-    let Command::Export(Export { since, server, config }) = args.command;
+    let Command::Export(Export { since, place }) = args.command;
     let since_ms = now_ms().saturating_sub(since.saturating_mul(1_000));
-    match server {
-        Some(url) => served(&Remote::new(&url, environment.key.clone())?, since_ms).await?,
+    match &place.server {
+        Some(url) => served(&Remote::new(url, environment.key.clone())?, since_ms).await?,
         None => {
-            let place = PlaceArgs { server: None, config, json: false };
-            let store = place.store_that_is_there(&environment).await?;
+            let store = place.config.store_that_is_there(&environment).await?;
             here(&store, since_ms).await?;
             store.close().await.map_err(Failure::internal)?;
         }

@@ -10,7 +10,7 @@ use writ_core::{KeyId, Role};
 
 use super::exit::{Exit, Failure};
 use super::lifetime;
-use super::place::PlaceArgs;
+use super::place::ReportArgs;
 use super::remote::{LimitArgs, MORE};
 use super::text;
 use crate::config::Environment;
@@ -33,7 +33,7 @@ enum Command {
     /// End a key
     Revoke(Revoke),
     /// Sign denials with a new key; the old one verifies until what it signed has ended
-    RotateSigning(PlaceArgs),
+    RotateSigning(ReportArgs),
     /// Seal everything that is kept with the active key, while hosts serve
     RotateData(rotation::Args),
 }
@@ -53,7 +53,7 @@ struct Create {
     #[arg(long, value_name = "TIME", value_parser = lifetime::seconds)]
     expires_in: Option<u64>,
     #[command(flatten)]
-    place: PlaceArgs,
+    report: ReportArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -61,7 +61,7 @@ struct List {
     #[command(flatten)]
     limit: LimitArgs,
     #[command(flatten)]
-    place: PlaceArgs,
+    report: ReportArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -70,7 +70,7 @@ struct Revoke {
     #[arg(value_name = "ID")]
     id: KeyId,
     #[command(flatten)]
-    place: PlaceArgs,
+    report: ReportArgs,
 }
 
 pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Failure> {
@@ -80,19 +80,19 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
         Command::List(args) => list(&args, &environment).await?,
         Command::Revoke(args) => revoke(args, &environment).await?,
         Command::RotateData(args) => rotation::run(args, &environment).await?,
-        Command::RotateSigning(place) => rotate_signing(&place, &environment).await?,
+        Command::RotateSigning(report) => rotate_signing(&report, &environment).await?,
     }
     Ok(Exit::Permitted)
 }
 
 async fn create(args: Create, environment: &Environment) -> Result<(), Failure> {
-    let Create { name, roles, groups, expires_in, place } = args;
+    let Create { name, roles, groups, expires_in, report } = args;
     let body = KeyBody { name, roles, groups, expires_in_seconds: expires_in };
-    let host = Host::open(&place, environment).await?;
+    let host = Host::open(&report.place, environment).await?;
     let created = host.create(body).await;
     host.close().await?;
     let IssuedReply { key, kept } = created?;
-    if place.json {
+    if report.json {
         return text::json_to_stdout(&IssuedReply { key, kept });
     }
     text::to_stdout(&format!("{key}\n"))?;
@@ -104,15 +104,15 @@ async fn create(args: Create, environment: &Environment) -> Result<(), Failure> 
 }
 
 async fn list(args: &List, environment: &Environment) -> Result<(), Failure> {
-    let List { limit: LimitArgs { limit }, place } = args;
-    let host = Host::open(place, environment).await?;
+    let List { limit: LimitArgs { limit }, report } = args;
+    let host = Host::open(&report.place, environment).await?;
     let keys = host.list().await;
     host.close().await?;
     let mut keys = keys?;
     // They come all at once: a host has few.
     let is_more = keys.items.len() > *limit as usize;
     keys.items.truncate(*limit as usize);
-    if place.json {
+    if report.json {
         return text::json_to_stdout(&keys);
     }
     match keys.items.as_slice() {
@@ -125,12 +125,12 @@ async fn list(args: &List, environment: &Environment) -> Result<(), Failure> {
 }
 
 async fn revoke(args: Revoke, environment: &Environment) -> Result<(), Failure> {
-    let Revoke { id, place } = args;
-    let host = Host::open(&place, environment).await?;
+    let Revoke { id, report } = args;
+    let host = Host::open(&report.place, environment).await?;
     let revoked = host.revoke(id).await;
     host.close().await?;
     revoked?;
-    match place.json {
+    match report.json {
         true => {
             text::json_to_stdout(&serde_json::json!({ "id": id.as_str(), "status": "revoked" }))
         }
@@ -138,12 +138,12 @@ async fn revoke(args: Revoke, environment: &Environment) -> Result<(), Failure> 
     }
 }
 
-async fn rotate_signing(place: &PlaceArgs, environment: &Environment) -> Result<(), Failure> {
-    let host = Host::open(place, environment).await?;
+async fn rotate_signing(report: &ReportArgs, environment: &Environment) -> Result<(), Failure> {
+    let host = Host::open(&report.place, environment).await?;
     let rotated = host.rotate_signing().await;
     host.close().await?;
     let rotated = rotated?;
-    match place.json {
+    match report.json {
         true => text::json_to_stdout(&rotated),
         false => text::to_stdout(&format!("denials are signed with {}\n", rotated.kid)),
     }

@@ -7,7 +7,7 @@ use super::input::ConfigArgs;
 use crate::config::{Config, Environment};
 use crate::data_directory::DataDirectory;
 
-/// Where a command works, and how it tells what it found.
+/// Where a command works.
 #[derive(Debug, clap::Args)]
 pub(super) struct PlaceArgs {
     /// A running server, called with the key in `WRIT_KEY`; without it, the database or the data
@@ -16,18 +16,25 @@ pub(super) struct PlaceArgs {
     pub(super) server: Option<String>,
     #[command(flatten)]
     pub(super) config: ConfigArgs,
+}
+
+/// Where a command works, and how it tells what it found.
+#[derive(Debug, clap::Args)]
+pub(super) struct ReportArgs {
+    #[command(flatten)]
+    pub(super) place: PlaceArgs,
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
 }
 
-impl PlaceArgs {
+impl ConfigArgs {
     /// Opens the store, which a server must have made, for as long as the command runs.
     pub(super) async fn store_that_is_there(
         &self,
         environment: &Environment,
     ) -> Result<Store, Failure> {
-        let config = self.config.load(environment, None)?;
+        let config = self.load(environment, None)?;
         let path = DataDirectory::path_of(&config.data, config.root());
         if config.database.is_none() && !Store::is_in(&path) {
             return Err(Failure::refused(format!(
@@ -40,7 +47,7 @@ impl PlaceArgs {
 
     /// Opens the store for as long as the command runs.
     pub(super) async fn store(&self, environment: &Environment) -> Result<Store, Failure> {
-        let config = self.config.load(environment, None)?;
+        let config = self.load(environment, None)?;
         Store::open(database(&config)?).await.map_err(refused)
     }
 }

@@ -10,7 +10,7 @@ use writ_core::{Digest, Tenant};
 
 use super::engine;
 use super::exit::{Exit, Failure};
-use super::input::{self, ConfigArgs};
+use super::input;
 use super::place::PlaceArgs;
 use super::remote::Remote;
 use super::text::{self, row};
@@ -43,12 +43,8 @@ enum Command {
 struct Export {
     /// The decision's id
     id: String,
-    /// A running server, called with the key in `WRIT_KEY`; without it, the database or the data
-    /// directory is opened, and no server may have the latter open
-    #[arg(long, value_name = "URL", conflicts_with_all = ["config", "data_dir"])]
-    server: Option<String>,
     #[command(flatten)]
-    config: ConfigArgs,
+    place: PlaceArgs,
 }
 
 #[derive(Debug, clap::Args)]
@@ -71,7 +67,7 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
     super::log_warnings()?;
     match args.command {
         Command::Export(export) => {
-            let receipt = match &export.server {
+            let receipt = match &export.place.server {
                 Some(url) => {
                     let remote = Remote::new(url, environment.key.clone())?;
                     remote.get(&[PATH, &export.id, "receipt"], &[]).await?
@@ -86,8 +82,7 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
 }
 
 async fn here(export: Export, environment: &Environment) -> Result<Receipt, Failure> {
-    let place = PlaceArgs { server: None, config: export.config, json: false };
-    let store = place.store_that_is_there(environment).await?;
+    let store = export.place.config.store_that_is_there(environment).await?;
     let (tenant, records) = (Tenant::default(), Records::Durable(store.clone()));
     let signers = Signers::open(records, tenant.clone(), None).await.map_err(Failure::internal)?;
     let issued = receipt::issue(&store, &signers, &tenant, &export.id).await;

@@ -56,6 +56,9 @@ pub enum Unrepeatable {
     /// The request that is kept does not read back.
     #[error("the recorded request does not read back: {0}")]
     Damaged(String),
+    /// It did not end in any way that there is.
+    #[error("its outcome, `{}`, is none", visible(.0))]
+    Outcome(String),
     /// Not all that the store answered is kept.
     #[error("what the store answered policy `{0}` is more than was recorded")]
     Truncated(BindingName),
@@ -285,6 +288,9 @@ pub fn verdict(name: &str, reason: Option<&str>) -> String {
 fn repeatable(recorded: &StoredDecision) -> Result<(&Whole, Request), Unrepeatable> {
     let whole = recorded.whole.as_deref().ok_or(Unrepeatable::Request)?;
     let request = whole.request.as_ref().ok_or(Unrepeatable::Request)?;
+    if !Outcome::CODES.contains(&recorded.outcome.as_str()) {
+        return Err(Unrepeatable::Outcome(recorded.outcome.clone()));
+    }
     if request.digest() != recorded.request_digest {
         return Err(Unrepeatable::Damaged("its digest is another".to_owned()));
     }

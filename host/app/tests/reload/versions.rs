@@ -1,6 +1,9 @@
 //! Versions: which there are, what differs, and deciding by another one.
 
+use std::net::TcpListener;
+
 use serde_json::{Value, json};
+use writ_core::Digest;
 
 use super::world::{World, allowing};
 
@@ -83,6 +86,33 @@ fn an_older_version_decides_at_once_and_files_that_say_the_same_do_not_undo_it()
     assert_eq!((world.version(), world.allows("four")), (json!(4), true));
     assert_eq!(world.post("/v1/policy-sets/9/activate").0, 404);
     assert!(world.allows("four"));
+}
+
+#[test]
+fn who_goes_back_does_not_wait_for_what_files_name() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let place = silent.local_addr().unwrap();
+    let registry =
+        format!("[[registry]]\nhost = \"{place}\"\ninsecure = true\ntimeout-ms = 240000\n");
+    let set = |actions: &str| registry.clone() + &allowing(actions);
+    let world = World::start(&set("\"one\""), &[]);
+    world.write("writ.toml", set("\"two\""));
+    assert_eq!(world.reload().status, 200);
+
+    let (pinned, component) = (Digest::of("manifest"), Digest::of("component"));
+    let pulled = format!(
+        "[[binding]]\nname = \"pulled\"\nsource = \"oci:{place}/limits@{pinned}\"\n\
+         digest = \"{component}\"\n"
+    );
+    world.write("writ.toml", set("\"three\"") + &pulled);
+    // The files are watched: whoever calls the registry is the host that prepares them.
+    let (call, _) = silent.accept().unwrap();
+    let (status, told) = world.post("/v1/policies/rollback");
+    assert_eq!((status, &told["version"]), (200, &json!(1)), "{told}");
+    assert!(world.allows("one"));
+    drop((call, silent));
+    world.until("the files were refused", |world| world.reloads("refused") > 0);
+    assert!(world.allows("one"));
 }
 
 #[test]

@@ -103,7 +103,7 @@ impl Host {
 
 impl Here {
     async fn open(place: &PlaceArgs, environment: &Environment) -> Result<Self, Failure> {
-        let store = place.store(environment).await?;
+        let store = place.config.store(environment).await?;
         let records = Records::Durable(store.clone());
         let keys = Keyring::open(records, Tenant::default()).await.map_err(Failure::internal)?;
         Ok(Self { store, keys })

@@ -2,7 +2,7 @@
 
 use super::host::Host;
 use crate::cli::exit::Failure;
-use crate::cli::place::PlaceArgs;
+use crate::cli::place::ReportArgs;
 use crate::cli::text;
 use crate::config::Environment;
 use crate::http::rotation::{BATCH, RotationBody};
@@ -17,7 +17,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", default_value_t = BATCH, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     batch: u32,
     #[command(flatten)]
-    place: PlaceArgs,
+    report: ReportArgs,
 }
 
 /// What has been done so far.
@@ -28,11 +28,11 @@ struct Progress {
 }
 
 pub(super) async fn run(args: Args, environment: &Environment) -> Result<(), Failure> {
-    let host = Host::open(&args.place, environment).await?;
+    let host = Host::open(&args.report.place, environment).await?;
     let rotated = rotate(&host, &args).await;
     host.close().await?;
     let Progress { values, key } = rotated?;
-    match args.place.json {
+    match args.report.json {
         true => text::json_to_stdout(&serde_json::json!({ "key": key, "values": values })),
         false => text::to_stdout(&format!(
             "{values} values were sealed; everything is sealed with `{key}`, and no other key is needed\n"
@@ -61,7 +61,7 @@ async fn pass(host: &Host, args: &Args, progress: &mut Progress) -> Result<(), F
     loop {
         let reply = host.rotate_data(&body).await?;
         progress.values += reply.values;
-        if reply.values > 0 && !args.place.json {
+        if reply.values > 0 && !args.report.json {
             let (table, values) = (&reply.table, progress.values);
             text::to_stdout(&format!("{table}: {} sealed, {values} in all\n", reply.values))?;
         }
