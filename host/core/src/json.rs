@@ -164,6 +164,8 @@ impl fmt::Debug for Json {
     }
 }
 
+/// As it is, which costs less than to make a value of it; so who indents JSON does not indent this
+/// ([`Json::to_value`] can be).
 impl serde::Serialize for Json {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let raw: &RawValue = serde_json::from_str(&self.0).map_err(serde::ser::Error::custom)?;

@@ -48,7 +48,8 @@ pub(super) fn question(
 fn action(execution: &Execution) -> Markup {
     let (action, resource) = (execution.action(), &execution.request.resource);
     let subject = &execution.request.subject;
-    let arguments = serde_json::to_string_pretty(&action.properties).expect("arguments are JSON");
+    let arguments =
+        serde_json::to_string_pretty(&action.properties.to_value()).expect("arguments are JSON");
     let arguments: Vec<_> = arguments.lines().map(visible).collect();
     html! {
         dl {
