@@ -11,7 +11,7 @@ use crate::repo::Repo;
 use crate::run::read;
 
 /// The cases of `host/app/benches/instructions.rs`.
-const CASES: [&str; 3] = ["remembered", "evaluated", "set-of-three"];
+const CASES: [&str; 4] = ["remembered", "evaluated", "set-of-three", "created"];
 /// Requests of the two runs whose difference counts.
 const FEW: u64 = 200;
 const MANY: u64 = 1_200;
