@@ -166,7 +166,7 @@ limits! {
         component_depth_max: usize = 8, 1 ..= 64;
         /// Core instances of the whole component, nested components multiplied out.
         core_instances_max: usize = 64, 1 ..= 64;
-        /// Address space of the child process that compiles, in bytes (Linux).
+        /// Memory that the child process that compiles may write to, in bytes (Linux).
         compile_memory_bytes_max: u64 = 4_u64 << 30, 268_435_456 ..= 64_u64 << 30;
         /// Processor time of the child process that compiles, in seconds.
         compile_cpu_seconds_max: u64 = 120, 1 ..= 3_600;

@@ -1,7 +1,9 @@
-//! The process that compiles, from the inside: one job in, one answer out, under its own limits.
+//! The process that compiles, from the inside: one job in, one answer out, under its own limits. With
+//! the job comes what was made of the component before, and with the answer what is to be kept of it.
 //!
-//! It gets no environment, no directory and no socket, only three pipes; its limits are set before
-//! it looks at a byte of the component.
+//! It gets no environment, no directory and no socket of its host's, only three pipes; its limits are set
+//! before it looks at a byte of the component. It is the same user as its host: what escapes from
+//! wasmtime here has that user's rights.
 
 use std::io::{self, Read};
 use std::process::ExitCode;
@@ -9,6 +11,7 @@ use std::process::ExitCode;
 use serde::{Deserialize, Serialize};
 
 use crate::frame;
+use crate::groundwork::Groundwork;
 use crate::load_error::LoadError;
 use crate::platform;
 use crate::prepare::{self, Job, Prepared};
@@ -40,12 +43,16 @@ pub fn run_compile_child() -> ExitCode {
 
 fn serve(input: &mut io::Stdin, output: &mut io::Stdout) -> io::Result<()> {
     let (job, component): (Job, _) = frame::read(&mut input.lock())?;
+    let ((), known) = frame::read(&mut input.lock())?;
     platform::limit_compiler(&job.limits)?;
     end_with_host()?;
-    match prepare::prepare(&component, &job) {
-        Ok((prepared, code)) => frame::write(output, &Answer::Prepared(prepared), &code),
-        Err(refusal) => frame::write(output, &Answer::Refused(refusal), &[]),
+    let mut groundwork = Groundwork::read(&known);
+    drop(known);
+    match prepare::prepare(&component, &job, &mut groundwork) {
+        Ok((prepared, code)) => frame::write(output, &Answer::Prepared(prepared), &code)?,
+        Err(refusal) => frame::write(output, &Answer::Refused(refusal), &[])?,
     }
+    frame::write(output, &(), &groundwork.news())
 }
 
 /// Waits for the end of the standard input beside the work.

@@ -8,9 +8,10 @@ use std::io;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::child::Answer;
 use crate::config::CompilerCommand;
@@ -36,14 +37,21 @@ impl Compiler {
         Self { command, one: Semaphore::new(1) }
     }
 
-    /// Does a job in a process of its own. Gives what the component says and its code.
+    /// Waits until nothing else is compiled.
+    pub(crate) async fn turn(&self) -> Turn<'_> {
+        let turn = self.one.acquire().await.expect("the semaphore is never closed");
+        Turn { command: &self.command, _turn: turn }
+    }
+}
+
+impl Turn<'_> {
+    /// Does a job in a process of its own, with what was made of the component before.
     pub(crate) async fn run(
         &self,
-        component: &[u8],
+        component: (&[u8], &[u8]),
         job: &Job,
-    ) -> Result<(Prepared, Vec<u8>), LoadError> {
-        let _turn = self.one.acquire().await.expect("the semaphore is never closed");
-        let mut process = Process::start(&self.command).map_err(|error| failed(&error))?;
+    ) -> Result<Done, LoadError> {
+        let mut process = Process::start(self.command).map_err(|error| failed(&error))?;
         let time = Duration::from_millis(job.limits.compile_timeout_ms);
         match tokio::time::timeout(time, process.exchange(component, job)).await {
             Ok(exchange) => exchange.map_err(|error| failed(&error))?.judge(),
@@ -53,6 +61,22 @@ impl Compiler {
             }),
         }
     }
+}
+
+/// Held by whoever compiles.
+pub(crate) struct Turn<'a> {
+    command: &'a CompilerCommand,
+    _turn: SemaphorePermit<'a>,
+}
+
+/// What came of a job.
+pub(crate) struct Done {
+    /// What the component says.
+    pub(crate) prepared: Prepared,
+    /// Its code.
+    pub(crate) code: Vec<u8>,
+    /// What is to be kept of it for other settings; empty where nothing is.
+    pub(crate) groundwork: Vec<u8>,
 }
 
 /// A running process with its pipes. Dropping it kills it and whatever it started.
@@ -66,9 +90,12 @@ struct Process {
 /// What was seen of a process.
 struct Exchange {
     status: ExitStatus,
-    answer: io::Result<(Answer, Vec<u8>)>,
+    answer: io::Result<Said>,
     noise: String,
 }
+
+/// An answer, code, and what is to be kept.
+type Said = (Answer, Vec<u8>, Vec<u8>);
 
 impl Process {
     fn start(command: &CompilerCommand) -> io::Result<Self> {
@@ -77,6 +104,8 @@ impl Process {
             .env_clear()
             .env("RAYON_NUM_THREADS", THREADS_MAX)
             .env("MALLOC_ARENA_MAX", THREADS_MAX)
+            // Memory that is set aside and not used does not count against its limit.
+            .env("MIMALLOC_ARENA_EAGER_COMMIT", "0")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -95,12 +124,18 @@ impl Process {
 
     /// Hands the job over and takes the answer. The process reads its input to the end of its
     /// life, so the pipe stays open until it has ended.
-    async fn exchange(&mut self, component: &[u8], job: &Job) -> io::Result<Exchange> {
+    async fn exchange(
+        &mut self,
+        (component, known): (&[u8], &[u8]),
+        job: &Job,
+    ) -> io::Result<Exchange> {
         let Self { child, input, output, noise } = self;
         let give = async {
             // A process that has died reads no more; how it died says more than the broken pipe.
             let _ = input.write_all(&frame::start(job, component)).await;
             let _ = input.write_all(component).await;
+            let _ = input.write_all(&frame::start(&(), known)).await;
+            let _ = input.write_all(known).await;
             let _ = input.flush().await;
         };
         let ((), answer, noise) = tokio::join!(give, answer(output), bounded(noise));
@@ -117,7 +152,14 @@ impl Drop for Process {
     }
 }
 
-async fn answer(output: &mut ChildStdout) -> io::Result<(Answer, Vec<u8>)> {
+async fn answer(output: &mut ChildStdout) -> io::Result<Said> {
+    let (answer, code) = one(output).await?;
+    // What comes after the answer is worth having, and not needed.
+    let groundwork = one::<()>(output).await.map(|((), groundwork)| groundwork);
+    Ok((answer, code, groundwork.unwrap_or_default()))
+}
+
+async fn one<H: DeserializeOwned>(output: &mut ChildStdout) -> io::Result<(H, Vec<u8>)> {
     let mut head = [0; HEAD_BYTES];
     output.read_exact(&mut head).await?;
     let head = Head::decode(&head)?;
@@ -148,13 +190,13 @@ async fn bounded(noise: &mut ChildStderr) -> io::Result<String> {
 }
 
 impl Exchange {
-    fn judge(self) -> Result<(Prepared, Vec<u8>), LoadError> {
-        if !self.status.success() {
-            return Err(ending(self.status, &self.noise));
-        }
+    fn judge(self) -> Result<Done, LoadError> {
         match self.answer {
-            Ok((Answer::Prepared(prepared), code)) => Ok((prepared, code)),
-            Ok((Answer::Refused(refusal), _)) => Err(refusal),
+            Ok((Answer::Prepared(prepared), code, groundwork)) => {
+                Ok(Done { prepared, code, groundwork })
+            }
+            Ok((Answer::Refused(refusal), _, _)) => Err(refusal),
+            Err(_) if !self.status.success() => Err(ending(self.status, &self.noise)),
             Err(error) => Err(failed(&error)),
         }
     }

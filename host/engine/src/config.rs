@@ -108,15 +108,13 @@ pub(crate) fn serving(instances_max: u32) -> Config {
     config
 }
 
-/// What pre-initialisation runs with: code that is compiled fast and thrown away, and memories
-/// that reserve no address space, because the child's address space is limited.
+/// What pre-initialisation runs with: code that is compiled fast and thrown away. Memories have
+/// guards, as where the host serves, since code that checks each access is a third more to compile;
+/// they are not made of files, which the process that compiles may not write.
 pub(crate) fn pre_initialising() -> Config {
     let mut config = code();
     config.cranelift_opt_level(OptLevel::None);
     config.cranelift_regalloc_algorithm(RegallocAlgorithm::SinglePass);
-    config.memory_reservation(0);
-    config.memory_reservation_for_growth(1 << 20);
-    config.memory_guard_size(64 << 10);
     config.memory_init_cow(false);
     config
 }

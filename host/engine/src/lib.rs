@@ -16,6 +16,7 @@ mod compiler;
 mod config;
 mod fault;
 mod frame;
+mod groundwork;
 mod guard;
 mod image;
 mod kept;

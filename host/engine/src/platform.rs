@@ -7,6 +7,7 @@ use std::process::ExitStatus;
 use rustix::process::{Pid, Resource, Rlimit, Signal};
 use writ_core::LoadLimits;
 
+use crate::config::MEMORIES_MAX;
 use crate::load_error::CompileLimit;
 
 /// Whether the kernel's PAGEMAP_SCAN may be used to reset memories between evaluations.
@@ -25,19 +26,30 @@ pub(crate) fn pagemap_scan_is_sound() -> bool {
     }
 }
 
-/// Limits the process that compiles, for the rest of its life: address space, processor time, no
-/// core file, no file written, few files open.
+/// Address space that the process that compiles may reserve without having memory there: memories of
+/// guests that it runs, each with all that 32 bits reach and guards around it.
+const RESERVED_BYTES_MAX: u64 = (MEMORIES_MAX as u64 + 1) * (5 << 30);
+/// How much the process that compiles steps back behind others, where processors are short: it gets a
+/// third of what a thread gets that answers requests. More would make a change of policies wait for
+/// minutes on a machine that has no time to spare (10 was tried: 7 to 18 s, beside six busy threads).
+const NICENESS: i32 = 5;
+
+/// Limits the process that compiles, for the rest of its life: memory that it may write to, address
+/// space, processor time, no core file, no file written, few files open; and lets others go first.
 ///
 /// Elsewhere than on Linux only processor time and core files are limited where the system lets
 /// us; the host's wall clock ends the process there.
 pub(crate) fn limit_compiler(limits: &LoadLimits) -> io::Result<()> {
     let at_most = |soft, hard| Rlimit { current: Some(soft), maximum: Some(hard) };
+    let memory = limits.compile_memory_bytes_max;
+    let space = memory.saturating_add(RESERVED_BYTES_MAX);
     // The soft limit ends the process with a signal that tells why, the hard one is behind it.
     let seconds = limits.compile_cpu_seconds_max;
     let everywhere =
         [(Resource::Core, at_most(0, 0)), (Resource::Cpu, at_most(seconds, seconds + 1))];
     let on_linux = [
-        (Resource::As, at_most(limits.compile_memory_bytes_max, limits.compile_memory_bytes_max)),
+        (Resource::Data, at_most(memory, memory)),
+        (Resource::As, at_most(space, space)),
         (Resource::Fsize, at_most(0, 0)),
         (Resource::Nofile, at_most(64, 64)),
     ];
@@ -49,6 +61,7 @@ pub(crate) fn limit_compiler(limits: &LoadLimits) -> io::Result<()> {
             lower(resource, limit)?;
         }
     }
+    rustix::process::nice(NICENESS)?;
     Ok(())
 }
 

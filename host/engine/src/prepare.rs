@@ -7,12 +7,13 @@ use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
 
 use serde::{Deserialize, Serialize};
-use wasmtime::Engine;
 use wasmtime::component::Component;
+use wasmtime::{Config, Engine};
 use wasmtime_wizer::Wizer;
 use writ_core::{Digest, Json, LoadLimits};
 
 use crate::config;
+use crate::groundwork::Groundwork;
 use crate::link::Kind;
 use crate::load_error::{CompileLimit, LoadError};
 use crate::platform;
@@ -47,15 +48,24 @@ pub(crate) struct Prepared {
 }
 
 /// Does the job; the code is empty where it was only to describe itself.
-pub(crate) fn prepare(component: &[u8], job: &Job) -> Result<(Prepared, Vec<u8>), LoadError> {
+pub(crate) fn prepare(
+    component: &[u8],
+    job: &Job,
+    groundwork: &mut Groundwork,
+) -> Result<(Prepared, Vec<u8>), LoadError> {
     let (described, snapshot) = match job.work {
-        Work::Describe(Kind::Policy) | Work::Policy(_) => try_out(component, job)?,
+        Work::Describe(Kind::Policy) | Work::Policy(_) => try_out(component, job, groundwork)?,
         Work::Describe(Kind::Tool) => (describe_tool(component, job)?, None),
         // A tool keeps nothing in memory before it is called, so there is nothing to keep of it.
         Work::Tool => (describe_tool(component, job)?, Some(Cow::Borrowed(component))),
     };
     let Some(snapshot) = snapshot else { return Ok((described, Vec::new())) };
-    Ok((described, compile(&snapshot)?))
+    let mut config = config::code();
+    // A tool has no settings, so it is compiled once.
+    if let Work::Policy(_) = job.work {
+        config.enable_incremental_compilation(groundwork.functions()).map_err(compile_failed)?;
+    }
+    Ok((described, compile(&config, &snapshot)?))
 }
 
 /// What a tool says of itself.
@@ -72,12 +82,16 @@ fn describe_tool(component: &[u8], job: &Job) -> Result<Prepared, LoadError> {
 type TriedOut<'a> = (Prepared, Option<Cow<'a, [u8]>>);
 
 /// Runs the component once.
-fn try_out<'a>(component: &'a [u8], job: &Job) -> Result<TriedOut<'a>, LoadError> {
+fn try_out<'a>(
+    component: &'a [u8],
+    job: &Job,
+    groundwork: &mut Groundwork,
+) -> Result<TriedOut<'a>, LoadError> {
     let wizer = wizer();
     let instrumented = guarded(|| wizer.instrument_component(component));
     let engine = Ticking::start(&config::pre_initialising()).map_err(compile_failed)?;
     let bytes = instrumented.as_ref().map_or(component, |(_, bytes)| bytes);
-    let compiled = Component::new(&engine, bytes).map_err(compile_failed)?;
+    let compiled = groundwork.trial(&engine, bytes).map_err(compile_failed)?;
     let trial = Trial::new(&engine, &compiled, Digest::of(component), &job.limits)?;
     let description = trial.describe()?;
     let Work::Policy(settings) = &job.work else {
@@ -102,8 +116,8 @@ fn wizer() -> Wizer {
     wizer
 }
 
-fn compile(component: &[u8]) -> Result<Vec<u8>, LoadError> {
-    let engine = Engine::new(&config::code()).map_err(compile_failed)?;
+fn compile(config: &Config, component: &[u8]) -> Result<Vec<u8>, LoadError> {
+    let engine = Engine::new(config).map_err(compile_failed)?;
     engine.precompile_component(component).map_err(compile_failed)
 }
 

@@ -93,7 +93,7 @@ fn soak_for(repo: &Repo, minutes: u64) -> Result<()> {
 /// All tests of the workspace, on hosts with fail points: one build for all.
 fn tests(repo: &Repo) -> std::process::Command {
     let mut command = cargo_at(repo);
-    command.args(["test", "--workspace", "--features", FAILPOINTS]);
+    command.args(["test", "--workspace", "--features", FAILPOINTS, "--no-fail-fast"]);
     command
 }
 

@@ -86,7 +86,13 @@ pub(crate) fn nobody() -> Set {
 
 /// Another one that allows everything.
 pub(crate) fn readers() -> Set {
-    Set::built_in("rules", "[[binding.settings.rules]]\nname = \"all\"\neffect = \"allow\"")
+    readers_by("all")
+}
+
+/// The same by other settings: a rule of another name.
+pub(crate) fn readers_by(rule: &str) -> Set {
+    let rule = format!("[[binding.settings.rules]]\nname = \"{rule}\"\neffect = \"allow\"");
+    Set::built_in("rules", &rule)
 }
 
 /// One policy that asks people about each payment.

@@ -2,27 +2,29 @@
 //!
 //! A file is found by the digest of its key and holds a mark, a MAC, and what the MAC covers: the
 //! key, a description as JSON and the code. The MAC is BLAKE3, keyed by 32 random bytes in
-//! `cache.key`, which only this user can read. Files are written aside, synced and renamed, never
-//! changed; they are read once, and the bytes that were verified are the bytes that are used.
-//! Whatever is wrong with a file, it is as good as missing: the component is compiled again.
+//! `cache.key`, which only this user can read. Files are written aside and renamed, never changed;
+//! they are read once, and the bytes that were verified are the bytes that are used. Whatever is
+//! wrong with a file, it is as good as missing: the component is compiled again. So nobody waits
+//! until they are on the disk, where decisions have to wait for it.
 //!
 //! The directory must belong to this user and be closed to all others. Nothing here is locked:
 //! hosts may share a directory, and the worst that they do to each other is to compile twice.
 
 use std::io::{self, Read as _, Write as _};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use cap_std::fs::Dir;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::cache::files::{ASIDE, aside, create, open_plain, ours};
-use crate::cache::key::Key;
+use crate::cache::key::{Key, SUFFIXES};
 use crate::cache::secret::{Found, Secret};
 
+/// How long another process may take to finish a file.
+const UNFINISHED_MAX: Duration = Duration::from_secs(600);
 const MARK: &[u8; 16] = b"writ-code-file-1";
-const SUFFIX: &str = ".code";
 /// How much all files together may have, in bytes; the least recently used go first.
 pub(crate) const CACHE_BYTES_MAX: u64 = 1 << 30;
 /// Mark, id of the MAC's key, MAC, key, length of the description.
@@ -103,6 +105,20 @@ impl Disk {
         result
     }
 
+    /// Reads a file that saves time where it is there, and need not be. Counts what is wrong with one
+    /// that is.
+    pub(crate) fn read_spare<H: DeserializeOwned>(&self, key: &Key) -> Option<(H, Vec<u8>)> {
+        let count = match self.try_read(key) {
+            Ok(found) => return Some(found),
+            Err(Miss::Missing) => return None,
+            Err(Miss::Damaged) => &self.counts.damaged,
+            Err(Miss::Foreign) => &self.counts.foreign,
+            Err(Miss::Unreadable) => &self.counts.unreadable,
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+        None
+    }
+
     /// Says that a file which was read was of no use after all.
     pub(crate) fn refuse(&self) {
         self.counts.hits.fetch_sub(1, Ordering::Relaxed);
@@ -118,7 +134,7 @@ impl Disk {
     }
 
     fn try_read<H: DeserializeOwned>(&self, key: &Key) -> Result<(H, Vec<u8>), Miss> {
-        let file = open_plain(&self.dir, &name(key)).map_err(|error| match error.kind() {
+        let file = open_plain(&self.dir, &key.name()).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => Miss::Missing,
             _ => Miss::Unreadable,
         })?;
@@ -178,8 +194,7 @@ impl Disk {
         let written = create(&self.dir, &aside).and_then(|mut file| {
             file.write_all(&head)?;
             file.write_all(&covered)?;
-            file.sync_all()?;
-            self.dir.rename(&aside, &self.dir, name(key))
+            self.dir.rename(&aside, &self.dir, key.name())
         });
         if written.is_err() {
             // What cannot be removed now goes when the cache is opened again.
@@ -196,12 +211,15 @@ impl Disk {
             let Ok(file) = entry.file_name().into_string() else { continue };
             // Another host may have removed it meanwhile.
             let Ok(metadata) = entry.metadata() else { continue };
-            if file.ends_with(SUFFIX) {
+            if SUFFIXES.iter().any(|suffix| file.ends_with(suffix)) {
                 let used =
                     metadata.modified().map_or(SystemTime::UNIX_EPOCH, |time| time.into_std());
                 files.push((used, metadata.len(), file));
-            } else if file.starts_with(ASIDE) && bytes == 0 {
-                self.dir.remove_file(&file)?;
+            } else if file.starts_with(ASIDE) && bytes == 0 && is_left(&metadata) {
+                match self.dir.remove_file(&file) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                    _ => {}
+                }
             }
         }
         files.sort();
@@ -219,19 +237,19 @@ impl Disk {
     }
 }
 
+/// Whether nobody writes a file any more that was not finished.
+fn is_left(metadata: &cap_std::fs::Metadata) -> bool {
+    let since = metadata.modified().ok().and_then(|at| at.into_std().elapsed().ok());
+    since.is_some_and(|since| since >= UNFINISHED_MAX)
+}
+
 /// Where what the MAC covers begins.
 const MAC_END: usize = 16 + 16 + 32;
-
-fn name(key: &Key) -> String {
-    key.hex() + SUFFIX
-}
 
 #[cfg(test)]
 mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
-    use std::time::Duration;
-
     use writ_core::{Digest, Json, LoadLimits};
 
     use super::*;
@@ -257,7 +275,7 @@ mod tests {
         let hour_ago = SystemTime::now() - Duration::from_secs(3_600);
         for component in ["old", "used"] {
             disk.write(&key(component), &component, &[7; 1_000]);
-            let file = fs::File::open(dir.path().join(name(&key(component)))).unwrap();
+            let file = fs::File::open(dir.path().join(key(component).name())).unwrap();
             file.set_modified(hour_ago).unwrap();
         }
         assert!(disk.read::<String>(&key("used")).is_some());

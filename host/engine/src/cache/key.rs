@@ -11,7 +11,7 @@ use crate::prepare::WIZER_VERSION;
 const FORMAT: &str = "writ-code/2";
 
 /// What was made of the component.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Kind {
     /// What `describe` says.
     Report,
@@ -19,7 +19,14 @@ pub(crate) enum Kind {
     Code,
     /// Code of a tool.
     Tool,
+    /// What is made of it whatever its settings are.
+    Groundwork,
 }
+
+/// How the names of files end that are kept by a key.
+pub(crate) const SUFFIXES: [&str; 2] = [CODE, GROUNDWORK];
+const CODE: &str = ".code";
+const GROUNDWORK: &str = ".ground";
 
 /// Everything but component and settings that decides about code.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +34,10 @@ pub(crate) struct Fingerprint(Digest);
 
 /// A place in a cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Key(Digest);
+pub(crate) struct Key {
+    digest: Digest,
+    kind: Kind,
+}
 
 impl Fingerprint {
     pub(crate) fn of(engine: &wasmtime::Engine, limits: &LoadLimits) -> Self {
@@ -58,23 +68,32 @@ impl Key {
         Self::of(Kind::Tool, fingerprint, component, b"")
     }
 
+    pub(crate) fn groundwork(fingerprint: Fingerprint, component: &Digest) -> Self {
+        Self::of(Kind::Groundwork, fingerprint, component, b"")
+    }
+
     fn of(kind: Kind, fingerprint: Fingerprint, component: &Digest, settings: &[u8]) -> Self {
-        let kind: &[u8] = match kind {
+        let name: &[u8] = match kind {
             Kind::Report => b"report",
             Kind::Code => b"code",
             Kind::Tool => b"tool",
+            Kind::Groundwork => b"groundwork",
         };
-        let parts = [kind, fingerprint.0.as_bytes(), component.as_bytes(), settings];
-        Self(Digest::of_parts(parts))
+        let parts = [name, fingerprint.0.as_bytes(), component.as_bytes(), settings];
+        Self { digest: Digest::of_parts(parts), kind }
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8; 32] {
-        self.0.as_bytes()
+        self.digest.as_bytes()
     }
 
-    /// 64 hexadecimal digits.
-    pub(crate) fn hex(&self) -> String {
-        self.0.hex()
+    /// The name of its file: 64 hexadecimal digits and what kind of file it is.
+    pub(crate) fn name(&self) -> String {
+        let suffix = match self.kind {
+            Kind::Report | Kind::Code | Kind::Tool => CODE,
+            Kind::Groundwork => GROUNDWORK,
+        };
+        self.digest.hex() + suffix
     }
 }
 

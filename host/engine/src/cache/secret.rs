@@ -23,10 +23,10 @@ impl Secret {
     pub(super) fn open(dir: &Dir) -> io::Result<(Self, Found)> {
         match read(dir) {
             Ok(Some(key)) => Ok((Self(key), Found::Sound)),
-            Ok(None) => Ok((Self(make(dir)?), Found::Sound)),
+            Ok(None) => Ok((Self(make_first(dir)?), Found::Sound)),
             Err(reason) => {
                 tracing::warn!(reason, "the key of the code cache is replaced");
-                Ok((Self(make(dir)?), Found::Replaced))
+                Ok((Self(replace(dir)?), Found::Replaced))
             }
         }
     }
@@ -63,11 +63,32 @@ fn read(dir: &Dir) -> Result<Option<[u8; 32]>, &'static str> {
     if whole { Ok(Some(key)) } else { Err("it has not 32 bytes") }
 }
 
-fn make(dir: &Dir) -> io::Result<[u8; 32]> {
+/// Makes a key where there is none; who is second takes the first one's.
+fn make_first(dir: &Dir) -> io::Result<[u8; 32]> {
+    let (key, aside) = written(dir)?;
+    let linked = dir.hard_link(&aside, dir, KEY_FILE);
+    dir.remove_file(&aside)?;
+    match linked {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            let theirs = read(dir).map_err(io::Error::other)?;
+            theirs.ok_or_else(|| io::Error::other("the key of the cache comes and goes"))
+        }
+        linked => linked.map(|()| key),
+    }
+}
+
+/// Makes a key in place of one that cannot be trusted.
+fn replace(dir: &Dir) -> io::Result<[u8; 32]> {
+    let (key, aside) = written(dir)?;
+    dir.rename(&aside, dir, KEY_FILE)?;
+    Ok(key)
+}
+
+/// A new key, in a file aside.
+fn written(dir: &Dir) -> io::Result<([u8; 32], String)> {
     let (key, aside) = (random::<32>()?, aside()?);
     let mut file = create(dir, &aside)?;
     file.write_all(&key)?;
     file.sync_all()?;
-    dir.rename(&aside, dir, KEY_FILE)?;
-    Ok(key)
+    Ok((key, aside))
 }

@@ -28,7 +28,7 @@ impl Compiled {
     /// Where the code is for another engine.
     pub(super) fn new(engine: &Engine, kept: Kept, code: &[u8]) -> Result<Self, LoadError> {
         Ok(Self {
-            component: deserialize(engine, code)?,
+            component: deserialize(engine, code).map_err(LoadError::link)?,
             preinitialised: kept.prepared.not_preinitialised.is_none(),
             description: kept.prepared.description,
             imports: kept.imports,
@@ -57,11 +57,13 @@ impl Compiled {
 }
 
 /// Turns bytes into code that this process runs.
+///
+/// # Errors
+/// Where the code is for another engine.
 #[allow(unsafe_code)]
-fn deserialize(engine: &Engine, code: &[u8]) -> Result<Component, LoadError> {
+pub(crate) fn deserialize(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
     // SAFETY: the bytes were made by this very program, in a process that it started itself, or
     // come from a file whose MAC says that they were; they are used as they were verified. Wasmtime
     // checks beyond that they were made by its own version with these settings.
-    let component = unsafe { Component::deserialize(engine, code) };
-    component.map_err(LoadError::link)
+    unsafe { Component::deserialize(engine, code) }
 }

@@ -15,7 +15,7 @@ use crate::cache::CacheError;
 use crate::cache::disk::{CACHE_BYTES_MAX, Disk};
 use crate::cache::key::{Fingerprint, Key};
 use crate::cache::memory::Memory;
-use crate::compiler::Compiler;
+use crate::compiler::{Compiler, Done};
 use crate::config::EngineConfig;
 use crate::kept::Kept;
 use crate::link::Kind;
@@ -23,7 +23,7 @@ use crate::load_error::LoadError;
 use crate::prepare::{Job, Prepared, Work};
 use crate::report::Report;
 use crate::scan;
-pub(crate) use compiled::Compiled;
+pub(crate) use compiled::{Compiled, deserialize};
 use stats::Counts;
 pub use stats::LoadStats;
 
@@ -123,7 +123,7 @@ impl Loader {
         if scan.kind != wanted {
             return Err(LoadError::OtherKind { found: scan.kind, wanted });
         }
-        let (prepared, code) = self.prepare(component, work).await?;
+        let (prepared, code) = self.prepare((component, digest), work).await?;
         let kept = Kept::new(prepared, digest, component, scan);
         self.beside(move |inner| inner.keep_code(&key, kept, code)).await
     }
@@ -155,7 +155,7 @@ impl Loader {
         if !scan.problems.is_empty() {
             return Ok(Report::refused(digest, component, scan));
         }
-        match self.prepare(component, Work::Describe(scan.kind)).await {
+        match self.prepare((component, digest), Work::Describe(scan.kind)).await {
             Ok((prepared, _)) => {
                 let kept = Kept::new(prepared, digest, component, scan);
                 let report = kept.report();
@@ -178,12 +178,21 @@ impl Loader {
 
     async fn prepare(
         &self,
-        component: &[u8],
+        (component, digest): (&[u8], Digest),
         work: Work,
     ) -> Result<(Prepared, Vec<u8>), LoadError> {
-        self.inner.counts.compiles.fetch_add(1, Ordering::Relaxed);
-        let job = Job { work, limits: self.inner.limits.clone() };
-        self.inner.compiler.run(component, &job).await
+        let inner = &self.inner;
+        let turn = inner.compiler.turn().await;
+        inner.counts.compiles.fetch_add(1, Ordering::Relaxed);
+        let key = Key::groundwork(inner.fingerprint, &digest);
+        // Looked for in its turn: whoever was before may have made it.
+        let known = self.beside(move |inner| inner.groundwork(&key)).await;
+        let job = Job { work, limits: inner.limits.clone() };
+        let Done { prepared, code, groundwork } = turn.run((component, &known), &job).await?;
+        if !groundwork.is_empty() {
+            self.beside(move |inner| inner.keep_groundwork(&key, &groundwork)).await;
+        }
+        Ok((prepared, code))
     }
 
     /// Work that would keep an asynchronous thread too long: tens of megabytes to read or to walk.
@@ -241,6 +250,18 @@ impl Inner {
             disk.write(key, &kept, &code);
         }
         Compiled::new(&self.engine, kept, &code).map(Arc::new)
+    }
+
+    /// What is kept of a component whatever its settings are; empty where nothing is.
+    fn groundwork(&self, key: &Key) -> Vec<u8> {
+        let kept = self.disk.as_ref().and_then(|disk| disk.read_spare::<()>(key));
+        kept.map(|((), bytes)| bytes).unwrap_or_default()
+    }
+
+    fn keep_groundwork(&self, key: &Key, bytes: &[u8]) {
+        if let Some(disk) = &self.disk {
+            disk.write(key, &(), bytes);
+        }
     }
 
     fn report_on_disk(&self, key: &Key) -> Option<Kept> {

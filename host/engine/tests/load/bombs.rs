@@ -53,14 +53,14 @@ async fn the_wall_clock_ends_a_compiler() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn address_space_ends_a_compiler() {
+async fn memory_ends_a_compiler() {
     let limits = LoadLimits {
         function_locals_max: 50_000,
         function_bytes_max: 16 << 20,
         compile_memory_bytes_max: 256 << 20,
         ..LoadLimits::default()
     };
-    check(limits, &locals(49_000), CompileLimit::Memory).await;
+    check(limits, &locals(49_000).repeat(8), CompileLimit::Memory).await;
 }
 
 #[cfg(target_os = "linux")]

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
@@ -38,11 +39,24 @@ async fn restart(dir: &Path) -> LoadStats {
     engine.stats().load
 }
 
+/// All but the key and groundwork.
 fn files(dir: &Path) -> Vec<PathBuf> {
     let mut files: Vec<_> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.retain(|path| path.file_name().unwrap() != "cache.key");
+    files.retain(|path| path.file_name().unwrap() != "cache.key" && !is_groundwork(path));
     files.sort();
     files
+}
+
+fn is_groundwork(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "ground")
+}
+
+/// The one file of what is made of a component whatever its settings are.
+fn groundwork(dir: &Path) -> PathBuf {
+    let files = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    let files: Vec<_> = files.filter(|path| is_groundwork(path)).collect();
+    assert_eq!(files.len(), 1, "{files:?}");
+    files[0].clone()
 }
 
 fn only_file(dir: &Path) -> PathBuf {
@@ -88,6 +102,43 @@ async fn equal_jobs_give_equal_files() {
     let (one, other) = (only_file(one.path()), only_file(other.path()));
     assert_eq!(one.file_name(), other.file_name());
     assert!(fs::read(one).unwrap() == fs::read(other).unwrap(), "the bytes differ");
+}
+
+#[tokio::test]
+async fn other_settings_give_the_same_files_with_and_without_groundwork() {
+    let (one, other) = (filled().await, directory());
+    let ground = fs::read(groundwork(one.path())).unwrap();
+    load(&engine(one.path()), &good(), r#"{"other":1}"#).await.unwrap();
+    assert!(fs::read(groundwork(one.path())).unwrap() == ground, "there was nothing to add");
+    fs::copy(one.path().join("cache.key"), other.path().join("cache.key")).unwrap();
+    load(&engine(other.path()), &good(), r#"{"other":1}"#).await.unwrap();
+    let alone = only_file(other.path());
+    let beside = one.path().join(alone.file_name().unwrap());
+    assert!(fs::read(alone).unwrap() == fs::read(beside).unwrap(), "the bytes differ");
+}
+
+#[tokio::test]
+async fn groundwork_is_made_by_whoever_looks_first_and_completed_by_whoever_loads() {
+    let dir = directory();
+    engine(dir.path()).report(&good()).await.unwrap();
+    let described = fs::metadata(groundwork(dir.path())).unwrap().len();
+    load(&engine(dir.path()), &good(), "{}").await.unwrap();
+    assert!(fs::metadata(groundwork(dir.path())).unwrap().len() > described);
+}
+
+#[tokio::test]
+async fn groundwork_that_is_not_what_was_written_is_made_again() {
+    let dir = filled().await;
+    let path = groundwork(dir.path());
+    let mut changed = fs::read(&path).unwrap();
+    let middle = changed.len() / 2;
+    changed[middle] ^= 0x10;
+    fs::write(&path, &changed).unwrap();
+    let engine = engine(dir.path());
+    load(&engine, &good(), r#"{"other":1}"#).await.unwrap();
+    assert_eq!(engine.stats().load.disk_damaged, 1);
+    assert!(fs::read(path).unwrap() != changed, "it is as it was found");
+    assert_eq!(restart(dir.path()).await, LoadStats { disk_hits: 1, ..zero() });
 }
 
 #[tokio::test]
@@ -163,7 +214,8 @@ async fn a_key_that_others_could_read_is_replaced_and_its_files_with_it() {
     let before = fs::read(&key).unwrap();
     fs::set_permissions(&key, fs::Permissions::from_mode(0o640)).unwrap();
     let stats = restart(dir.path()).await;
-    let expected = LoadStats { disk_keys_replaced: 1, disk_foreign: 1, compiles: 1, ..zero() };
+    // The code, and the groundwork.
+    let expected = LoadStats { disk_keys_replaced: 1, disk_foreign: 2, compiles: 1, ..zero() };
     assert_eq!(stats, expected);
     assert_ne!(fs::read(&key).unwrap(), before);
     assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600);
@@ -208,9 +260,15 @@ async fn a_directory_that_is_open_to_others_is_refused() {
 #[tokio::test]
 async fn what_was_left_half_written_is_removed() {
     let dir = filled().await;
-    fs::write(dir.path().join("new-0123456789abcdef"), b"half").unwrap();
+    let (left, unfinished) = (dir.path().join("new-1"), dir.path().join("new-2"));
+    for file in [&left, &unfinished] {
+        fs::write(file, b"half").unwrap();
+    }
+    let hour_ago = SystemTime::now() - Duration::from_secs(3_600);
+    fs::File::open(&left).unwrap().set_modified(hour_ago).unwrap();
     assert_eq!(restart(dir.path()).await.disk_hits, 1);
-    only_file(dir.path());
+    assert!(!left.exists());
+    assert!(unfinished.exists(), "another process may write it");
 }
 
 #[tokio::test]
@@ -220,5 +278,6 @@ async fn a_directory_that_is_gone_costs_a_compile_and_nothing_else() {
     drop(dir);
     load(&engine, &good(), "{}").await.unwrap();
     let stats = engine.stats().load;
-    assert_eq!((stats.compiles, stats.disk_not_written), (1, 1));
+    // Neither the code nor the groundwork.
+    assert_eq!((stats.compiles, stats.disk_not_written), (1, 2));
 }
