@@ -25,6 +25,7 @@ use std::time::Duration;
 
 use writ_core::chain::Evidence;
 use writ_core::execution::Fact;
+use writ_core::text::visible;
 use writ_core::{Digest, Person, Tenant};
 use writ_engine::Engine;
 use writ_store::{ActiveSet, Occasion, Store};
@@ -43,6 +44,8 @@ pub use versions::{Begun, Versions};
 
 /// How many versions stay ready to decide, so that going back to one takes no time.
 const READY_MAX: usize = 5;
+/// How much of a reason the chain of events tells, in characters.
+const REASON_CHARS_MAX: usize = 500;
 /// How long to rest where the version that decides elsewhere cannot be taken.
 const REST: Duration = Duration::from_secs(1);
 
@@ -116,7 +119,7 @@ struct State {
     look: Look,
     /// What the files said when they were last read.
     files: Digest,
-    /// How often a version was chosen here.
+    /// How often a version was chosen, here or elsewhere.
     chosen: u64,
     /// Versions that decided here, by their numbers, the last one at the end.
     ready: VecDeque<(u64, Snapshot)>,
@@ -254,9 +257,11 @@ impl Reload {
             let mut asked = queue.next().await;
             while let Some(first) = asked.first() {
                 let wish = first.wish.clone();
-                let (same, others) = asked.into_iter().partition(|asked| asked.wish == wish);
+                // Only those that follow each other: what was wished for last is what is to be.
+                let same = asked.iter().take_while(|asked| asked.wish == wish).count();
+                let others = asked.split_off(same);
+                self.answer_all(&wish, asked).await;
                 asked = others;
-                self.answer_all(&wish, same).await;
             }
         }
     }
@@ -342,20 +347,20 @@ impl Reload {
         self.state().look = prepared.look;
         let (candidate, restart) = prepared.candidate?;
         let _turn = self.0.deciding.lock().await;
-        // Whoever chose a version meanwhile did not mean this one.
-        if self.state().chosen != chosen {
-            return Err(Refusal::of_overtaken(candidate.snapshot.digest));
-        }
-        self.warn_of_restart(&restart);
         let service = &self.0.parts.service;
         let (digest, was) = (candidate.snapshot.digest, service.active().digest);
+        // Whoever chose a version meanwhile did not mean this one.
+        if digest != was && self.state().chosen != chosen {
+            // It is what the files say, and no news the next time that they are read.
+            self.note_files(digest).await?;
+            return Err(Refusal::of_overtaken(digest));
+        }
+        self.warn_of_restart(&restart);
         // What files said before is no news: another version may have been chosen meanwhile.
         let is_news = self.state().files != digest || trigger.by().is_some();
         if digest == was || !is_news || !self.0.parts.leads {
-            let mut state = self.state();
-            state.files = digest;
-            state.status.confirmed(&candidate, restart);
-            drop(state);
+            self.note_files(digest).await?;
+            self.state().status.confirmed(&candidate, restart);
             tracing::debug!(%digest, trigger = trigger.name(), "the policy set is as it was");
             return Ok(Outcome::Unchanged(digest));
         }
@@ -367,8 +372,20 @@ impl Reload {
         Ok(Outcome::Activated(digest))
     }
 
+    /// Remembers what the files say, here and for whoever starts next.
+    async fn note_files(&self, files: Digest) -> Result<(), Refusal> {
+        let Parts { store, tenant, leads, .. } = &self.0.parts;
+        if *leads && self.state().files != files {
+            store.note_set_files(tenant, files).await.map_err(Refusal::of_store)?;
+        }
+        self.state().files = files;
+        Ok(())
+    }
+
     async fn to_version(&self, number: u64, trigger: &Trigger) -> Result<Outcome, Refusal> {
         let active = self.active().await?;
+        // Also who says so of the version that decides means no other.
+        self.state().chosen += 1;
         if let Some(active) = active.filter(|active| active.number == number) {
             return self.take(active, trigger).await;
         }
@@ -379,7 +396,6 @@ impl Reload {
         let number = activated.ok_or_else(|| Refusal::of_version(number))?;
         let restart = self.state().status.restart.clone();
         self.decide_by(number, snapshot, (0, restart), (trigger, trigger.occasion()));
-        self.state().chosen += 1;
         Ok(Outcome::Activated(digest))
     }
 
@@ -408,6 +424,8 @@ impl Reload {
         let snapshot = self.ready_or_loaded(number).await?;
         let digest = snapshot.digest;
         let restart = self.state().status.restart.clone();
+        // Somebody has chosen it elsewhere.
+        self.state().chosen += 1;
         self.decide_by(number, snapshot, (0, restart), (trigger, occasion));
         Ok(Outcome::Activated(digest))
     }
@@ -471,11 +489,14 @@ impl Reload {
         };
         let active = self.0.parts.service.active().digest;
         if is_told {
-            return tracing::debug!(%active, "the policy set is still refused: {refusal}");
+            let reason = visible(refusal.reason());
+            return tracing::debug!(%active, "the policy set is still refused: {reason}");
         }
         let by = trigger.by().map(ToString::to_string);
         let (phase, trigger_name) = (refusal.phase.name(), trigger.name());
-        tracing::error!(%active, phase, trigger = trigger_name, by, "the policy set is not reloaded, and the one before it decides: {refusal}");
+        // It may quote files, and is one line of the log whatever they say.
+        let (reason, hint) = (visible(refusal.reason()), refusal.hint.as_deref().map(visible));
+        tracing::error!(%active, phase, trigger = trigger_name, by, hint, "the policy set is not reloaded, and the one before it decides: {reason}");
         let fact = Fact::SetRefused {
             active,
             policy_set: refusal.policy_set,
@@ -483,6 +504,7 @@ impl Reload {
             by: trigger.by().cloned(),
             phase: phase.to_owned(),
             place: refusal.place.clone(),
+            reason: reason.chars().take(REASON_CHARS_MAX).collect(),
         };
         // Where that fails, too, the log has it: a store that cannot be written says so itself.
         let Parts { store, tenant, .. } = &self.0.parts;

@@ -189,6 +189,15 @@ impl Store {
         on!(self, backend => backend.activate_set(change).await)
     }
 
+    /// That the files of a host say a set, which decides already or was not let decide. Durable when this
+    /// returns.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn note_set_files(&self, tenant: &Tenant, files: Digest) -> Result<(), StoreError> {
+        on!(self, backend => backend.note_set_files(tenant, files).await)
+    }
+
     /// Which version decides; none where none ever did.
     ///
     /// # Errors

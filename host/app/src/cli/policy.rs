@@ -313,7 +313,12 @@ fn human(status: &Value) -> String {
     if failure.is_object() {
         let (at, phase) = (text_of(&failure["at"]), text_of(&failure["phase"]));
         let head = format!("{at} ({}), in {phase}", by(failure));
-        text += &row("failed", format_args!("{head}\n{}", text_of(&failure["reason"])));
+        let reason = failure["reason"].as_str().unwrap_or_default();
+        let (reason, hint) = reason.split_once("\nhint: ").unwrap_or((reason, ""));
+        text += &row("failed", format_args!("{head}\n{}", visible(reason)));
+        if !hint.is_empty() {
+            text += &format!("hint: {}\n", visible(hint));
+        }
     }
     if status["rollout"].is_object() {
         text += &rollout::rollout(&status["rollout"]);

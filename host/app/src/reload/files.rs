@@ -34,16 +34,22 @@ pub(super) struct Look {
     found: BTreeMap<PathBuf, Option<Facts>>,
 }
 
-/// What the file system says of a file.
+/// What the file system says of a file, and whether it would say something else after a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Facts {
+    state: State,
+    is_settled: bool,
+}
+
+/// What the file system says of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct State {
     device: u64,
     inode: u64,
     bytes: u64,
     /// Seconds and nanoseconds.
     modified: (i64, i64),
     changed: (i64, i64),
-    is_settled: bool,
 }
 
 impl Files {
@@ -86,15 +92,26 @@ impl Files {
         Look { found: found.collect(), files: self.clone() }
     }
 
+    /// Whether a path is one of them, as the system tells of it.
+    pub(super) fn concern(&self, path: &Path) -> bool {
+        let Some(directory) = path.parent().map(named) else { return false };
+        let is_it = |file: &PathBuf| {
+            file.file_name() == path.file_name() && file.parent().map(named) == Some(directory)
+        };
+        self.directories.contains(directory) || self.files.iter().any(is_it)
+    }
+
     /// The directories in which a change shows.
     pub(super) fn places(&self) -> BTreeSet<PathBuf> {
         let parents = self.files.iter().filter_map(|file| file.parent());
-        let parents = parents.map(|parent| match parent.as_os_str().is_empty() {
-            true => PathBuf::from("."),
-            false => parent.to_owned(),
-        });
+        let parents = parents.map(|parent| named(parent).to_owned());
         parents.chain(self.directories.iter().cloned()).collect()
     }
+}
+
+/// A directory by a name that is not empty.
+fn named(directory: &Path) -> &Path {
+    if directory.as_os_str().is_empty() { Path::new(".") } else { directory }
 }
 
 impl Look {
@@ -121,19 +138,31 @@ impl Look {
     /// Whether the files are as they were found, as far as that can be told.
     pub(super) fn holds(&self) -> bool {
         let settled = |facts: &Option<Facts>| facts.is_none_or(|facts| facts.is_settled);
-        self.found.values().all(settled) && self.files.look().found == self.found
+        self.found.values().all(settled) && self.files.look().is_as(self)
+    }
+
+    /// Whether the same was found, however long after the last change.
+    pub(super) fn is_as(&self, other: &Self) -> bool {
+        self.states().eq(other.states())
+    }
+
+    fn states(&self) -> impl Iterator<Item = (&Path, Option<State>)> {
+        self.found.iter().map(|(path, facts)| (path.as_path(), facts.map(|facts| facts.state)))
     }
 }
 
 impl Facts {
     fn of(metadata: &fs::Metadata, now: SystemTime) -> Self {
         let since = metadata.modified().ok().map(|at| now.duration_since(at));
-        Self {
+        let state = State {
             device: metadata.dev(),
             inode: metadata.ino(),
             bytes: metadata.size(),
             modified: (metadata.mtime(), metadata.mtime_nsec()),
             changed: (metadata.ctime(), metadata.ctime_nsec()),
+        };
+        Self {
+            state,
             // A time in the future says nothing of when it was set.
             is_settled: since.is_none_or(|since| since.map_or(true, |since| since >= SETTLED)),
         }

@@ -163,7 +163,7 @@ impl Refusal {
     /// Somebody chose a version while this set was prepared.
     pub(super) fn of_overtaken(policy_set: Digest) -> Self {
         let reason = "a version was chosen while this set was prepared".to_owned();
-        let hint = "reload again, if what the files say is to decide";
+        let hint = "`writ policy reload`, if what the files say is to decide";
         Self { policy_set: Some(policy_set), ..Self::of_store_state(Phase::Applying, reason, hint) }
     }
 

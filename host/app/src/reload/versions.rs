@@ -94,7 +94,7 @@ impl Versions<'_> {
 
     async fn is_news(self, active: &ActiveSet, files: Digest) -> Result<bool, Refusal> {
         let Kept { store, tenant, .. } = self.kept;
-        if !store.is_shared() {
+        if active.files == Some(files) || !store.is_shared() {
             return Ok(active.files != Some(files));
         }
         let known = store.set_version_of(tenant, files).await.map_err(Refusal::of_store)?;

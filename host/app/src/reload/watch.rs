@@ -2,11 +2,16 @@
 //!
 //! The system tells of changes in the directories that the files are in, so that a rename or a swapped
 //! link shows as a write does. What it tells is only a reason to look; and in case it does not tell,
-//! as on some network file systems, everything is looked at every second.
+//! as on some network file systems, everything is looked at every second. But where it does, a file that
+//! is being written is not read before it is closed: half of a policy set can be a policy set.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
+use notify::event::{AccessKind, AccessMode, ModifyKind};
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
@@ -19,10 +24,13 @@ const POLL: Duration = Duration::from_secs(1);
 const QUIET: Duration = Duration::from_millis(20);
 /// For how long they are waited for.
 const QUIET_MAX: Duration = Duration::from_millis(250);
+/// For how long one is waited for that somebody has written to and not closed.
+const WRITTEN_MAX: Duration = Duration::from_secs(10);
 
 /// Told by the system that something may have changed.
 struct Watch {
     told: mpsc::Receiver<()>,
+    open: Open,
     /// Tells for as long as it is there; none where the system cannot.
     _watcher: Option<RecommendedWatcher>,
 }
@@ -41,7 +49,7 @@ impl Reload {
             while self.holds().await {
                 watch.wait().await;
             }
-            rest(&files).await;
+            rest(&files, &watch.open).await;
             match self.ask(Wish::Files, Trigger::File).await {
                 None => return,
                 // The files are as they should be: it is the store that was not.
@@ -64,8 +72,11 @@ impl Reload {
 impl Watch {
     fn start(files: &Files) -> Self {
         let (tell, told) = mpsc::channel(1);
+        let open = Open::default();
+        let noted = open.clone();
         // What is told while nobody has looked yet is told already.
-        let watcher = notify::recommended_watcher(move |_| {
+        let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
+            event.iter().for_each(|event| noted.note(event));
             tell.try_send(()).ok();
         });
         let watcher = watcher.map(|mut watcher| {
@@ -80,7 +91,7 @@ impl Watch {
         let watcher = watcher.inspect_err(|error| {
             tracing::warn!(%error, "changes of files are not told by the system: they are looked at every second");
         });
-        Self { told, _watcher: watcher.ok() }
+        Self { told, open, _watcher: watcher.ok() }
     }
 
     /// Waits for a reason to look.
@@ -94,16 +105,52 @@ impl Watch {
 }
 
 /// Waits until nothing has changed for a while: one that is being written says half of what it will.
-async fn rest(files: &Files) {
-    let end = Instant::now() + QUIET_MAX;
-    let mut before = look(files).await;
-    while Instant::now() < end {
+async fn rest(files: &Files, open: &Open) {
+    let begin = Instant::now();
+    let Some(mut before) = look(files).await else { return };
+    loop {
         tokio::time::sleep(QUIET).await;
-        let now = look(files).await;
-        if now == before {
+        let Some(now) = look(files).await else { return };
+        let waited = begin.elapsed();
+        let rests = now.is_as(&before) || waited >= QUIET_MAX;
+        if rests && (waited >= WRITTEN_MAX || !open.has_any(files)) {
             return;
         }
         before = now;
+    }
+}
+
+/// Files that were written to and not closed since, as far as the system tells.
+#[derive(Clone, Default)]
+struct Open(Arc<Mutex<BTreeSet<PathBuf>>>);
+
+impl Open {
+    fn note(&self, event: &Event) {
+        // Elsewhere nobody tells that a file is closed.
+        let is_written = cfg!(target_os = "linux")
+            && matches!(event.kind, EventKind::Modify(ModifyKind::Data(_)));
+        let mut open = self.paths();
+        for path in &event.paths {
+            match (is_written, &event.kind) {
+                (true, _) => _ = open.insert(path.clone()),
+                (
+                    false,
+                    EventKind::Access(AccessKind::Close(AccessMode::Write))
+                    | EventKind::Remove(_)
+                    | EventKind::Modify(ModifyKind::Name(_)),
+                ) => _ = open.remove(path),
+                (false, _) => {}
+            }
+        }
+    }
+
+    /// Whether any of some files is one of them.
+    fn has_any(&self, files: &Files) -> bool {
+        self.paths().iter().any(|path| files.concern(path))
+    }
+
+    fn paths(&self) -> MutexGuard<'_, BTreeSet<PathBuf>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -111,4 +158,38 @@ async fn rest(files: &Files) {
 async fn look(files: &Files) -> Option<Look> {
     let files = files.clone();
     tokio::task::spawn_blocking(move || files.look()).await.ok()
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::fs::{self, File};
+    use std::io::Write as _;
+
+    use super::*;
+    use crate::config::{Origin, Overrides};
+
+    fn until(what: impl Fn() -> bool) {
+        let begin = std::time::Instant::now();
+        while !what() {
+            assert!(begin.elapsed() < Duration::from_secs(60), "it is never told");
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn a_file_is_open_from_its_first_write_until_it_is_closed() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = directory.path().join("writ.toml");
+        fs::write(&place, "").unwrap();
+        let files = Files::of(&Origin::new(Some(place.clone()), Overrides::default()), None);
+        let watch = Watch::start(&files);
+        let mut beside = File::create(directory.path().join("writ.log")).unwrap();
+        beside.write_all(b"a line").unwrap();
+        let mut file = File::options().append(true).open(&place).unwrap();
+        file.write_all(b"[[binding]]").unwrap();
+        until(|| watch.open.has_any(&files));
+        drop(file);
+        until(|| !watch.open.has_any(&files));
+        assert_eq!(watch.open.paths().len(), 1, "the log, which is none of its files");
+    }
 }

@@ -225,8 +225,11 @@ pub enum Fact {
         /// What it did not get through: `configuration`, `loading`, `cases`, `recording` or
         /// `choosing`.
         phase: String,
-        /// Where: a file, with line and column where that is known. What is wrong there is in the log.
+        /// Where: a file, with line and column where that is known.
         place: String,
+        /// What is wrong there, or the beginning of it.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        reason: String,
     },
     /// A version is rolled out beside the set that decides. It happened to no execution, but to the
     /// tenant.

@@ -64,8 +64,18 @@ const ACTIVATE: &str = "WITH activated AS (
             cause = excluded.cause, author = excluded.author, comment = excluded.comment
     )
     SELECT pg_notify($8, '')";
+const NOTE_FILES: &str = "UPDATE policy_active SET files = $2 WHERE tenant = $1";
 
 impl Postgres {
+    pub(crate) async fn note_set_files(
+        &self,
+        tenant: &Tenant,
+        files: Digest,
+    ) -> Result<(), StoreError> {
+        let noted = self.inner.note_set_files(tenant, files).await;
+        Ok(noted.map_err(|error| self.inner.link.failed(error))?)
+    }
+
     pub(crate) async fn activate_set(&self, change: SetChange) -> Result<Option<u64>, StoreError> {
         let inner = self.inner.clone();
         // Who stops waiting does not take it back.
@@ -172,6 +182,13 @@ impl Postgres {
 }
 
 impl Inner {
+    async fn note_set_files(&self, tenant: &Tenant, files: Digest) -> Result<(), sqlx::Error> {
+        let mut transaction = self.link.begin(Scope::Tenant(tenant), Access::Write).await?;
+        let query = sqlx::query(NOTE_FILES).bind(tenant.as_str());
+        query.bind(&files.as_bytes()[..]).execute(&mut *transaction).await?;
+        transaction.commit().await
+    }
+
     async fn activate_set(&self, change: SetChange) -> Result<Option<u64>, sqlx::Error> {
         let SetChange { tenant, chosen, files, occasion, at_ms, promotes, evidence } = change;
         let mut transaction = self.link.begin(Scope::Tenant(&tenant), Access::Write).await?;

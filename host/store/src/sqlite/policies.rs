@@ -24,6 +24,8 @@ use crate::sqlite::rows::{digest, integer, number};
 pub(crate) enum PolicyChange {
     /// Another set decides, under this number.
     Activate(Box<SetChange>, oneshot::Sender<u64>),
+    /// The files of this host say a set.
+    Files(Tenant, Digest),
     /// A component comes, which may be new.
     Add(Box<NewComponent>, oneshot::Sender<bool>),
     /// Signatures come.
@@ -72,8 +74,17 @@ const ACTIVATE: &str = "INSERT INTO policy_active
         number = excluded.number, changes = changes + 1,
         files = coalesce(excluded.files, files), at_ms = excluded.at_ms,
         cause = excluded.cause, author = excluded.author, comment = excluded.comment";
+const NOTE_FILES: &str = "UPDATE policy_active SET files = ?2 WHERE tenant = ?1";
 
 impl Sqlite {
+    pub(crate) async fn note_set_files(
+        &self,
+        tenant: &Tenant,
+        files: Digest,
+    ) -> Result<(), StoreError> {
+        self.change_policies(PolicyChange::Files(tenant.clone(), files)).await
+    }
+
     pub(crate) async fn activate_set(&self, change: SetChange) -> Result<Option<u64>, StoreError> {
         let (number, mut told) = oneshot::channel();
         self.change_policies(PolicyChange::Activate(Box::new(change), number)).await?;
@@ -187,6 +198,10 @@ pub(crate) async fn apply(
                 };
                 events.extend(told);
                 number.send(chosen).ok();
+            }
+            PolicyChange::Files(tenant, files) => {
+                let query = sqlx::query(NOTE_FILES).bind(tenant.as_str());
+                query.bind(&files.as_bytes()[..]).execute(&mut *connection).await?;
             }
             PolicyChange::Add(new, is_new) => {
                 let event = bring(connection, chains, *new).await?;
