@@ -150,6 +150,11 @@ impl Checked {
         }
     }
 
+    /// Whether a component had a part in the decision.
+    pub fn is_of(&self, component: &Digest) -> bool {
+        self.set.components().contains(component)
+    }
+
     /// Decides the same again, on components that are at hand: starter policies, and those of
     /// `given`.
     ///

@@ -122,6 +122,9 @@ fn a_receipt_is_checked_and_decided_again_without_a_server() {
 
     let told = refused(&recorded.verify(&["receipt.json", "--any-key"]));
     assert!(told.contains("is not here\nhint: name its file with `--component`"), "{told}");
+    let told =
+        refused(&recorded.verify(&[&whole[..], &["--component", "builtin:tool-list"]].concat()));
+    assert!(told.contains("is no component of this receipt's policy set"), "{told}");
     recorded.write("others.json", r#"{"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "AAAA"}]}"#);
     let told = refused(&recorded.verify(&["receipt.json", "--key", "others.json"]));
     assert!(told.contains("none of those that are trusted"), "{told}");

@@ -26,8 +26,11 @@ pub use vote::{Ballot, Choice, REASON_CHARS_MAX, Vote, VoteRefused};
 pub struct Approval {
     /// A UUID version 7 (RFC 9562).
     pub id: String,
-    /// The binding whose policy asks.
+    /// The binding whose policy asks; the tool, where that does.
     pub binding: BindingName,
+    /// Whether a tool asks, and no policy: then it is nobody's requirement that is met.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_tool: bool,
     /// What people must do.
     pub requirement: Requirement,
     /// When people were first asked, in milliseconds since the Unix epoch.
@@ -90,7 +93,14 @@ impl Approval {
     /// Asks the first stage.
     pub fn open(id: String, binding: BindingName, requirement: Requirement, now_ms: u64) -> Self {
         let state = pending(&requirement, 0, now_ms);
-        Self { id, binding, requirement, opened_at_ms: now_ms, state, votes: Vec::new() }
+        let votes = Vec::new();
+        Self { id, binding, by_tool: false, requirement, opened_at_ms: now_ms, state, votes }
+    }
+
+    /// The same, where a tool asks in the middle of its work.
+    #[must_use]
+    pub fn by_tool(self) -> Self {
+        Self { by_tool: true, ..self }
     }
 
     /// When the stage that is being asked ends; none once the approval has.
@@ -153,8 +163,7 @@ impl Approval {
     pub fn vote(&self, ballot: &Ballot, themselves: &[Person]) -> Result<Self, VoteRefused> {
         let ApprovalState::Pending { stage, expires_at_ms } = self.state else {
             // Who did not hear that the vote counted sends it again.
-            let same = |vote: &Vote| vote.approver == ballot.voter && vote.choice == ballot.choice;
-            return match self.votes.iter().any(same) {
+            return match self.has_said(ballot) {
                 true => Ok(self.clone()),
                 false => Err(VoteRefused::Ended(self.state.name())),
             };
@@ -166,7 +175,7 @@ impl Approval {
         let mut next = self.clone();
         match vote.choice {
             Choice::Reject => next.state = ApprovalState::Rejected,
-            Choice::Approve if self.has_approved(&vote.approver, stage) => return Ok(next),
+            Choice::Approve if self.has_voted(&vote.approver, stage) => return Ok(next),
             Choice::Approve => {}
         }
         next.votes.push(vote);
@@ -175,6 +184,21 @@ impl Approval {
             next.state = next.after(stage, ballot.at_ms);
         }
         Ok(next)
+    }
+
+    /// Whether a ballot's voter has said the same before, in whichever stage.
+    pub fn has_said(&self, ballot: &Ballot) -> bool {
+        let is_same = |vote: &Vote| vote.approver == ballot.voter && vote.choice == ballot.choice;
+        self.votes.iter().any(is_same)
+    }
+
+    /// Whether the stage that is asked now names a ballot's voter, who has not answered it.
+    pub fn asks(&self, ballot: &Ballot) -> bool {
+        let ApprovalState::Pending { stage, expires_at_ms } = self.state else { return false };
+        let asked = self.requirement.stages.get(stage);
+        ballot.at_ms < expires_at_ms
+            && asked.is_some_and(|asked| vote::names(asked, &ballot.voter, &ballot.groups))
+            && !self.has_voted(&ballot.voter, stage)
     }
 
     /// What the passing of time makes of it; none where that is nothing.
@@ -200,15 +224,17 @@ impl Approval {
         Some(Self { state: ApprovalState::Cancelled, ..self.clone() })
     }
 
-    /// Whether it also meets a requirement that was made later: it was approved, and for the same
-    /// requirement, or by people who would meet the later one, stage by stage.
-    pub fn meets(&self, later: &Requirement, themselves: &[Person]) -> bool {
-        if self.state != ApprovalState::Approved {
+    /// Whether it also meets a requirement that the policy of its binding makes later: it was approved,
+    /// and for the same requirement, or by people who would meet the later one, each stage by those who
+    /// answered it. What a tool asked meets no requirement, whatever it asked.
+    pub fn meets(&self, binding: &BindingName, later: &Requirement, themselves: &[Person]) -> bool {
+        if self.state != ApprovalState::Approved || self.by_tool || self.binding != *binding {
             return false;
         }
         self.requirement == *later
             || (0..later.stages.len()).all(|stage| {
-                let counts = |vote: &&Vote| vote.counts_for(later, stage, themselves);
+                let counts =
+                    |vote: &&Vote| vote.stage == stage && vote.counts_for(later, stage, themselves);
                 let mut voters: Vec<_> =
                     self.votes.iter().filter(counts).map(|vote| &vote.approver).collect();
                 voters.sort();
@@ -229,7 +255,7 @@ impl Approval {
         self.votes.iter().filter(approves).count()
     }
 
-    fn has_approved(&self, approver: &Person, stage: usize) -> bool {
+    fn has_voted(&self, approver: &Person, stage: usize) -> bool {
         self.votes.iter().any(|vote| vote.stage == stage && vote.approver == *approver)
     }
 }

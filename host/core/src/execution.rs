@@ -99,6 +99,9 @@ pub struct Parent {
     pub execution: String,
     /// How many calls led to it.
     pub depth: u32,
+    /// Who wants it done once more, where it is a retry, or was called for by one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retried_by: Option<Person>,
 }
 
 /// An endpoint that is not called any more for an execution.
@@ -246,12 +249,18 @@ impl Execution {
         self.tool.as_ref().map_or(action, |tool| tool_digest(action, tool))
     }
 
+    /// Who wants it done once more, or what called for it.
+    pub fn retried_by(&self) -> Option<&Person> {
+        let called = || self.parent.as_ref()?.retried_by.as_ref();
+        self.retry.as_ref().map(|retry| &retry.by).or_else(called)
+    }
+
     /// Those who may not decide about it unless its policy allows that: its subject, who sent it, and
     /// who wants it done once more.
     pub fn themselves(&self) -> Vec<Person> {
         let mut themselves =
             vec![Person::meant_by(&self.request.subject.id), self.requester.clone()];
-        themselves.extend(self.retry.as_ref().map(|retry| retry.by.clone()));
+        themselves.extend(self.retried_by().cloned());
         themselves
     }
 

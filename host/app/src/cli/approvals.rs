@@ -54,6 +54,9 @@ struct Decide {
     /// Why; some approvals require it
     #[arg(long)]
     reason: Option<String>,
+    /// The stage that is answered, from 0; whoever has answered an earlier one must say it
+    #[arg(long, value_name = "NUMBER")]
+    stage: Option<u64>,
 }
 
 pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Failure> {
@@ -84,7 +87,18 @@ async fn answer(remote: &Remote, decision: &str, decide: &Decide) -> Result<Valu
     if let Some(reason) = &decide.reason {
         body["reason"] = json!(reason);
     }
-    remote.post(&[PATH, &decide.id, "decision"], &body).await
+    let path = [PATH, &decide.id, "decision"];
+    let Some(stage) = decide.stage else { return remote.post(&path, &body).await };
+    let seen: Value = remote.get(&[PATH, &decide.id], &[]).await?;
+    if seen["stage"].as_u64() != Some(stage) {
+        let (id, asked) = (&decide.id, &seen["stage"]);
+        let state = text_of(&seen["state"]);
+        return Err(Failure::refused(format!(
+            "stage {stage} of `{id}` is not asked now: it is {state}, stage {asked}\nhint: `writ approvals show {id}` tells what is asked"
+        )));
+    }
+    let tag = format!("\"{}\"", seen["execution"]["version"]);
+    remote.post_if_match(&path, &body, &tag).await
 }
 
 fn list(page: &Value) -> String {

@@ -110,7 +110,13 @@ async fn verified(verify: &Verify) -> Result<String, Failure> {
     let mut components = BTreeMap::new();
     for component in &verify.components {
         let (_, bytes) = input::component(component, &config.engine.load)?;
-        components.insert(Digest::of(&bytes), bytes);
+        let digest = Digest::of(&bytes);
+        if !checked.is_of(&digest) {
+            return Err(Failure::refused(format!(
+                "`{component}` ({digest}) is no component of this receipt's policy set\nhint: leave it out, or name the one that was meant"
+            )));
+        }
+        components.insert(digest, bytes);
     }
     let engine = engine::for_command(&config)?;
     let again = checked.decide_again(&engine, &components).await.map_err(Failure::refused)?;

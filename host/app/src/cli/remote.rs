@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, HeaderName};
+use reqwest::header::{CONTENT_TYPE, HeaderName, IF_MATCH};
 use reqwest::{Client, Method, RequestBuilder, Response, Url};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -143,6 +143,17 @@ impl Remote {
         body: &impl Serialize,
     ) -> Result<T, Failure> {
         self.read(self.request(Method::POST, self.url(path)?).json(body)).await
+    }
+
+    /// The same, where what is there has an entity tag still (RFC 9110, section 13.1.1).
+    pub(super) async fn post_if_match<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        body: &impl Serialize,
+        tag: &str,
+    ) -> Result<T, Failure> {
+        let request = self.request(Method::POST, self.url(path)?).json(body);
+        self.read(request.header(IF_MATCH, tag)).await
     }
 
     /// Sends bytes of some media type to a path, with one more header where there is one, and reads the answer.

@@ -180,7 +180,7 @@ pub async fn one(
     post, path = DECISION, tag = "approvals", operation_id = "decideApproval", security(("bearer" = [])),
     params(
         ("id" = String, Path, description = "The approval's id."),
-        ("If-Match" = Option<String>, Header, description = "The `ETag` that the approver has seen; refused with 412 where it has changed since."),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` that the approver has seen; refused with 412 where it has changed since, and required (428) of who has answered an earlier stage."),
     ),
     request_body = AnswerBody,
     responses(

@@ -83,6 +83,7 @@ impl From<ExecutionError> for Problem {
             ExecutionError::NotFound => ProblemCode::NoSuchExecution,
             ExecutionError::NoVerdict(_) => ProblemCode::NoVerdict,
             ExecutionError::Changed(_) => ProblemCode::Changed,
+            ExecutionError::Unclear(_) => ProblemCode::PreconditionRequired,
             ExecutionError::CarriedOutHere(_) => ProblemCode::NotNow,
             ExecutionError::NoSuchTool(_) => ProblemCode::NoSuchTool,
             ExecutionError::OtherAction { .. } => ProblemCode::InvalidRequest,

@@ -367,6 +367,7 @@ impl IntoResponses for AnswerErrors {
             ProblemCode::SelfApproval,
             ProblemCode::ReasonRequired,
             ProblemCode::Changed,
+            ProblemCode::PreconditionRequired,
         ];
         problems(&[&CALLER[..], &BODY, &own].concat())
     }

@@ -94,6 +94,8 @@ problem_codes! {
     ArgumentsInvalid = "arguments-invalid", UNPROCESSABLE_ENTITY, "the arguments break the tool's schema";
     /// The caller has seen an earlier version.
     Changed = "changed", PRECONDITION_FAILED, "it has changed since the caller read it";
+    /// The caller has answered an earlier stage, and does not say which one is meant.
+    PreconditionRequired = "precondition-required", PRECONDITION_REQUIRED, "the caller must say which version was seen";
     /// The denial's time is over.
     ExpiredDenial = "expired_denial", GONE, "the denial can no longer be put to people";
     /// What is submitted is not what was denied.

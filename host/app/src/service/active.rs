@@ -8,6 +8,7 @@ use writ_core::ports::Namespace;
 use writ_core::{BindingName, Digest, FaultCode, Tenant};
 
 use crate::breaker::{Admission, Breaker, BreakerConfig, End, Position};
+use crate::clock::now_ms;
 use crate::policy_set::{Bound, Snapshot};
 use crate::telemetry::{BindingMetrics, Metrics};
 
@@ -15,6 +16,8 @@ use crate::telemetry::{BindingMetrics, Metrics};
 pub struct Active {
     /// Digest of the set.
     pub digest: Digest,
+    /// Since when it decides here, in milliseconds since the Unix epoch.
+    pub(super) since_ms: u64,
     pub(super) tenant: Tenant,
     pub(super) bindings: Vec<Arc<ActiveBinding>>,
 }
@@ -51,8 +54,8 @@ impl Active {
         breaker: BreakerConfig,
         metrics: &Metrics,
     ) -> Self {
-        let nothing =
-            Self { digest: snapshot.digest, tenant: tenant.clone(), bindings: Vec::new() };
+        let (digest, tenant) = (snapshot.digest, tenant.clone());
+        let nothing = Self { digest, since_ms: now_ms(), tenant, bindings: Vec::new() };
         Self::after(&nothing, snapshot, breaker, metrics)
     }
 
@@ -72,7 +75,8 @@ impl Active {
             }
         };
         let bindings = snapshot.bindings.into_iter().map(active).collect();
-        Self { digest: snapshot.digest, tenant: before.tenant.clone(), bindings }
+        let (digest, tenant) = (snapshot.digest, before.tenant.clone());
+        Self { digest, since_ms: now_ms(), tenant, bindings }
     }
 
     /// The names under which policies are bound.

@@ -20,11 +20,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Mutex;
-use writ_core::execution::{Event, Fact, Transition};
+use writ_core::execution::{Event, Fact, Refused, Status, Transition};
 use writ_core::{Execution, Principal, Role, Tenant};
 use writ_store::{ChangeError, Grounds, Store, Verified, VerifyError};
 
 use super::Service;
+use crate::clock::now_ms;
 use crate::tool_set::Toolbox;
 pub use clock::Clock;
 use create::Nested;
@@ -99,17 +100,26 @@ impl Executions {
         changed
     }
 
-    async fn step(
+    /// Steps an execution, unless that is done: whoever did not hear the answer says it again.
+    async fn step_once(
         &self,
         by: &Principal,
         id: &str,
-        at_ms: u64,
         event: Event,
+        is_done: impl FnOnce(&Status) -> bool,
     ) -> Result<Execution, ExecutionError> {
-        let change = |current: &Execution| current.apply(event);
-        match self.change(&by.tenant, id, at_ms, None, change).await {
+        enum Unstepped {
+            Done(Box<Execution>),
+            Refused(Refused),
+        }
+        let change = |current: &Execution| match is_done(&current.status) {
+            true => Err(Unstepped::Done(Box::new(current.clone()))),
+            false => current.apply(event).map_err(Unstepped::Refused),
+        };
+        match self.change(&by.tenant, id, now_ms(), None, change).await {
             Ok(changed) => Ok(changed),
-            Err(ChangeError::Refused(refused)) => Err(refused.into()),
+            Err(ChangeError::Refused(Unstepped::Done(current))) => Ok(*current),
+            Err(ChangeError::Refused(Unstepped::Refused(refused))) => Err(refused.into()),
             Err(error) => Err(ExecutionError::of(error)),
         }
     }

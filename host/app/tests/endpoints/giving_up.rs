@@ -81,6 +81,33 @@ fn an_idempotent_endpoint_is_called_again_under_one_id() {
 }
 
 #[test]
+fn a_refusal_does_not_tell_what_became_of_the_call_before_it() {
+    let paid = Paid::new("idempotent = true\n", |before, _| match before {
+        0 => Answer::Gone,
+        1 => Answer::Status(409),
+        _ => Answer::Body("\"paid\""),
+    });
+    let done = paid.world.until_status(&paid.ask(50), "succeeded");
+    assert_eq!(done["result"], "paid");
+    assert_eq!(paid.receiver.wait_for(3).len(), 3);
+}
+
+#[test]
+fn a_refusal_of_what_is_sent_again_leaves_it_unknown() {
+    let paid = Paid::new("", |before, _| match before {
+        0 => Answer::Gone,
+        _ => Answer::Status(409),
+    });
+    let asked = paid.ask(50);
+    paid.world.until_status(&asked, "unknown");
+    let again = format!("/v1/dead-letters/{}/redeliver", text(&asked["id"]));
+    assert_eq!(paid.world.post(paid.world.server.key(), &again, &Value::Null).status, 202);
+    paid.receiver.wait_for(2);
+    let unknown = paid.world.until_status(&asked, "unknown");
+    assert!(text(&unknown["error"]).contains("409"), "{unknown}");
+}
+
+#[test]
 fn attempts_end() {
     let paid = Paid::new("idempotent = true\nattempts-max = 3\n", |_, _| Answer::Status(500));
     let asked = paid.ask(50);

@@ -68,6 +68,26 @@ fn approved_500_and_carried_out_999999_is_impossible() {
 }
 
 #[test]
+fn what_was_allowed_at_once_is_decided_again_by_a_set_that_came_since() {
+    let world = World::new();
+    let (small, smaller) = (world.ask("pay", 20), world.ask("pay", 5));
+    let change = |below: u32| {
+        let config = CONFIG.replace("lt = 100", &format!("lt = {below}"));
+        std::fs::write(world.server.directory().join("writ.toml"), config).unwrap();
+        let reloaded = world.post(world.server.key(), "/v1/policies/reload", &json!({}));
+        assert_eq!(reloaded.status, 200, "{}", reloaded.text());
+    };
+    change(10);
+    assert_eq!(problem(&world.claim(&small)), (409, "decided-otherwise".into()));
+    assert_eq!(world.status(&small), "denied");
+    assert_eq!(world.claim(&smaller).status, 200, "the other set lets it begin, too");
+    // All that was allowed was counted then, and once: 25 of 50,000, not 30.
+    change(60_000);
+    assert_eq!(world.ask("transfer", 49_976)["status"], "denied");
+    assert_eq!(world.ask("transfer", 49_975)["status"], "allowed");
+}
+
+#[test]
 fn policies_are_asked_again_when_an_approved_action_begins() {
     let world = World::new();
     // Each fits the budget of 50,000, both do not. Only what begins is spent.
@@ -140,7 +160,8 @@ fn what_has_not_begun_can_be_called_off() {
     let cancel = |key: &str| world.post(key, &path(&asked, "/cancel"), &json!({"reason": "no"}));
     assert_eq!(problem(&cancel(&world.ann)), (403, "forbidden".into()));
     assert_eq!(cancel(&world.agent).json()["status"], "cancelled");
-    assert_eq!(problem(&cancel(&world.agent)), (409, "not-now".into()));
+    let other = world.post(&world.agent, &path(&asked, "/cancel"), &json!({"reason": "late"}));
+    assert_eq!(problem(&other), (409, "not-now".into()), "it was called off for another reason");
     let answer = world.answer(&world.ann, &asked, json!({"decision": "approve", "reason": "seen"}));
     assert_eq!(problem(&answer), (409, "approval-ended".into()));
     let long = json!({"reason": "x".repeat(2_001)});

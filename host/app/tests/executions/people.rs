@@ -81,6 +81,49 @@ fn an_answer_given_twice_counts_once() {
 }
 
 #[test]
+fn an_answer_given_twice_does_not_answer_the_next_stage() {
+    let twice = |action: &str, second: &str| {
+        format!(
+            "[[binding]]\nname = \"{action}\"\nsource = \"four-eyes.wasm\"\n\
+             match = {{ action = \"{action}\" }}\nlimits = {{ deadline-ms = 10000, timeout-ms = 30000 }}\n\
+             [binding.settings.requirement]\nstages = [{{ approvers = [\"user:ann\"] }}, \
+             {{ approvers = [\"{second}\"] }}]\n"
+        )
+    };
+    let world = World::with(&(twice("same", "user:ann") + &twice("other", "group:finance")), "");
+    let yes = || json!({"decision": "approve"});
+    for (action, again) in [("same", 428), ("other", 200)] {
+        let asked = world.ask(action, 50);
+        let first = world.answer(&world.ann, &asked, yes());
+        assert_eq!((first.status, &first.json()["stage"]), (200, &json!(1)), "{}", first.text());
+        let second = world.answer(&world.ann, &asked, yes());
+        assert_eq!(second.status, again, "{}", second.text());
+        let seen = world.get(&world.agent, &path(&asked, ""));
+        assert_eq!(seen["approvals"][0]["votes"].as_array().unwrap().len(), 1, "{seen}");
+        if action == "same" {
+            assert_eq!(problem(&second), (428, "precondition-required".into()));
+            let approval = text(&asked["approvals"][0]["id"]);
+            let place = format!("/v1/approvals/{approval}/decision");
+            let tag = first.header("etag").unwrap();
+            let mut client = world.client(&world.ann);
+            let reply = client.post_with(&place, &[("If-Match", tag)], &yes().to_string()).unwrap();
+            assert_eq!(reply.json()["state"], "approved", "{}", reply.text());
+            let lost = client.post_with(&place, &[("If-Match", tag)], &yes().to_string()).unwrap();
+            assert_eq!((lost.status, &lost.json()["state"]), (200, &json!("approved")));
+        }
+    }
+}
+
+#[test]
+fn what_is_called_off_twice_is_called_off() {
+    let world = World::new();
+    let asked = world.ask("pay", 500);
+    let cancel = || world.post(&world.agent, &path(&asked, "/cancel"), &json!({"reason": "late"}));
+    let (first, again) = (cancel(), cancel());
+    assert_eq!((again.status, again.json()), (200, first.json()), "the answer may have been lost");
+}
+
+#[test]
 fn who_has_seen_an_earlier_version_is_told_so() {
     let world = World::new();
     let asked = world.ask("pay", 500);

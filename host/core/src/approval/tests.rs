@@ -137,6 +137,48 @@ fn the_end_of_a_stage_does_what_the_policy_said() {
     assert_eq!(last(Approve), ApprovalState::Approved);
 }
 
+fn meets(approval: &Approval, later: &Requirement, themselves: &[Person]) -> bool {
+    approval.meets(&approval.binding, later, themselves)
+}
+
+#[test]
+fn an_approval_counts_for_the_policy_that_asked_and_stage_by_stage() {
+    let stages = || vec![stage(&["user:ann"], 1, Disposition::Deny)];
+    let one = opened(requirement(stages()));
+    let approved = one.vote(&ballot("ann", Choice::Approve, 1_001), &[]).unwrap();
+    assert!(meets(&approved, &approved.requirement, &[]));
+    assert!(!approved.meets(&"another".parse().unwrap(), &approved.requirement, &[]));
+    assert!(!meets(&approved.clone().by_tool(), &approved.requirement, &[]), "no policy asked");
+    let twice = requirement([stages(), stages()].concat());
+    assert!(!meets(&approved, &twice, &[]), "nobody was asked the second question");
+}
+
+#[test]
+fn an_answer_that_comes_again_is_told_from_one_to_the_next_stage() {
+    let stages = |second: &str| {
+        vec![stage(&["user:ann"], 1, Disposition::Deny), stage(&[second], 1, Disposition::Deny)]
+    };
+    let yes = |at_ms| ballot("ann", Choice::Approve, at_ms);
+    let voted = |second| opened(requirement(stages(second))).vote(&yes(1_001), &[]).unwrap();
+    let of_another = voted("user:bob");
+    assert!(of_another.has_said(&yes(1_002)) && !of_another.asks(&yes(1_002)));
+    let of_the_same = voted("user:ann");
+    assert!(of_the_same.has_said(&yes(1_002)) && of_the_same.asks(&yes(1_002)));
+    assert!(!of_the_same.asks(&yes(61_001)), "its time is over");
+    assert!(!of_the_same.has_said(&ballot("ann", Choice::Reject, 1_002)));
+}
+
+#[test]
+fn what_nobody_sees_is_no_reason() {
+    let asked = Requirement { reason_required: true, ..two_of_three().requirement };
+    for reason in ["", " ", "\u{200b}", " \u{feff}\n"] {
+        let mut silent = ballot("ann", Choice::Approve, 1_001);
+        silent.reason = Some(reason.into());
+        let refused = opened(asked.clone()).vote(&silent, &[]).unwrap_err();
+        assert_eq!(refused, VoteRefused::ReasonRequired, "{reason:?}");
+    }
+}
+
 #[test]
 fn an_approval_counts_later_if_the_same_people_would_do() {
     let approved = two_of_three()
@@ -145,18 +187,18 @@ fn an_approval_counts_later_if_the_same_people_would_do() {
         .unwrap();
     let later =
         |approvers: &[&str], quorum| requirement(vec![stage(approvers, quorum, Disposition::Deny)]);
-    assert!(approved.meets(&later(&["user:Bob"], 1), &[]));
-    assert!(approved.meets(&later(&["user:ann", "user:bob"], 2), &[]));
-    assert!(!approved.meets(&later(&["user:cid"], 1), &[]));
-    assert!(!approved.meets(&later(&["user:ann", "user:bob", "user:cid"], 3), &[]));
+    assert!(meets(&approved, &later(&["user:Bob"], 1), &[]));
+    assert!(meets(&approved, &later(&["user:ann", "user:bob"], 2), &[]));
+    assert!(!meets(&approved, &later(&["user:cid"], 1), &[]));
+    assert!(!meets(&approved, &later(&["user:ann", "user:bob", "user:cid"], 3), &[]));
     assert!(
-        !approved.meets(&later(&["user:bob"], 1), &[person("bob")]),
+        !meets(&approved, &later(&["user:bob"], 1), &[person("bob")]),
         "nobody decides on theirs"
     );
     let mut reasoned = later(&["user:bob"], 1);
     reasoned.reason_required = true;
-    assert!(!approved.meets(&reasoned, &[]));
-    assert!(!two_of_three().meets(&two_of_three().requirement, &[]), "pending meets nothing");
+    assert!(!meets(&approved, &reasoned, &[]));
+    assert!(!meets(&two_of_three(), &two_of_three().requirement, &[]), "pending meets nothing");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::person::Person;
 use crate::requirement::{Requirement, Stage};
+use crate::text::is_invisible;
 
 /// How long the reason of a vote may be, in characters.
 pub const REASON_CHARS_MAX: usize = 2_000;
@@ -110,7 +111,8 @@ impl Vote {
         if !requirement.allow_self_approval && themselves.contains(&ballot.voter) {
             return Err(VoteRefused::SelfApproval(ballot.voter.clone()));
         }
-        let reason = ballot.reason.as_deref().map(str::trim).filter(|reason| !reason.is_empty());
+        let says = |reason: &&str| reason.chars().any(|c| !c.is_whitespace() && !is_invisible(c));
+        let reason = ballot.reason.as_deref().map(str::trim).filter(says);
         if requirement.reason_required && reason.is_none() {
             return Err(VoteRefused::ReasonRequired);
         }

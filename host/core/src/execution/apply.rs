@@ -174,21 +174,22 @@ impl Step {
             return self.denied(Denied::bare("too-many-approvals"));
         }
         self.to(Status::AwaitingApproval, Fact::AwaitingApproval);
-        unmet.into_iter().for_each(|asking| self.open(asking, at_ms));
+        unmet.into_iter().for_each(|asking| self.open(asking.opened(at_ms)));
     }
 
     /// What people have not agreed to already.
     fn unmet(&self, askings: Vec<Asking>) -> Vec<Asking> {
         let themselves = self.next.themselves();
         let is_met = |asking: &Asking| {
-            let meets = |approval: &Approval| approval.meets(&asking.requirement, &themselves);
+            let meets = |approval: &Approval| {
+                approval.meets(&asking.binding, &asking.requirement, &themselves)
+            };
             self.next.approvals.iter().any(meets)
         };
         askings.into_iter().filter(|asking| !is_met(asking)).collect()
     }
 
-    fn open(&mut self, Asking { approval, binding, requirement }: Asking, at_ms: u64) {
-        let approval = Approval::open(approval, binding, requirement, at_ms);
+    fn open(&mut self, approval: Approval) {
         self.tell(&approval);
         self.next.approvals.push(approval);
     }
@@ -201,7 +202,7 @@ impl Step {
         if self.next.approvals.len() >= APPROVALS_MAX {
             return Err(Refused::TooManyApprovals);
         }
-        self.open(asking, at_ms);
+        self.open(asking.opened(at_ms).by_tool());
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! What may happen to an execution, and why it may not.
 
-use crate::approval::{Ballot, VoteRefused};
+use crate::approval::{Approval, Ballot, VoteRefused};
 use crate::binding::BindingName;
 use crate::digest::Digest;
 use crate::execution::status::{Awaited, Denied, Status};
@@ -152,6 +152,13 @@ pub struct Asking {
     pub binding: BindingName,
     /// What people must do.
     pub requirement: Requirement,
+}
+
+impl Asking {
+    /// Puts the question to people.
+    pub(super) fn opened(self, at_ms: u64) -> Approval {
+        Approval::open(self.approval, self.binding, self.requirement, at_ms)
+    }
 }
 
 /// The right to carry an action out, once.

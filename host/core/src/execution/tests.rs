@@ -247,7 +247,7 @@ fn what_came_to_nothing_may_be_retried_and_nothing_else() {
     ] {
         assert!(!with(status.clone()).may_be_retried(), "{status:?}");
     }
-    let parent = Parent { execution: "e0".into(), depth: 0 };
+    let parent = Parent { execution: "e0".into(), depth: 0, retried_by: None };
     assert!(!with(failed()).called_by(parent).may_be_retried());
 }
 

@@ -102,6 +102,7 @@ fn approval(id: &str, state: ApprovalState, votes: &[Vote]) -> Approval {
         reason_required: false,
     };
     Approval {
+        by_tool: false,
         id: id.into(),
         binding: "review".parse().unwrap(),
         requirement,

@@ -47,6 +47,11 @@ pub enum ExecutionError {
     /// The caller has answered the question already.
     #[error("this question has been answered by the same person already")]
     Answered,
+    /// The caller has answered an earlier stage, and does not say that this one is meant.
+    #[error(
+        "the caller has answered an earlier stage, and stage {0} is asked now\nhint: an answer that is sent again has counted; to answer this stage as well, read the approval and send its `ETag` as `If-Match` (`--stage {0}` on the command line)"
+    )]
+    Unclear(usize),
     /// The caller's key was used for another request.
     #[error("the idempotency key was used for another request")]
     KeyReused,

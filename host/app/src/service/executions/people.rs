@@ -1,7 +1,7 @@
 //! What people do with executions: answer, call off, say what became of one.
 
-use writ_core::approval::{Ballot, Choice, Standing};
-use writ_core::execution::{Event, Refused, Report};
+use writ_core::approval::{ApprovalState, Ballot, Choice, Standing};
+use writ_core::execution::{Event, Refused, Report, Status};
 use writ_core::{Execution, Principal};
 use writ_store::ChangeError;
 
@@ -22,7 +22,8 @@ pub struct Answer {
 /// What an approver has seen who answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seen {
-    /// They do not say: whatever is asked now.
+    /// They do not say: what is asked now, unless they have answered an earlier stage. Then nobody knows
+    /// whether they only say again what was not heard.
     Anything,
     /// The execution at this version, and no later one.
     Version(u64),
@@ -35,17 +36,31 @@ enum Unvoted {
     Refused(Refused),
     Changed(u64),
     Answered,
+    /// They have answered another stage, and do not say which one they answer now.
+    Unclear(usize),
+    /// They have said the same before: it is as it was.
+    Said(Box<Execution>),
 }
 
 impl Seen {
     /// Whether what was seen is still so.
     fn check(self, current: &Execution, approval: &str, ballot: &Ballot) -> Result<(), Unvoted> {
+        let Some(approval) = current.approval(approval) else { return Ok(()) };
         match self {
-            Self::Anything => Ok(()),
+            Self::Anything | Self::Version(_)
+                if approval.has_said(ballot) && !approval.asks(ballot) =>
+            {
+                Err(Unvoted::Said(Box::new(current.clone())))
+            }
+            Self::Anything => match approval.state {
+                ApprovalState::Pending { stage, .. } if approval.has_said(ballot) => {
+                    Err(Unvoted::Unclear(stage))
+                }
+                _ => Ok(()),
+            },
             Self::Version(seen) if seen == current.version => Ok(()),
             Self::Version(_) => Err(Unvoted::Changed(current.version)),
             Self::Stage(stage) => {
-                let Some(approval) = current.approval(approval) else { return Ok(()) };
                 match approval.standing(&ballot.voter, stage, ballot.at_ms) {
                     Standing::Answered(_) => Err(Unvoted::Answered),
                     // Another stage is asked, maybe them again; they have not seen that.
@@ -85,7 +100,8 @@ impl Executions {
     /// # Errors
     /// [`ExecutionError::Refused`] where it does not count, [`ExecutionError::Changed`] where the
     /// approver has seen an earlier version, [`ExecutionError::Answered`] where they answer a stage
-    /// again.
+    /// again, [`ExecutionError::Unclear`] where they have answered an earlier stage and do not say that
+    /// they have seen this one.
     pub async fn answer(
         &self,
         by: &Principal,
@@ -108,17 +124,20 @@ impl Executions {
         };
         match self.change(&by.tenant, &seen.id, at_ms, None, vote).await {
             Ok(changed) => Ok(changed),
-            Err(ChangeError::Refused(Unvoted::Refused(Refused::Nothing))) => Ok(seen),
+            Err(ChangeError::Refused(Unvoted::Said(current))) => Ok(*current),
             Err(ChangeError::Refused(Unvoted::Refused(refused))) => Err(refused.into()),
             Err(ChangeError::Refused(Unvoted::Changed(current))) => {
                 Err(ExecutionError::Changed(current))
             }
             Err(ChangeError::Refused(Unvoted::Answered)) => Err(ExecutionError::Answered),
+            Err(ChangeError::Refused(Unvoted::Unclear(stage))) => {
+                Err(ExecutionError::Unclear(stage))
+            }
             Err(error) => Err(ExecutionError::of(error)),
         }
     }
 
-    /// Calls an execution off before it begins.
+    /// Calls an execution off before it begins. Called off once more by the same, it stays as it is.
     ///
     /// # Errors
     /// [`ExecutionError::Refused`] where it has begun or ended.
@@ -130,10 +149,12 @@ impl Executions {
     ) -> Result<Execution, ExecutionError> {
         may_carry_out(by, &self.one(by, id).await?)?;
         let (person, at_ms) = (by.person.clone(), now_ms());
-        self.step(by, id, at_ms, Event::Cancelled { by: person, reason, at_ms }).await
+        let is_done = |status: &Status| matches!(status, Status::Cancelled { by, reason: said } if *by == person && *said == reason);
+        let event = Event::Cancelled { by: person.clone(), reason: reason.clone(), at_ms };
+        self.step_once(by, id, event, is_done).await
     }
 
-    /// Says what became of an execution of which nobody knew.
+    /// Says what became of an execution of which nobody knew. Said once more, it stays as it is.
     ///
     /// # Errors
     /// [`ExecutionError::Refused`] where it is not unknown.
@@ -145,7 +166,9 @@ impl Executions {
     ) -> Result<Execution, ExecutionError> {
         self.one(by, id).await?;
         let (person, at_ms) = (by.person.clone(), now_ms());
-        self.step(by, id, at_ms, Event::Resolved { by: person, report, at_ms }).await
+        let said = report.clone();
+        let event = Event::Resolved { by: person, report, at_ms };
+        self.step_once(by, id, event, |status| said.is_said_by(status)).await
     }
 
     /// Has an endpoint that was given up called again.
@@ -154,6 +177,6 @@ impl Executions {
     /// [`ExecutionError::Refused`] where it is not given up.
     pub async fn send_again(&self, by: &Principal, id: &str) -> Result<Execution, ExecutionError> {
         let (person, at_ms) = (by.person.clone(), now_ms());
-        self.step(by, id, at_ms, Event::SentAgain { by: person, at_ms }).await
+        self.step_once(by, id, Event::SentAgain { by: person, at_ms }, |_| false).await
     }
 }

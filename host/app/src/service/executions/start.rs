@@ -2,7 +2,8 @@
 //!
 //! Who has people's agreement does not have the policies': they are asked again, by the set that is
 //! active now, and their answer, their storage and the claim are kept in one transaction. So they are
-//! each time that a tool goes on, but that what they store is not kept then: it was counted before.
+//! each time that a tool goes on, and where another set decides than when they allowed it at once; but
+//! what they store is not kept then: it was counted before.
 
 use std::sync::Arc;
 
@@ -95,8 +96,10 @@ impl Executions {
             let executions = self;
             let start = Start { executions, seen, holder, permit: permit_digest, claim };
             let started = match start.seen.status {
-                Status::Allowed { settled: true, .. } => start.unasked().await?,
-                // A tool may have waited for days, and policies may have changed meanwhile.
+                Status::Allowed { settled: true, .. } if start.is_decided_by(active) => {
+                    start.unasked().await?
+                }
+                // It may have waited for days, and policies may have changed meanwhile.
                 Status::Allowed { .. } | Status::Running { .. } | Status::Suspended { .. }
                     if start.may_begin() =>
                 {
@@ -128,12 +131,9 @@ impl Executions {
     ) -> Result<Execution, ExecutionError> {
         let seen = self.one(by, id).await?;
         may_carry_out(by, &seen)?;
-        if report.is_said_by(&seen.status) {
-            return Ok(seen);
-        }
-        let (permit, at_ms) = (Permit::digest(permit), now_ms());
-        let person = by.person.clone();
-        self.step(by, id, at_ms, Event::Reported { by: person, permit, report, at_ms }).await
+        let (permit, at_ms, said) = (Permit::digest(permit), now_ms(), report.clone());
+        let event = Event::Reported { by: by.person.clone(), permit, report, at_ms };
+        self.step_once(by, id, event, |status| said.is_said_by(status)).await
     }
 
     async fn decide_again(
@@ -148,7 +148,7 @@ impl Executions {
             id: id.clone(),
             tenant: tenant.clone(),
             received_at_ms: *created_at_ms,
-            has_begun: start.has_begun(),
+            has_begun: start.is_counted(),
             sensitive: service.sensitive(request),
         });
         let decision = Uuid::now_v7().to_string();
@@ -180,7 +180,7 @@ impl Start<'_> {
         error: ExecutionError,
     ) -> Result<Attempt<T>, ExecutionError> {
         let id = record.id.clone();
-        let ledgers = match self.has_begun() {
+        let ledgers = match self.is_counted() {
             true => round.take_reads(),
             false => round.take_ledgers(false),
         };
@@ -194,6 +194,16 @@ impl Start<'_> {
     /// Whether it is a tool's, and has begun before.
     fn has_begun(&self) -> bool {
         self.seen.fence > 0
+    }
+
+    /// Whether what policies store of it was kept: when it began, or when they allowed it at once.
+    fn is_counted(&self) -> bool {
+        self.has_begun() || matches!(self.seen.status, Status::Allowed { settled: true, .. })
+    }
+
+    /// Whether it was decided since a policy set decides, and so by that one.
+    fn is_decided_by(&self, active: &Active) -> bool {
+        self.seen.created_at_ms > active.since_ms
     }
 
     /// Whether it is worth asking policies: nobody else carries it out, or may have done so.
@@ -265,8 +275,8 @@ impl Keep for Start<'_> {
             _ => false,
         };
         let transition = if goes_on { decided.and(self.claimed())? } else { decided };
-        // What has begun was counted then.
-        let ledgers = if has_begun { round.take_reads() } else { round.take_ledgers(goes_on) };
+        let ledgers =
+            if self.is_counted() { round.take_reads() } else { round.take_ledgers(goes_on) };
         let grounds = Grounds { decision: record, ledgers };
         points::pass("executions.decided-again");
         Ok(Attempt::of(&id, self.change(transition, Some(grounds)).await?)?)

@@ -5,7 +5,7 @@
 //! other, nobody knows what became of it, until somebody tells.
 
 use std::ops::ControlFlow::{Break, Continue};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use writ_core::execution::{Awaited, Event, Report};
 use writ_core::{BoundTool, Digest, Execution};
@@ -32,6 +32,7 @@ impl Executions {
             endpoint.ok_or_else(|| ExecutionError::NoSuchTool(bound.name.to_string()))?;
         let may_have_arrived = seen.may_have_arrived();
         let lease_ms = millis(endpoint.endpoint.timeout).saturating_add(MARGIN_MS);
+        let claimed_from = Instant::now();
         let (running, permit) = match self.claim_here(seen, lease_ms).await? {
             Continue(claimed) => claimed,
             Break(step) => return Ok(step),
@@ -41,12 +42,31 @@ impl Executions {
             return self.keep_end(&running, event).await.map(|()| Step::Done);
         }
         points::pass("endpoint.claimed");
-        let event = match endpoint.call(&running).await {
+        let sensitive = endpoint.signature.sensitive(&running.action().properties);
+        let masked = |error: String| sensitive.mask(&error).into_owned();
+        // A host that stood still meanwhile would call while another believes it dead.
+        let called = match claimed_from.elapsed() < Duration::from_millis(MARGIN_MS) {
+            true => endpoint.call(&running).await,
+            false => Err(Unanswered {
+                error: "this host stood still before it could call".to_owned(),
+                may_have_arrived: false,
+                retry_after: None,
+            }),
+        };
+        let event = match called {
             Ok(Called::Done(result)) => self.reported(permit, Report::Succeeded(result)),
-            Ok(Called::Refused(error)) => self.reported(permit, Report::Failed(error)),
+            // Of a call that is made again, the refusal does not say what became of the one before.
+            Ok(Called::Refused(error)) if may_have_arrived => {
+                let (error, retry_after) = (masked(error), None);
+                let unanswered = Unanswered { error, may_have_arrived, retry_after };
+                after(unanswered, &endpoint, &running, permit)
+            }
+            Ok(Called::Refused(error)) => self.reported(permit, Report::Failed(masked(error))),
             Err(unanswered) => {
-                let arrived = may_have_arrived || unanswered.may_have_arrived;
-                after(unanswered, arrived, &endpoint, &running, permit)
+                let may_have_arrived = may_have_arrived || unanswered.may_have_arrived;
+                let error = masked(unanswered.error);
+                let unanswered = Unanswered { error, may_have_arrived, ..unanswered };
+                after(unanswered, &endpoint, &running, permit)
             }
         };
         points::pass("endpoint.answered-unrecorded");
@@ -55,15 +75,14 @@ impl Executions {
     }
 }
 
-/// What follows on a call of which nobody knows the answer.
+/// What follows on a call of which nobody knows the answer, or on one before it.
 fn after(
     unanswered: Unanswered,
-    may_have_arrived: bool,
     endpoint: &RegisteredEndpoint,
     running: &Execution,
     permit: Digest,
 ) -> Event {
-    let Unanswered { error, retry_after, .. } = unanswered;
+    let Unanswered { error, may_have_arrived, retry_after } = unanswered;
     let at_ms = now_ms();
     let is_harmless = !may_have_arrived || endpoint.signature.bound.kind.is_repeatable();
     let wait = endpoint.backoff.wait_after(running.fence, retry_after).filter(|_| is_harmless);

@@ -124,7 +124,9 @@ impl RunHost {
             Ok(properties) => {
                 let Request { subject, resource, context, .. } = caller.request.clone();
                 let action = Action { name: name.to_owned(), properties };
-                let parent = Parent { execution: caller.id.clone(), depth: caller.depth() };
+                let retried_by = caller.retried_by().cloned();
+                let parent =
+                    Parent { execution: caller.id.clone(), depth: caller.depth(), retried_by };
                 let request = Request { subject, action, resource, context };
                 self.executions
                     .create_nested(&caller, Nested { id: id.to_owned(), request, parent })
