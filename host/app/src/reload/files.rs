@@ -94,11 +94,12 @@ impl Files {
 
     /// Whether a path is one of them, as the system tells of it.
     pub(super) fn concern(&self, path: &Path) -> bool {
-        let Some(directory) = path.parent().map(named) else { return false };
+        let Some(directory) = path.parent() else { return false };
+        let is_there = |other: &Path| absolute(other) == directory;
         let is_it = |file: &PathBuf| {
-            file.file_name() == path.file_name() && file.parent().map(named) == Some(directory)
+            file.file_name() == path.file_name() && file.parent().is_some_and(is_there)
         };
-        self.directories.contains(directory) || self.files.iter().any(is_it)
+        self.directories.iter().any(|other| is_there(other)) || self.files.iter().any(is_it)
     }
 
     /// The directories in which a change shows.
@@ -107,6 +108,11 @@ impl Files {
         let parents = parents.map(|parent| named(parent).to_owned());
         parents.chain(self.directories.iter().cloned()).collect()
     }
+}
+
+/// A directory as the system tells of it.
+fn absolute(directory: &Path) -> PathBuf {
+    std::path::absolute(named(directory)).unwrap_or_else(|_| directory.to_owned())
 }
 
 /// A directory by a name that is not empty.
@@ -222,6 +228,19 @@ mod tests {
             false,
         );
         check(|root| fs::remove_file(root.join("one/f")).unwrap(), false);
+    }
+
+    #[test]
+    fn the_system_tells_of_files_by_their_whole_names() {
+        let files =
+            Files { files: ["writ.toml".into()].into(), directories: ["cases".into()].into() };
+        let here = std::env::current_dir().unwrap();
+        for told in ["./writ.toml", "writ.toml", "cases/one.toml", "./cases/two.toml"] {
+            assert!(files.concern(&here.join(told)), "{told}");
+        }
+        for told in ["writ.log", "cases/more/one.toml", "other/writ.toml"] {
+            assert!(!files.concern(&here.join(told)), "{told}");
+        }
     }
 
     #[test]
