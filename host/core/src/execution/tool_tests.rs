@@ -230,6 +230,21 @@ fn a_tool_goes_on_as_it_began_or_not_at_all() {
 }
 
 #[test]
+fn a_tool_goes_on_with_what_people_said_to_the_policy() {
+    let asks = |id: &str, approver| Ruling::Asked(vec![asking(id, &[approver], Disposition::Deny)]);
+    let asked = apply(&received().by_tool(tool()), decides(asks("a1", "user:ann"), 10, 1_000));
+    let agreed = votes(&asked.unwrap(), Choice::Approve);
+    let allowed = apply(&agreed, decides(asks("a2", "user:ann"), 10, 6_000)).unwrap();
+    let awaits = Awaited::Execution { id: "e2".into(), has_ended: true };
+    let suspends = Event::Suspended { permit: permit(1), awaits, at_ms: 7_000 };
+    let waiting = apply(&claim(&allowed, 1, 6_000).unwrap(), suspends).unwrap();
+    let met = apply(&waiting, decides(asks("a3", "user:ann"), 10, 8_000)).unwrap();
+    assert_eq!(met.status, waiting.status);
+    let unmet = apply(&waiting, decides(asks("a3", "user:bob"), 10, 8_000)).unwrap();
+    assert_eq!(code(&unmet), "requirement-changed");
+}
+
+#[test]
 fn a_run_that_is_taken_over_is_decided_again_and_leaves_no_question_open() {
     let asked = apply(&running(), asks(1)).unwrap();
     let denied = || Ruling::Denied(Denied { code: "denied-by-policy".into(), reasons: Vec::new() });

@@ -69,6 +69,19 @@ pub(crate) struct Counts {
     pub(crate) keys_replaced: AtomicU64,
 }
 
+impl Counts {
+    /// What counts a reading that missed for a reason, or did not.
+    fn of(&self, miss: Option<Miss>) -> &AtomicU64 {
+        match miss {
+            None => &self.hits,
+            Some(Miss::Missing) => &self.missing,
+            Some(Miss::Damaged) => &self.damaged,
+            Some(Miss::Foreign) => &self.foreign,
+            Some(Miss::Unreadable) => &self.unreadable,
+        }
+    }
+}
+
 /// A directory of compiled code.
 pub(crate) struct Disk {
     dir: Dir,
@@ -94,29 +107,19 @@ impl Disk {
 
     /// Reads a file. Counts why where it cannot.
     pub(crate) fn read<H: DeserializeOwned>(&self, key: &Key) -> Option<(H, Vec<u8>)> {
-        let (result, count) = match self.try_read(key) {
-            Ok(found) => (Some(found), &self.counts.hits),
-            Err(Miss::Missing) => (None, &self.counts.missing),
-            Err(Miss::Damaged) => (None, &self.counts.damaged),
-            Err(Miss::Foreign) => (None, &self.counts.foreign),
-            Err(Miss::Unreadable) => (None, &self.counts.unreadable),
-        };
-        count.fetch_add(1, Ordering::Relaxed);
-        result
+        let result = self.try_read(key);
+        self.counts.of(result.as_ref().err().copied()).fetch_add(1, Ordering::Relaxed);
+        result.ok()
     }
 
     /// Reads a file that saves time where it is there, and need not be. Counts what is wrong with one
     /// that is.
     pub(crate) fn read_spare<H: DeserializeOwned>(&self, key: &Key) -> Option<(H, Vec<u8>)> {
-        let count = match self.try_read(key) {
-            Ok(found) => return Some(found),
-            Err(Miss::Missing) => return None,
-            Err(Miss::Damaged) => &self.counts.damaged,
-            Err(Miss::Foreign) => &self.counts.foreign,
-            Err(Miss::Unreadable) => &self.counts.unreadable,
-        };
-        count.fetch_add(1, Ordering::Relaxed);
-        None
+        let result = self.try_read(key);
+        if let Err(miss @ (Miss::Damaged | Miss::Foreign | Miss::Unreadable)) = result {
+            self.counts.of(Some(miss)).fetch_add(1, Ordering::Relaxed);
+        }
+        result.ok()
     }
 
     /// Says that a file which was read was of no use after all.
@@ -216,10 +219,7 @@ impl Disk {
                     metadata.modified().map_or(SystemTime::UNIX_EPOCH, |time| time.into_std());
                 files.push((used, metadata.len(), file));
             } else if file.starts_with(ASIDE) && bytes == 0 && is_left(&metadata) {
-                match self.dir.remove_file(&file) {
-                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                    _ => {}
-                }
+                self.remove(&file)?;
             }
         }
         files.sort();
@@ -228,12 +228,18 @@ impl Disk {
             if sum <= self.bytes_max {
                 break;
             }
-            match self.dir.remove_file(&file) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => sum = sum.saturating_sub(bytes),
-            }
+            self.remove(&file)?;
+            sum = sum.saturating_sub(bytes);
         }
         Ok(())
+    }
+
+    /// Removes a file, which another host may have removed meanwhile.
+    fn remove(&self, file: &str) -> io::Result<()> {
+        match self.dir.remove_file(file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -250,6 +256,7 @@ const MAC_END: usize = 16 + 16 + 32;
 mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
+
     use writ_core::{Digest, Json, LoadLimits};
 
     use super::*;

@@ -269,6 +269,8 @@ async fn what_was_left_half_written_is_removed() {
     assert_eq!(restart(dir.path()).await.disk_hits, 1);
     assert!(!left.exists());
     assert!(unfinished.exists(), "another process may write it");
+    fs::remove_file(unfinished).unwrap();
+    only_file(dir.path());
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ use crate::clock::now_ms;
 use crate::tool_set::Signature;
 
 /// How long an execution that is allowed waits for its caller to claim it, in milliseconds: a day.
-/// Policies are asked again when it is claimed.
+/// Policies are asked again when it is claimed, where people agreed or another set decides by then.
 const CLAIMED_WITHIN_MS: u64 = 86_400_000;
 /// How long one waits that hosts carry out, in milliseconds: 90 days. No host may be there for long, and
 /// what people agreed to is not lost for that.

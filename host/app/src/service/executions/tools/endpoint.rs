@@ -8,7 +8,7 @@ use std::ops::ControlFlow::{Break, Continue};
 use std::time::{Duration, Instant};
 
 use writ_core::execution::{Awaited, Event, Report};
-use writ_core::{BoundTool, Digest, Execution};
+use writ_core::{BoundTool, Digest, Execution, Sensitive};
 
 use super::super::{ExecutionError, Executions};
 use super::claim::Step;
@@ -42,8 +42,6 @@ impl Executions {
             return self.keep_end(&running, event).await.map(|()| Step::Done);
         }
         points::pass("endpoint.claimed");
-        let sensitive = endpoint.signature.sensitive(&running.action().properties);
-        let masked = |error: String| sensitive.mask(&error).into_owned();
         // A host that stood still meanwhile would call while another believes it dead.
         let called = match claimed_from.elapsed() < Duration::from_millis(MARGIN_MS) {
             true => endpoint.call(&running).await,
@@ -53,25 +51,37 @@ impl Executions {
                 retry_after: None,
             }),
         };
-        let event = match called {
-            Ok(Called::Done(result)) => self.reported(permit, Report::Succeeded(result)),
-            // Of a call that is made again, the refusal does not say what became of the one before.
-            Ok(Called::Refused(error)) if may_have_arrived => {
-                let (error, retry_after) = (masked(error), None);
-                let unanswered = Unanswered { error, may_have_arrived, retry_after };
-                after(unanswered, &endpoint, &running, permit)
-            }
-            Ok(Called::Refused(error)) => self.reported(permit, Report::Failed(masked(error))),
-            Err(unanswered) => {
-                let may_have_arrived = may_have_arrived || unanswered.may_have_arrived;
-                let error = masked(unanswered.error);
-                let unanswered = Unanswered { error, may_have_arrived, ..unanswered };
-                after(unanswered, &endpoint, &running, permit)
-            }
+        let sensitive = endpoint.signature.sensitive(&running.action().properties);
+        let event = match judged(called, may_have_arrived, &sensitive) {
+            Ok(report) => self.reported(permit, report),
+            Err(unanswered) => after(unanswered, &endpoint, &running, permit),
         };
         points::pass("endpoint.answered-unrecorded");
         self.keep_end(&running, event).await?;
         Ok(Step::Done)
+    }
+}
+
+/// What an answer tells of the action, where a call before may have arrived; sensitive arguments are not
+/// told again.
+fn judged(
+    called: Result<Called, Unanswered>,
+    had_arrived: bool,
+    sensitive: &Sensitive,
+) -> Result<Report, Unanswered> {
+    let masked = |error: &str| sensitive.mask(error).into_owned();
+    match called {
+        Ok(Called::Done(result)) => Ok(Report::Succeeded(result)),
+        // Of a call that is made again, the refusal does not say what became of the one before.
+        Ok(Called::Refused(error)) if had_arrived => {
+            Err(Unanswered { error: masked(&error), may_have_arrived: true, retry_after: None })
+        }
+        Ok(Called::Refused(error)) => Ok(Report::Failed(masked(&error))),
+        Err(unanswered) => Err(Unanswered {
+            error: masked(&unanswered.error),
+            may_have_arrived: had_arrived || unanswered.may_have_arrived,
+            ..unanswered
+        }),
     }
 }
 
