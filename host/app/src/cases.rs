@@ -36,7 +36,7 @@ use writ_core::ports::About;
 use writ_core::{Approval, BindingName, Request};
 
 pub use expect::Expect;
-pub use file::read;
+pub use file::{CaseFile, files, parse_all, read};
 pub use run::{Report, run};
 
 /// One story about a policy set.

@@ -250,6 +250,7 @@ pub fn routes() -> Vec<Route> {
         Route::new(GET, policies::STATUS, WATCH, policies::status),
         Route::new(POST, policies::RELOAD, OPERATE, policies::reload),
         Route::new(POST, policy_sets::ROLLBACK, OPERATE, policy_sets::rollback),
+        Route::new(POST, policy_sets::PATH, OPERATE, policy_sets::create::create),
         Route::new(GET, policy_sets::PATH, WATCH, policy_sets::list),
         Route::new(GET, policy_sets::ONE, WATCH, policy_sets::one),
         Route::new(GET, policy_sets::DIFF, WATCH, policy_sets::diff),

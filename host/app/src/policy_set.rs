@@ -5,6 +5,7 @@
 //! then names, globs, limits and settings, then the components themselves. A request is decided by
 //! one snapshot, whatever is loaded meanwhile.
 
+mod arrange;
 mod component;
 pub mod diff;
 mod load;
@@ -12,6 +13,7 @@ mod parsed;
 pub(crate) mod raw;
 mod secret_key;
 mod settings;
+
 mod snapshot;
 mod source;
 mod stored;

@@ -11,6 +11,7 @@
 //! What decides is a version in the store. Where hosts share it, each decides by the version that is
 //! active there, whichever host made it so.
 
+mod adding;
 mod files;
 mod pipeline;
 mod queue;

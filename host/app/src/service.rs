@@ -42,7 +42,7 @@ pub use executions::Executions;
 pub use recording::Recording;
 pub use records::Records;
 pub use retention::Retention;
-use round::Rounds;
+use round::{Rounds, Shadows};
 use shadow::Shadow;
 
 /// What decides: a policy set, behind a pointer that a reload swaps, and where decisions go.
@@ -68,16 +68,40 @@ impl Service {
         records: Records,
         metrics: Arc<Metrics>,
     ) -> Self {
-        let active = Active::new(snapshot, &Tenant::default(), breaker, &metrics);
+        Self::begin(snapshot, breaker, (records, metrics), Shadows::Aside)
+    }
+
+    /// The same for whoever tries a set out: bindings whose verdict does not count are asked with the
+    /// others, and what they say is told.
+    pub fn telling_shadows(
+        snapshot: Snapshot,
+        breaker: BreakerConfig,
+        records: Records,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self::begin(snapshot, breaker, (records, metrics), Shadows::Told)
+    }
+
+    fn begin(
+        snapshot: Snapshot,
+        breaker: BreakerConfig,
+        (records, metrics): (Records, Arc<Metrics>),
+        shadows: Shadows,
+    ) -> Self {
         let rounds = Rounds {
             storage: records.reader(),
             approvals: records.approval_reader(),
             recording: Recording::default(),
             metrics,
             started: Instant::now(),
+            shadows,
         };
+        let tenant = Tenant::default();
+        let shadow = rounds.shadow(&snapshot, (&tenant, breaker));
+        let active = Active::new(snapshot, &tenant, breaker, &rounds.metrics);
+        let active = Arc::new(Active { shadow, ..active });
         Self {
-            in_force: ArcSwap::from_pointee(InForce { active: Arc::new(active), beside: None }),
+            in_force: ArcSwap::from_pointee(InForce { active, beside: None }),
             changing: Mutex::default(),
             bell: Arc::default(),
             breaker,
@@ -144,7 +168,7 @@ impl Service {
                     let (tenant, uncounted) = (&now.active.tenant, Metrics::new());
                     let set = Active::new(snapshot, tenant, self.breaker, &uncounted);
                     let set = Arc::new(set);
-                    (set.clone(), Part::Shadow(Shadow::new(&self.rounds, set)))
+                    (set.clone(), Part::Shadow(Shadow::of_version(&self.rounds, set)))
                 }
                 How::Canary(canary) => {
                     let (guard, bell) = (canary.guard.clone(), self.bell.clone());
@@ -178,7 +202,9 @@ impl Service {
     }
 
     fn after(&self, now: &InForce, snapshot: Snapshot) -> Active {
-        Active::after(&now.active, snapshot, self.breaker, self.metrics())
+        let shadow = self.rounds.shadow(&snapshot, (&now.active.tenant, self.breaker));
+        let after = Active::after(&now.active, snapshot, self.breaker, self.metrics());
+        Active { shadow, ..after }
     }
 
     /// Changes what decides; what no set binds any more is not told of any more.
@@ -193,6 +219,11 @@ impl Service {
         for name in now.bound().filter(|name| !next.bound().any(|bound| bound == *name)) {
             self.metrics().forget_binding(name);
         }
+    }
+
+    /// When a binding is rested.
+    pub fn breaker(&self) -> BreakerConfig {
+        self.breaker
     }
 
     /// Where decisions are kept.

@@ -61,6 +61,7 @@ const WHO_MAY: &[(&str, &str, Access)] = &[
     ("GET", "/v1/policies/status", Access::Roles(&[Operator, Auditor])),
     ("POST", "/v1/policies/reload", Access::Roles(&[Operator])),
     ("POST", "/v1/policies/rollback", Access::Roles(&[Operator])),
+    ("POST", "/v1/policy-sets", Access::Roles(&[Operator])),
     ("GET", "/v1/policy-sets", Access::Roles(&[Operator, Auditor])),
     ("GET", "/v1/policy-sets/{id}", Access::Roles(&[Operator, Auditor])),
     ("GET", "/v1/policy-sets/{id}/diff/{other}", Access::Roles(&[Operator, Auditor])),

@@ -101,31 +101,6 @@ fn requests_at_once_use_a_rate_up_and_no_more() {
 }
 
 #[test]
-fn a_shadow_spends_nothing_and_decides_nothing() {
-    let config = r#"
-        [[binding]]
-        name = "tools"
-        source = "tool-list.wasm"
-        settings = { allow = ["pay"] }
-
-        [[binding]]
-        name = "rate"
-        source = "rate-limit.wasm"
-        settings = { limit = 1, window-seconds = 3600 }
-        mode = "shadow"
-    "#;
-    let policies = [("tool-list.wasm", "tool-list"), ("rate-limit.wasm", "rate-limit")];
-    let server = start(config, &policies);
-    let mut client = server.client();
-    for _ in 0..3 {
-        let answer = ask(&mut client, "pay", json!({}));
-        assert_eq!(answer["decision"], true, "{answer}");
-        let shadow = &answer["context"]["policies"][1];
-        assert_eq!((&shadow["mode"], &shadow["verdict"]), (&json!("shadow"), &json!("abstain")));
-    }
-}
-
-#[test]
 fn attempts_count_where_the_binding_says_that_they_do() {
     let config = r#"
         [[binding]]

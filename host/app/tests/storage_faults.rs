@@ -111,7 +111,9 @@ async fn app(config: &Config, store: Store) -> (App, Secret) {
     let key = keys.create(Draft::of_first_key(), 0).await.unwrap().text;
     let auth = Authenticator::new(keys, None);
     let first = Begun::new(snapshot.clone());
-    let service = Service::new(snapshot, config.breaker, records, Arc::new(Metrics::new()));
+    let metrics = Arc::new(Metrics::new());
+    // A shadow that is asked with the others makes a round last as long as a test likes.
+    let service = Service::telling_shadows(snapshot, config.breaker, records, metrics);
     let service = Arc::new(service);
     let channels = Channels::open(store.clone(), Tenant::default(), &[]).await.unwrap();
     let parts = reload::Parts {

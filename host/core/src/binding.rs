@@ -86,7 +86,7 @@ pub enum Mode {
     /// It counts.
     #[default]
     Enforce,
-    /// It is evaluated and recorded, and changes nothing.
+    /// It is asked on the side, and changes nothing.
     Shadow,
 }
 

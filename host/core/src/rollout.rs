@@ -16,6 +16,7 @@ pub use guard::{Breach, Guard, Measure};
 pub use hundredths::Hundredths;
 pub use recent::{Recent, Tally};
 
+use crate::binding::BindingName;
 use crate::digest::Digest;
 use crate::request::Request;
 
@@ -26,6 +27,9 @@ pub struct Rollout {
     pub version: u64,
     /// Digest of its set.
     pub policy_set: Digest,
+    /// The binding in which alone it differs from the version beside it; none where it was wanted whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub single: Option<Single>,
     /// For which part of all requests, in percent.
     pub share_percent: Hundredths,
     /// What that is a part of.
@@ -33,6 +37,17 @@ pub struct Rollout {
     /// How.
     #[serde(flatten)]
     pub how: How,
+}
+
+/// One binding of a version, tried within another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Single {
+    /// Its name.
+    pub binding: BindingName,
+    /// The version that has it so.
+    pub of: u64,
+    /// The version that has all the rest, and decides.
+    pub within: u64,
 }
 
 /// How a version is rolled out.
@@ -188,7 +203,8 @@ mod tests {
 
     fn rollout(share: Hundredths, by: By) -> Rollout {
         let policy_set = Digest::of("");
-        Rollout { version: 7, policy_set, share_percent: share, by, how: How::Shadow }
+        let single = None;
+        Rollout { version: 7, policy_set, single, share_percent: share, by, how: How::Shadow }
     }
 
     fn request(subject: u32, thread: &str) -> Request {

@@ -283,8 +283,8 @@ pub use crate::letters::{DeadLetter, Unsent};
 pub use crate::migration::Migrated;
 pub use crate::page::{PAGE_BYTES_MAX, Page};
 pub use crate::policies::{
-    ActiveSet, COMPONENTS_MAX, Chosen, KnownComponent, NewComponent, NewSet, Occasion,
-    SET_VERSIONS_MAX, SetChange, SetVersion, StoredComponent,
+    ActiveSet, COMPONENTS_MAX, Chosen, KeptVersion, KnownComponent, NewComponent, NewSet,
+    NewVersion, Occasion, SET_VERSIONS_MAX, SetChange, SetVersion, StoredComponent, ToldOfVersion,
 };
 pub use crate::recorded::RecordedBatch;
 pub use crate::reseal::{ResealFrom, Resealed};

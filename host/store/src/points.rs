@@ -176,6 +176,7 @@ fn kind(fact: &Fact) -> Option<Kind> {
         | Fact::Retried { .. }
         | Fact::Swept { .. }
         | Fact::DecisionsAnchored { .. }
+        | Fact::SetAdded { .. }
         | Fact::SetActivated { .. }
         | Fact::SetRefused { .. }
         | Fact::RolloutStarted { .. }

@@ -123,6 +123,32 @@ pub struct NewSet {
     pub components: Vec<StoredComponent>,
 }
 
+/// What the chain tells of a version, by its number; none where there is nothing to tell. Called once.
+pub type ToldOfVersion = Box<dyn FnOnce(u64) -> Option<Evidence> + Send + Sync>;
+
+/// A version that somebody makes, and that does not decide by that.
+pub struct NewVersion {
+    /// Whose.
+    pub tenant: Tenant,
+    /// What it is.
+    pub set: NewSet,
+    /// What leads to it.
+    pub occasion: Occasion,
+    /// When, in milliseconds since the Unix epoch.
+    pub at_ms: u64,
+    /// What the chain tells of it, where it is new.
+    pub evidence: ToldOfVersion,
+}
+
+/// A version that is there now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeptVersion {
+    /// Its number.
+    pub number: u64,
+    /// Whether it was not there before.
+    pub is_new: bool,
+}
+
 /// Which set is to decide.
 #[derive(Clone, Debug)]
 pub enum Chosen {
@@ -146,9 +172,14 @@ pub struct SetChange {
     pub at_ms: u64,
     /// How the rollout of that version ends, where it is rolled out.
     pub promotes: RolloutEnd,
-    /// What the chain tells of it, by the version's number; none where there is nothing to tell.
-    /// Called once.
-    pub evidence: Box<dyn FnOnce(u64) -> Option<Evidence> + Send + Sync>,
+    /// What the chain tells of it.
+    pub evidence: ToldOfVersion,
+}
+
+impl std::fmt::Debug for NewVersion {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewVersion").field("tenant", &self.tenant).finish_non_exhaustive()
+    }
 }
 
 impl std::fmt::Debug for SetChange {
@@ -187,6 +218,16 @@ impl Store {
             set.seal(on!(self, backend => backend.sealing()), &change.tenant);
         }
         on!(self, backend => backend.activate_set(change).await)
+    }
+
+    /// Keeps a set as a version, where no version has its digest yet; what decides stays as it is.
+    /// Durable when this returns; who stops waiting does not take it back.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn keep_set(&self, mut new: NewVersion) -> Result<KeptVersion, StoreError> {
+        new.set.seal(on!(self, backend => backend.sealing()), &new.tenant);
+        on!(self, backend => backend.keep_set(new).await)
     }
 
     /// That the files of a host say a set, which decides already or was not let decide. Durable when this

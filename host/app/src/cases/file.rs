@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use writ_core::json::InvalidJson;
 use writ_core::ports::About;
 use writ_core::{Action, Entity, Json, Request, Tenant};
@@ -21,27 +23,59 @@ const FILE_BYTES_MAX: u64 = 4 << 20;
 /// How many steps all cases may have together: they are run whenever the set is loaded.
 const STEPS_MAX: usize = 100_000;
 
+/// A file of cases.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub struct CaseFile {
+    /// Its name, which ends with `.toml` or `.json`.
+    #[schema(example = "tests/budget.toml")]
+    pub file: String,
+    /// What it says.
+    pub text: String,
+}
+
 /// Every case of a set, in the order of the files' names; none where the configuration names no
 /// directory of them.
 ///
 /// # Errors
 /// The first file that cannot be used, and where in it.
 pub fn read(config: &PolicySetConfig) -> Result<Vec<Case>, ConfigError> {
+    parse_all(files(config)?)
+}
+
+/// The files of a set's cases, in the order of their names; none where the configuration names no
+/// directory of them.
+///
+/// # Errors
+/// The first that cannot be read.
+pub fn files(config: &PolicySetConfig) -> Result<Vec<CaseFile>, ConfigError> {
     let Some(directory) = &config.tests else { return Ok(Vec::new()) };
-    let refused =
-        |error: &dyn std::fmt::Display| config.document().error(&at!["tests", "directory"], error);
+    let names = names(config, directory)?.into_iter();
+    let files = names.map(|file| {
+        let text = config.root().read_text(&file, FILE_BYTES_MAX);
+        let text =
+            text.map_err(|error| config.document().error(&at!["tests", "directory"], error))?;
+        Ok(CaseFile { file, text })
+    });
+    files.collect()
+}
+
+/// The cases of files.
+///
+/// # Errors
+/// The first that cannot be used, and where in its file.
+pub fn parse_all(files: Vec<CaseFile>) -> Result<Vec<Case>, ConfigError> {
     let mut cases = Vec::new();
     let mut steps = 0;
-    for name in names(config, directory)? {
-        let text = config.root().read_text(&name, FILE_BYTES_MAX);
-        let text = text.map_err(|error| refused(&error))?;
-        for raw in parse(&name, text)? {
-            let case = Case::of(&name, raw)?;
+    for CaseFile { file, text } in files {
+        for raw in parse(&file, text)? {
+            let case = Case::of(&file, raw)?;
             steps += case.steps.len();
             cases.push(case);
         }
         if steps > STEPS_MAX {
-            return Err(refused(&format!("`{directory}` holds more than {STEPS_MAX} steps"))
+            let message = format!("the cases have more than {STEPS_MAX} steps");
+            return Err(ConfigError::in_file(Path::new(&file), message)
                 .with_hint("keep cases that need not hold at each reload elsewhere"));
         }
     }

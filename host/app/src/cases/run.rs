@@ -68,7 +68,8 @@ impl Run {
         let memory = case.given.memory();
         let records = Records::Ephemeral(memory.clone());
         let metrics = Arc::new(Metrics::new());
-        Self { service: Service::new(snapshot.clone(), breaker, records, metrics), memory }
+        let service = Service::telling_shadows(snapshot.clone(), breaker, records, metrics);
+        Self { service, memory }
     }
 
     /// The first step that differs, from 1, and how.

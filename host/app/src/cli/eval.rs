@@ -133,7 +133,8 @@ fn name(source: &Source) -> BindingName {
 
 async fn decide(config: &Config, snapshot: Snapshot, request: Request) -> Result<Answer, Failure> {
     let records = Records::Ephemeral(Ephemeral::default());
-    let service = Service::new(snapshot, config.breaker, records, Arc::new(Metrics::new()));
+    let service =
+        Service::telling_shadows(snapshot, config.breaker, records, Arc::new(Metrics::new()));
     let active = service.active();
     service.decide(&active, request, Meta::default()).await.map_err(Failure::internal)
 }

@@ -1,5 +1,6 @@
 //! `writ policy`: the policy set of a running server.
 
+mod create;
 mod rollout;
 mod signatures;
 
@@ -55,6 +56,8 @@ enum Command {
     Reload(Comment),
     /// Put a policy into the server's store, after every check: bind it then by its digest
     Push(Push),
+    /// Make a version of what a configuration's bindings say, once its cases hold; it does not decide yet
+    Create(create::Create),
     /// List the policies in the server's store, by digest
     Components(LimitArgs),
     /// List versions, newest first
@@ -126,6 +129,7 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
         Command::Reload(comment) => remote.post(&[RELOAD], &comment.body()).await?,
         Command::Rollback(comment) => remote.post(&[ROLLBACK], &comment.body()).await?,
         Command::Push(push) => push.send(&remote).await?,
+        Command::Create(create) => create.run(&remote, &environment).await?,
         Command::Components(LimitArgs { limit }) => remote.list(COMPONENTS, &[], *limit).await?,
         Command::List(LimitArgs { limit }) => remote.list(PATH, &[], *limit).await?,
         Command::Show(Number { number }) => remote.get(&[PATH, &number.to_string()], &[]).await?,
@@ -147,6 +151,7 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
             human(&told)
         }
         Command::Push(_) => pushed(&told),
+        Command::Create(_) => create::created(&told),
         Command::Components(_) => components(&told),
         Command::List(_) => list(&told),
         Command::Show(_) => version(&told),
@@ -175,24 +180,37 @@ impl Push {
     async fn send(&self, remote: &Remote) -> Result<Value, Failure> {
         let signature = self.signature.as_deref().map(signatures::signature).transpose()?;
         if PinnedReference::is_meant(&self.component) {
-            return self.refer(remote, signature).await;
+            let reference = self.component.parse().map_err(Failure::refused)?;
+            return refer(remote, &reference, signature).await;
         }
         // How large it may be is the server's to say.
         let limits = LoadLimits { component_bytes_max: SENT_BYTES_MAX, ..Default::default() };
         let (_, bytes) = input::component(&self.component, &limits)?;
-        let signature = signature.map(|text| (SIGNATURE, STANDARD.encode(text)));
-        remote.post_bytes(&[COMPONENTS], "application/wasm", signature, bytes).await
+        send(remote, bytes, signature).await
     }
+}
 
-    /// Has the server pull it, which takes as long as if it were sent.
-    async fn refer(&self, remote: &Remote, signature: Option<String>) -> Result<Value, Failure> {
-        let reference: PinnedReference = self.component.parse().map_err(Failure::refused)?;
-        let mut body = Map::new();
-        body.insert("reference".into(), reference.to_string().into());
-        body.extend(signature.map(|text| ("signature".to_owned(), text.into())));
-        let body = Value::from(body).to_string().into_bytes();
-        remote.post_bytes(&[COMPONENTS], "application/json", None, body).await
-    }
+/// Puts a component into the server's store.
+async fn send(
+    remote: &Remote,
+    component: Vec<u8>,
+    signature: Option<String>,
+) -> Result<Value, Failure> {
+    let signature = signature.map(|text| (SIGNATURE, STANDARD.encode(text)));
+    remote.post_bytes(&[COMPONENTS], "application/wasm", signature, component).await
+}
+
+/// Has the server pull a component, which takes as long as if it were sent.
+async fn refer(
+    remote: &Remote,
+    reference: &PinnedReference,
+    signature: Option<String>,
+) -> Result<Value, Failure> {
+    let mut body = Map::new();
+    body.insert("reference".into(), reference.to_string().into());
+    body.extend(signature.map(|text| ("signature".to_owned(), text.into())));
+    let body = Value::from(body).to_string().into_bytes();
+    remote.post_bytes(&[COMPONENTS], "application/json", None, body).await
 }
 
 fn pushed(policy: &Value) -> String {
@@ -304,6 +322,10 @@ fn human(status: &Value) -> String {
         text += &row("comment", visible(comment));
     }
     text += &row("bindings", &status["bindings"]);
+    if let Some(shadows) = status["shadow_bindings"].as_array() {
+        let shadows: Vec<_> = shadows.iter().map(text_of).collect();
+        text += &row("on the side", shadows.join(", "));
+    }
     text += &row("cases", &status["cases"]);
     if let Some(sections) = status["needs_restart"].as_array() {
         let sections: Vec<_> = sections.iter().map(text_of).collect();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, HeaderName, IF_MATCH};
-use reqwest::{Client, Method, RequestBuilder, Response, Url};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -106,6 +106,18 @@ impl Remote {
         self.read(self.request(Method::GET, url)).await
     }
 
+    /// Reads what is at a path; none where nothing is.
+    pub(super) async fn find<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+    ) -> Result<Option<T>, Failure> {
+        let response = self.answer(self.request(Method::GET, self.url(path)?)).await?;
+        match response.status() {
+            StatusCode::NOT_FOUND => Ok(None),
+            _ => self.body(self.accepted(response).await?).await.map(Some),
+        }
+    }
+
     /// Reads as many pages of a list as it takes for `limit` items: `items`, and `next` where there is
     /// more.
     pub(super) async fn list(
@@ -190,12 +202,22 @@ impl Remote {
     }
 
     async fn read<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Failure> {
-        let response = self.send(request).await?;
+        self.body(self.send(request).await?).await
+    }
+
+    async fn body<T: DeserializeOwned>(&self, response: Response) -> Result<T, Failure> {
         response.json().await.map_err(|error| self.unreadable(&error))
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, Failure> {
-        let response = request.send().await.map_err(|error| self.unreadable(&error))?;
+        self.accepted(self.answer(request).await?).await
+    }
+
+    async fn answer(&self, request: RequestBuilder) -> Result<Response, Failure> {
+        request.send().await.map_err(|error| self.unreadable(&error))
+    }
+
+    async fn accepted(&self, response: Response) -> Result<Response, Failure> {
         let status = response.status();
         if status.is_success() {
             return Ok(response);

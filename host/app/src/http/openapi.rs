@@ -62,6 +62,7 @@ use super::{
         policies::status,
         policies::reload,
         policy_sets::rollback,
+        policy_sets::create::create,
         policy_sets::list,
         policy_sets::one,
         policy_sets::diff,

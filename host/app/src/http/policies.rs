@@ -16,6 +16,7 @@ use super::rollouts::RolloutReply;
 use crate::auth::Caller;
 use crate::clock::rfc3339;
 use crate::reload::{Failed, Outcome, Phase, Refusal, Status, Trigger, Wish};
+use crate::service::shadow::Shadow;
 
 /// Where it is told which set decides.
 pub const STATUS: &str = "/v1/policies/status";
@@ -46,6 +47,10 @@ pub struct StatusReply {
     comment: String,
     /// How many policies it binds.
     bindings: usize,
+    /// Those of its bindings that are asked on the side, since their verdict does not count (`mode` is
+    /// `shadow`).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    shadow_bindings: Vec<String>,
     /// How many cases it was tested with.
     cases: usize,
     /// Why the last reload failed; absent where it did not.
@@ -169,9 +174,14 @@ pub(super) fn refused(refusal: Refusal) -> Problem {
 impl ChangeBody {
     /// As what leads to the change.
     pub(super) fn trigger(self, caller: &Caller) -> Trigger {
-        let comment = self.comment.map(|Text(comment)| comment).unwrap_or_default();
-        Trigger::Request { by: caller.principal().person.clone(), comment }
+        trigger(caller, self.comment)
     }
+}
+
+/// A caller's wish, as what leads to a change.
+pub(super) fn trigger(caller: &Caller, comment: Option<Text>) -> Trigger {
+    let comment = comment.map(|Text(comment)| comment).unwrap_or_default();
+    Trigger::Request { by: caller.principal().person.clone(), comment }
 }
 
 impl StatusReply {
@@ -179,6 +189,8 @@ impl StatusReply {
         let status = app.reload.status();
         let Status { policy_set, version, since_ms, trigger, occasion, .. } = status;
         let Status { bindings, cases, failure, restart, .. } = status;
+        let active = app.service.active();
+        let shadows = active.shadow().into_iter().flat_map(Shadow::bindings);
         Self {
             policy_set,
             version,
@@ -187,6 +199,7 @@ impl StatusReply {
             by: occasion.by.map(|by| by.to_string()),
             comment: occasion.comment,
             bindings,
+            shadow_bindings: shadows.map(ToString::to_string).collect(),
             cases,
             failure: failure.map(FailureReply::new),
             needs_restart: restart,

@@ -1,6 +1,8 @@
 //! Versions of the policy set over HTTP: which there are, what each says, what differs, and making one
 //! decide.
 
+pub mod create;
+
 use std::sync::Arc;
 
 use axum::Json;

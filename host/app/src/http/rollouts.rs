@@ -9,12 +9,14 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use serde::Deserialize;
+use utoipa::IntoParams;
+use writ_core::BindingName;
 
 use super::App;
 use super::body::MaybeSent;
-use super::json::Text;
-use super::page::Id;
-use super::policies::refused;
+use super::page::{Id, Query};
+use super::policies::{refused, trigger};
 use super::policy_sets::number;
 use super::problem::{Problem, ProblemCode};
 use super::reply::ok;
@@ -99,25 +101,57 @@ pub async fn stop_canary(
     stop(&app, &caller, &id, "canary").await
 }
 
-/// What a version that is asked on the side would have changed, as this host has seen.
+/// Of what is to be told.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct Reported {
+    /// The binding, of a version that decides, whose `mode` is `shadow`. Absent: the version itself is
+    /// asked on the side.
+    #[param(value_type = Option<String>)]
+    binding: Option<BindingName>,
+}
+
+/// What would have changed, as this host has seen: if a version decided that is asked on the side, or if
+/// a binding's verdict counted that does not.
 #[utoipa::path(
     get, path = SHADOW, tag = "policies", operation_id = "shadowReport", security(("bearer" = [])),
-    params(("id" = u64, Path, description = "The version's number.")),
+    params(("id" = u64, Path, description = "The version's number."), Reported),
     responses(
         (status = 200, body = ReportReply, description = "Counts, and examples."),
         super::openapi::VersionErrors,
     ),
 )]
-pub async fn report(State(app): State<Arc<App>>, Id(id): Id) -> Result<Response, Problem> {
+pub async fn report(
+    State(app): State<Arc<App>>,
+    Id(id): Id,
+    Query(Reported { binding }): Query<Reported>,
+) -> Result<Response, Problem> {
     let version = number(&id)?;
     let in_force = app.service.in_force();
     let beside = in_force.beside.as_ref().filter(|beside| beside.rollout.version == version);
-    match beside.map(|beside| &beside.part) {
-        Some(Part::Shadow(shadow)) => Ok(ok(&ReportReply::new(version, shadow.report()))),
-        Some(Part::Canary(_)) | None => Err(Problem::new(ProblemCode::NotFound)
-            .with_detail(format!("version {version} is not asked on the side"))
-            .with_hint("`writ policy status` tells what is rolled out")),
+    let decides = || app.reload.status().version == Some(version);
+    let shadow = match (&binding, beside.map(|beside| (&beside.part, &beside.set))) {
+        (None, Some((Part::Shadow(shadow), _))) => Some(shadow),
+        (Some(_), Some((Part::Canary(_), set))) => set.shadow(),
+        (Some(_), None) if decides() => in_force.active.shadow(),
+        _ => None,
+    };
+    match shadow.and_then(|shadow| shadow.report(binding.as_ref())) {
+        Some(report) => Ok(ok(&ReportReply::new(version, binding, report))),
+        None => Err(not_asked(version, binding)),
     }
+}
+
+fn not_asked(version: u64, binding: Option<BindingName>) -> Problem {
+    let problem = Problem::new(ProblemCode::NotFound);
+    match binding {
+        None => problem.with_detail(format!("version {version} is not asked on the side")),
+        Some(binding) => problem.with_detail(format!(
+            "version {version} does not decide, or has no binding `{binding}` with `mode = \"shadow\"`"
+        )),
+    }
+    .with_hint("`writ policy status` tells what is asked on the side")
 }
 
 async fn roll_out(
@@ -143,9 +177,4 @@ async fn stop(
     let trigger = trigger(caller, None);
     app.reload.stop_rollout(number(id)?, how, &trigger).await.map_err(refused)?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-fn trigger(caller: &Caller, comment: Option<Text>) -> Trigger {
-    let comment = comment.map(|Text(comment)| comment).unwrap_or_default();
-    Trigger::Request { by: caller.principal().person.clone(), comment }
 }

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -125,11 +126,20 @@ pub async fn load_single(
 }
 
 /// What is to be mended where a policy does not load.
-enum Refused {
+pub(super) enum Refused {
     Component(LoadError),
     Settings(ConfigError),
     /// `configure` failed on settings that satisfy the schema: either may be to blame.
     Configure(LoadError),
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Component(error) | Self::Configure(error) => error.fmt(f),
+            Self::Settings(error) => error.fmt(f),
+        }
+    }
 }
 
 /// Whether the policy itself refused its settings.
@@ -139,7 +149,7 @@ fn is_refusal(error: &LoadError) -> bool {
 
 /// Compiled code comes from a cache as a rule, so the schema is not asked for beforehand but taken
 /// from what was loaded; and asked for only where `configure` refused settings that nobody checked.
-async fn image(
+pub(super) async fn image(
     engine: &Engine,
     component: &[u8],
     settings: &Settings,

@@ -203,5 +203,5 @@ const NO_DIGEST: &str = "a component in a registry needs its own digest beside i
     registry is asked for what is here\nhint: add `digest = \"sha256:...\"`: that of the manifest's layer, which \
     `writ policy push oci:...` tells, too";
 
-const NO_GLOBS: &str =
+pub(super) const NO_GLOBS: &str =
     "an empty list of globs matches no request\nhint: leave the key out to match every request";

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use jsonschema::{PatternOptions, ValidationError};
 use serde_json::{Map, Value};
-use writ_core::Json;
+use writ_core::{BindingName, Json};
 
 use super::source::Source;
 use super::violation::{Violation, shortened};
@@ -63,6 +63,11 @@ impl Settings {
     pub fn parse(name: &str, text: &str) -> Result<Self, ConfigError> {
         let json = Json::parse(text).map_err(|error| ConfigError::in_file(name.as_ref(), error))?;
         Ok(Self { json, origin: Origin::Whole(name.to_owned()) })
+    }
+
+    /// Those of a binding that is kept, or sent.
+    pub(super) fn kept(binding: &BindingName, json: Json) -> Self {
+        Self { json, origin: Origin::Whole(format!("the settings of `{binding}`")) }
     }
 
     /// The settings as canonical JSON.

@@ -45,6 +45,16 @@ impl Snapshot {
     pub fn new(bindings: Vec<Bound>) -> Self {
         Self { digest: digest(bindings.iter().map(Bound::facts).collect()), bindings }
     }
+
+    /// The set as it would be if a binding counted that does not: without the others that do not.
+    pub(crate) fn if_counted(&self, name: &BindingName) -> Self {
+        let mut bindings = self.bindings.clone();
+        if let Some(bound) = bindings.iter_mut().find(|bound| bound.binding.name == *name) {
+            bound.binding.mode = Mode::Enforce;
+        }
+        bindings.retain(|bound| bound.binding.mode == Mode::Enforce);
+        Self::new(bindings)
+    }
 }
 
 impl Bound {

@@ -11,8 +11,9 @@ use writ_engine::{Engine, Image};
 use writ_store::{SetVersion, StoreError, StoredComponent};
 
 use super::component::{AddError, ComponentReport, Kept};
-use super::load::Components;
-use super::parsed::PARTS;
+use super::load::{Components, image};
+use super::parsed::{NO_GLOBS, PARTS};
+use super::settings::Settings;
 use super::snapshot::{self, Bound, Snapshot};
 use super::source::Source;
 use crate::registry::PinnedReference;
@@ -76,18 +77,12 @@ pub enum StoredError {
 
 /// A set cannot be loaded from what was kept of it.
 #[derive(Debug, thiserror::Error)]
-pub enum Unloadable {
-    /// What is kept cannot be a set.
-    #[error("it is damaged: {0}")]
-    Damaged(String),
-    /// A binding's policy does not load on this host.
-    #[error("binding `{binding}` does not load: {why}")]
-    Policy {
-        /// Which binding.
-        binding: BindingName,
-        /// Why.
-        why: String,
-    },
+#[error("binding `{binding}` does not load: {why}")]
+pub struct Unloadable {
+    /// Which binding.
+    pub binding: BindingName,
+    /// Why.
+    pub why: String,
 }
 
 impl StoredSet {
@@ -124,7 +119,26 @@ impl StoredSet {
         (engine, kept): (&Engine, Kept<'_>),
     ) -> Result<Snapshot, StoredError> {
         let number = version.number;
-        let unloadable = |unloadable| StoredError::Unloadable { number, unloadable };
+        let snapshot = self.load_kept((engine, kept)).await?;
+        let snapshot =
+            snapshot.map_err(|unloadable| StoredError::Unloadable { number, unloadable })?;
+        match snapshot.digest == version.policy_set {
+            true => Ok(snapshot),
+            false => {
+                let what = "it is another set than was kept".to_owned();
+                Err(StoredError::Damaged { number, what })
+            }
+        }
+    }
+
+    /// Makes it ready to decide, on components that the store has; or tells why it cannot.
+    ///
+    /// # Errors
+    /// Where the store cannot answer.
+    pub async fn load_kept(
+        self,
+        (engine, kept): (&Engine, Kept<'_>),
+    ) -> Result<Result<Snapshot, Unloadable>, StoreError> {
         let mut components = Components::new();
         for StoredBinding { name, component: digest, .. } in &self.bindings {
             if components.contains_key(digest) {
@@ -134,22 +148,14 @@ impl StoredSet {
             let Some(bytes) = kept.find(*digest).await? else { continue };
             match kept.check(&bytes).await {
                 Ok(()) => components.insert(*digest, Cow::Owned(bytes)),
-                Err(AddError::Store(error)) => return Err(error.into()),
+                Err(AddError::Store(error)) => return Err(error),
                 Err(error) => {
                     let (binding, why) = (name.clone(), unkept(&error));
-                    return Err(unloadable(Unloadable::Policy { binding, why }));
+                    return Ok(Err(Unloadable { binding, why }));
                 }
             };
         }
-        let snapshot = self.load_from(engine, &components).await;
-        let snapshot = snapshot.map_err(unloadable)?;
-        match snapshot.digest == version.policy_set {
-            true => Ok(snapshot),
-            false => {
-                let what = "it is another set than was kept".to_owned();
-                Err(StoredError::Damaged { number, what })
-            }
-        }
+        Ok(self.load_from(engine, &components).await)
     }
 
     /// Makes it ready to decide, on these components.
@@ -161,22 +167,11 @@ impl StoredSet {
         engine: &Engine,
         components: &BTreeMap<Digest, Cow<'_, [u8]>>,
     ) -> Result<Snapshot, Unloadable> {
-        let damaged = Unloadable::Damaged;
         let mut bindings = Vec::with_capacity(self.bindings.len());
         for stored in self.bindings {
-            let (binding, digest) = (stored.name.clone(), stored.component);
-            let component = components.get(&digest);
-            let component =
-                component.ok_or_else(|| damaged(format!("its component {digest} is not there")))?;
-            let settings =
-                Json::from_value(&stored.settings).map_err(|error| damaged(error.to_string()))?;
-            let unloadable = |why: String| Unloadable::Policy { binding: binding.clone(), why };
-            // What comes from a stranger may ask for more than anybody can configure.
-            let limits = stored.limits.clone().checked();
-            let limits = limits.map_err(|error| unloadable(error.to_string()))?;
-            let image = engine.load(component, &settings, &limits).await;
-            let image = image.map_err(|error| unloadable(error.to_string()))?;
-            bindings.push(stored.bound(image, settings).map_err(damaged)?);
+            let name = stored.name.clone();
+            let bound = stored.load(engine, components).await;
+            bindings.push(bound.map_err(|why| Unloadable { binding: name, why })?);
         }
         Ok(Snapshot::new(bindings))
     }
@@ -212,6 +207,28 @@ impl StoredBinding {
         }
     }
 
+    /// What the operator wrote for `order`; none where that is damaged.
+    pub(super) fn order(&self) -> Option<i64> {
+        self.order.parse().ok()
+    }
+
+    async fn load(
+        self,
+        engine: &Engine,
+        components: &BTreeMap<Digest, Cow<'_, [u8]>>,
+    ) -> Result<Bound, String> {
+        let component = components.get(&self.component);
+        let component =
+            component.ok_or_else(|| format!("its component {} is not there", self.component))?;
+        let settings = Json::from_value(&self.settings).map_err(|error| error.to_string())?;
+        let settings = Settings::kept(&self.name, settings);
+        // What comes from a stranger may ask for more than anybody can configure.
+        let limits = self.limits.clone().checked().map_err(|error| error.to_string())?;
+        let image = image(engine, component, &settings, &limits).await;
+        let image = image.map_err(|refused| refused.to_string())?;
+        self.bound(image, settings.json().clone())
+    }
+
     fn facts(&self) -> Result<Value, String> {
         let Self { name, component, matches, settings, limits, mode, commit, order, .. } = self;
         let settings = Json::from_value(settings).map_err(|error| error.to_string())?;
@@ -228,13 +245,16 @@ impl StoredBinding {
         let mut matches = BTreeMap::new();
         for (key, part) in PARTS {
             let Some(globs) = self.matches.get(key) else { continue };
+            if globs.is_empty() {
+                return Err(NO_GLOBS.to_owned());
+            }
             matcher = matcher.require(part, globs).map_err(|error| error.to_string())?;
             matches.insert(key, globs.clone());
         }
         if matches.len() != self.matches.len() {
             return Err(format!("`{}` matches what no request has", self.name));
         }
-        let order = self.order.parse().map_err(|_| format!("`{}` is no order", self.order))?;
+        let order = self.order().ok_or_else(|| format!("`{}` is no order", self.order))?;
         // What a component was called where it came from may mean nothing here.
         let source = self.source.parse().unwrap_or(Source::Digest(self.component));
         let Self { name, mode, commit, .. } = self;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use writ_core::Digest;
+use writ_core::{BindingName, Digest};
 use writ_engine::Engine;
 
 use super::Parts;
@@ -94,14 +94,14 @@ impl Refusal {
         &self.reason
     }
 
-    fn of(phase: Phase, error: ConfigError) -> Self {
+    pub(super) fn of(phase: Phase, error: ConfigError) -> Self {
         let ConfigError { place, message, hint } = error;
         let place = place.to_string();
         Self { phase, policy_set: None, reason: format!("{place}: {message}"), place, hint }
     }
 
     /// Cases that do not hold.
-    fn of_cases(policy_set: Digest, report: &cases::Report) -> Option<Self> {
+    pub(super) fn of_cases(policy_set: Digest, report: &cases::Report) -> Option<Self> {
         let mut failed = report.failed();
         let CaseReport { file, name, step, differences } = failed.next()?;
         let (step, differences) = (step.unwrap_or_default(), differences.join("; "));
@@ -130,7 +130,11 @@ impl Refusal {
 
     /// Something that is kept does not load.
     pub(super) fn of_loading(place: &str, error: impl fmt::Display) -> Self {
-        let (reason, hint) = (error.to_string(), None);
+        let text = error.to_string();
+        let (reason, hint) = match text.split_once("\nhint: ") {
+            Some((reason, hint)) => (reason.to_owned(), Some(hint.to_owned())),
+            None => (text, None),
+        };
         Self { phase: Phase::Loading, place: place.to_owned(), policy_set: None, reason, hint }
     }
 
@@ -165,6 +169,24 @@ impl Refusal {
         let reason = "a version was chosen while this set was prepared".to_owned();
         let hint = "`writ policy reload`, if what the files say is to decide";
         Self { policy_set: Some(policy_set), ..Self::of_store_state(Phase::Applying, reason, hint) }
+    }
+
+    /// Neither it nor the version that decides has such a binding.
+    pub(super) fn of_binding(binding: &BindingName, number: u64, active: u64) -> Self {
+        let reason = format!(
+            "neither version {number} nor version {active}, which decides, has a binding `{binding}`"
+        );
+        let hint = format!("`writ policy diff {active} {number}` tells what differs");
+        Self::of_store_state(Phase::Choosing, reason, &hint)
+    }
+
+    /// The version that decides has the same binding.
+    pub(super) fn of_same_binding(binding: &BindingName, number: u64, active: u64) -> Self {
+        let reason = format!(
+            "binding `{binding}` of version {number} is the same as that of version {active}, which decides"
+        );
+        let hint = format!("`writ policy diff {active} {number}` tells what differs");
+        Self::of_store_state(Phase::Applying, reason, &hint)
     }
 
     /// It is not rolled out in that way.

@@ -8,10 +8,10 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use writ_core::Person;
 use writ_core::chain::Evidence;
 use writ_core::execution::Fact;
-use writ_core::rollout::{Breach, By, How, Hundredths, OutOfBounds, Rollout};
+use writ_core::rollout::{Breach, By, How, Hundredths, OutOfBounds, Rollout, Single};
+use writ_core::{BindingName, Person};
 use writ_store::{KnownRollout, NewRollout, Occasion, RolloutEnd, RolloutStop};
 
 use super::{Parts, REST, Refusal, Reload, Trigger};
@@ -25,6 +25,8 @@ const LOOK: Duration = Duration::from_millis(100);
 pub struct Draft {
     /// Which version.
     pub version: u64,
+    /// The binding of it that alone is meant, within the version that decides; none where all are.
+    pub binding: Option<BindingName>,
     /// For which part of all requests, in percent.
     pub share_percent: Hundredths,
     /// What that is a part of.
@@ -53,7 +55,7 @@ pub struct RolloutStatus {
 pub struct Ended {
     /// When, in milliseconds since the Unix epoch.
     pub at_ms: u64,
-    /// `stopped`, `promoted`, `replaced`, or what a guard has seen exceeded.
+    /// `stopped`, `promoted`, `replaced`, `overtaken`, or what a guard has seen exceeded.
     pub because: String,
     /// What a guard has seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -89,6 +91,11 @@ impl RolloutStatus {
     pub fn goes_on(&self) -> bool {
         self.ended.is_none()
     }
+
+    /// The single binding that is tried by it, while it goes on.
+    fn tried(&self) -> Option<(u64, &Single)> {
+        self.rollout.single.as_ref().filter(|_| self.goes_on()).map(|single| (self.id, single))
+    }
 }
 
 impl Ended {
@@ -96,6 +103,11 @@ impl Ended {
     pub(super) fn by(because: &str, trigger: &Trigger) -> Self {
         let Occasion { by, comment, .. } = trigger.occasion();
         Self { at_ms: now_ms(), because: because.to_owned(), detail: None, by, comment }
+    }
+
+    /// Another version decides than the one within which a binding is tried.
+    fn overtaken() -> Self {
+        Self::by("overtaken", &Trigger::Follow)
     }
 
     fn of_guard(breach: Breach) -> Self {
@@ -132,13 +144,22 @@ impl Reload {
     /// Where there is no such version, it decides already, or does not load here; and where the store
     /// does not answer.
     pub async fn roll_out(&self, draft: Draft, trigger: &Trigger) -> Result<(), Refusal> {
-        let Draft { version, share_percent, by, how } = draft;
-        if self.active().await?.is_some_and(|active| active.number == version) {
+        let Draft { version, binding, share_percent, by, how } = draft;
+        let active = self.active().await?.map(|active| active.number);
+        if active == Some(version) {
             return Err(Refusal::of_active(version));
         }
+        let single = binding.zip(active).map(|(binding, within)| {
+            let of = version;
+            Single { binding, of, within }
+        });
+        let version = match &single {
+            Some(single) => self.version_with(single, trigger).await?,
+            None => version,
+        };
         // Before any host is told to.
         let policy_set = self.ready_or_loaded(version).await?.digest;
-        let rollout = Rollout { version, policy_set, share_percent, by, how };
+        let rollout = Rollout { version, policy_set, single, share_percent, by, how };
         let Parts { store, tenant, .. } = &self.0.parts;
         let at_ms = now_ms();
         let new = NewRollout {
@@ -153,6 +174,24 @@ impl Reload {
         let begun = store.begin_rollout(new).await.map_err(Refusal::of_store)?;
         begun.ok_or_else(|| Refusal::of_version(version))?;
         self.take_rollout().await
+    }
+
+    /// The version that differs from the one that decides in a single binding.
+    async fn version_with(&self, single: &Single, trigger: &Trigger) -> Result<u64, Refusal> {
+        let Single { binding, of, within } = single;
+        let versions = self.0.parts.versions();
+        let ((active, all), (_, other)) =
+            (versions.read(*within).await?, versions.read(*of).await?);
+        if all.binding(binding).or(other.binding(binding)).is_none() {
+            return Err(Refusal::of_binding(binding, *of, *within));
+        }
+        let set = all.with_one_of(&other, binding);
+        let digest = set.digest().map_err(|error| Refusal::of_loading("the store", error))?;
+        if digest == active.policy_set {
+            return Err(Refusal::of_same_binding(binding, *of, *within));
+        }
+        // Both versions have brought their components.
+        Ok(versions.keep(&set, digest, Vec::new(), trigger).await?.number)
     }
 
     /// Ends the rollout of a version, on every host.
@@ -181,7 +220,7 @@ impl Reload {
     /// Where the version does not load here, and where the store does not answer.
     pub async fn take_rollout(&self) -> Result<(), Refusal> {
         let _turn = self.0.rolling.lock().await;
-        let found = self.stored_rollout().await?;
+        let found = self.rollout_that_holds().await?;
         let lapsed = self.state().lapsed;
         let wanted = found.as_ref().filter(|known| known.goes_on() && Some(known.id) != lapsed);
         let service = &self.0.parts.service;
@@ -240,6 +279,19 @@ impl Reload {
         let known = store.rollout(tenant).await.map_err(Refusal::of_store)?;
         let read = known.map(RolloutStatus::read).transpose();
         read.map_err(|error| Refusal::of_loading("the store", error))
+    }
+
+    /// What the store says, once a binding is tried no more within a version that no longer decides.
+    async fn rollout_that_holds(&self) -> Result<Option<RolloutStatus>, Refusal> {
+        let found = self.stored_rollout().await?;
+        let Some((id, single)) = found.as_ref().and_then(RolloutStatus::tried) else {
+            return Ok(found);
+        };
+        if self.active().await?.is_some_and(|active| active.number == single.within) {
+            return Ok(found);
+        }
+        self.end_rollout(id, Ended::overtaken()).await?;
+        self.stored_rollout().await
     }
 
     /// Counts and logs the end of what went on: here, and nowhere else.

@@ -7,7 +7,10 @@ use writ_core::Digest;
 use writ_core::chain::Evidence;
 use writ_core::execution::Fact;
 use writ_engine::Engine;
-use writ_store::{ActiveSet, Chosen, NewSet, Occasion, SetChange};
+use writ_store::{
+    ActiveSet, Chosen, KeptVersion, NewSet, NewVersion, Occasion, SetChange, SetVersion,
+    StoredComponent,
+};
 
 use super::files::Look;
 use super::{Candidate, Ended, Refusal, Trigger};
@@ -163,12 +166,43 @@ impl Versions<'_> {
         self.kept.store.activate_set(change).await.map_err(Refusal::of_store)
     }
 
-    /// A version, ready to decide.
-    pub(super) async fn load(self, number: u64) -> Result<Snapshot, Refusal> {
+    /// Keeps a set as a version, which does not decide by that. `components` are those that the store
+    /// may not have.
+    pub(super) async fn keep(
+        self,
+        set: &StoredSet,
+        policy_set: Digest,
+        components: Vec<StoredComponent>,
+        cause: &Trigger,
+    ) -> Result<KeptVersion, Refusal> {
+        let (at_ms, occasion) = (now_ms(), cause.occasion());
+        let Occasion { by, comment, .. } = occasion.clone();
+        let evidence = move |version| {
+            let fact = Fact::SetAdded { policy_set, version, by, comment };
+            Some(Evidence::of_tenant(at_ms, policy_set, fact))
+        };
+        let new = NewVersion {
+            tenant: self.kept.tenant.clone(),
+            set: NewSet { policy_set, document: set.text(), components },
+            occasion,
+            at_ms,
+            evidence: Box::new(evidence),
+        };
+        self.kept.store.keep_set(new).await.map_err(Refusal::of_store)
+    }
+
+    /// What a version says.
+    pub(super) async fn read(self, number: u64) -> Result<(SetVersion, StoredSet), Refusal> {
         let Kept { store, tenant, .. } = self.kept;
         let version = store.set_version(tenant, number).await.map_err(Refusal::of_store)?;
         let version = version.ok_or_else(|| Refusal::of_version(number))?;
         let set = StoredSet::read(&version).map_err(Refusal::of_stored)?;
+        Ok((version, set))
+    }
+
+    /// A version, ready to decide.
+    pub(super) async fn load(self, number: u64) -> Result<Snapshot, Refusal> {
+        let (version, set) = self.read(number).await?;
         set.load(&version, (self.engine, self.kept)).await.map_err(Refusal::of_stored)
     }
 }

@@ -7,6 +7,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use writ_core::ports::Namespace;
 use writ_core::{BindingName, Digest, FaultCode, Tenant};
 
+use super::shadow::Shadow;
 use crate::breaker::{Admission, Breaker, BreakerConfig, End, Position};
 use crate::clock::now_ms;
 use crate::policy_set::{Bound, Snapshot};
@@ -20,6 +21,8 @@ pub struct Active {
     pub(super) since_ms: u64,
     pub(super) tenant: Tenant,
     pub(super) bindings: Vec<Arc<ActiveBinding>>,
+    /// Those whose verdict does not count, where they are asked on the side.
+    pub(super) shadow: Option<Shadow>,
 }
 
 /// How many evaluations of one binding may run at once, so that a policy that waits cannot take all
@@ -55,7 +58,8 @@ impl Active {
         metrics: &Metrics,
     ) -> Self {
         let (digest, tenant) = (snapshot.digest, tenant.clone());
-        let nothing = Self { digest, since_ms: now_ms(), tenant, bindings: Vec::new() };
+        let (bindings, shadow) = (Vec::new(), None);
+        let nothing = Self { digest, since_ms: now_ms(), tenant, bindings, shadow };
         Self::after(&nothing, snapshot, breaker, metrics)
     }
 
@@ -76,7 +80,7 @@ impl Active {
         };
         let bindings = snapshot.bindings.into_iter().map(active).collect();
         let (digest, tenant) = (snapshot.digest, before.tenant.clone());
-        Self { digest, since_ms: now_ms(), tenant, bindings }
+        Self { digest, since_ms: now_ms(), tenant, bindings, shadow: None }
     }
 
     /// The names under which policies are bound.
@@ -92,6 +96,12 @@ impl Active {
     /// Whether a policy is bound under a name.
     pub fn binds(&self, name: &BindingName) -> bool {
         self.bindings.iter().any(|binding| binding.bound.binding.name == *name)
+    }
+
+    /// What is asked on the side of its bindings whose verdict does not count; none where there are
+    /// none.
+    pub fn shadow(&self) -> Option<&Shadow> {
+        self.shadow.as_ref()
     }
 
     /// Whether no policy is bound, so that everything is denied.

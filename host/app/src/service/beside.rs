@@ -89,7 +89,7 @@ impl Beside {
     }
 
     /// Learns of a decision that took so long. Costs whoever is answered next to nothing.
-    pub(super) fn learn(&self, deciding: &Deciding<'_>, round: &mut Round, took: Duration) {
+    pub(super) fn learn(&self, deciding: &Deciding<'_>, round: &Round, took: Duration) {
         match &self.part {
             Part::Shadow(shadow) => shadow.learn(deciding, round),
             Part::Canary(canary) => {

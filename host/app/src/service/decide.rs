@@ -17,6 +17,7 @@ use super::beside::Beside;
 use super::contention::Held;
 use super::keep::{Attempt, Keep};
 use super::round::{Asked, Round};
+use super::shadow::Shadow;
 use super::{Active, Answer, Service, Undecided};
 use crate::clock::now_ms;
 use crate::telemetry::TraceContext;
@@ -50,6 +51,8 @@ pub(super) struct Deciding<'a> {
     start: Instant,
     /// What learns of it, beside who asked.
     beside: Option<Arc<Beside>>,
+    /// The bindings of the set that are asked on the side about it.
+    shadow: Option<&'a Shadow>,
 }
 
 impl Service {
@@ -113,7 +116,9 @@ impl<'a> Deciding<'a> {
         let properties = request.action.properties.clone();
         let learns = |beside: &&Arc<Beside>| beside.learns_of(active.digest, request);
         let beside = service.in_force.load().beside.as_ref().filter(learns).cloned();
-        Self { service, asked, id, canonical, properties, meta, start: Instant::now(), beside }
+        let shadow = active.shadow().filter(|shadow| shadow.concerns(request));
+        let start = Instant::now();
+        Self { service, asked, id, canonical, properties, meta, start, beside, shadow }
     }
 
     /// The decision's id.
@@ -152,7 +157,8 @@ impl<'a> Deciding<'a> {
                 _ => self.service.contention.hold(&contended, &self.service.records).await,
             };
             let mut round = self.service.rounds.round(self.asked, request).await;
-            if self.beside.as_ref().is_some_and(|beside| !beside.is_canary()) {
+            let is_beside = self.beside.as_ref().is_some_and(|beside| !beside.is_canary());
+            if is_beside || self.shadow.is_some() {
                 round.remember();
             }
             let record = self.record(&mut round);
@@ -196,10 +202,13 @@ impl<'a> Deciding<'a> {
     }
 
     /// Counts and tells what was decided, once it is durable.
-    pub(super) fn decided(&self, mut round: Round) -> Answer {
+    pub(super) fn decided(&self, round: Round) -> Answer {
         let took = self.start.elapsed();
         if let Some(beside) = &self.beside {
-            beside.learn(self, &mut round, took);
+            beside.learn(self, &round, took);
+        }
+        if let Some(shadow) = self.shadow {
+            shadow.learn(self, &round);
         }
         let Round { outcome, mut request, policies, .. } = round;
         self.service.metrics().decided(&request.action.name, &outcome, took);

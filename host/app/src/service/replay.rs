@@ -189,7 +189,10 @@ impl Again {
         let mut policies = Vec::with_capacity(snapshot.bindings.len());
         for bound in &snapshot.bindings {
             let core = &bound.binding;
-            if !core.matcher.matches(verdicts.request()) {
+            // What does not count is asked on the side; it was asked with the others once.
+            let is_asked = core.mode == Mode::Enforce
+                || recorded.policies.iter().any(|said| said.binding == core.name);
+            if !is_asked || !core.matcher.matches(verdicts.request()) {
                 continue;
             }
             let replay = Arc::new(answers(whole, &core.name, order));

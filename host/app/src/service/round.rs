@@ -33,7 +33,7 @@ pub(super) struct Round {
     /// What they asked the store, where that is to be kept.
     pub bases: Vec<Basis>,
     /// What was read and is to be written, where that is remembered.
-    pub before: Ledgers,
+    pub before: Arc<Ledgers>,
     staged: Vec<Staged>,
 }
 
@@ -52,8 +52,18 @@ struct Staged {
     faulted: bool,
 }
 
+/// Where those bindings are asked whose verdict does not count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shadows {
+    /// On the side, once it is decided: nobody waits for them.
+    Aside,
+    /// With the others, by whoever wants to be told what they say.
+    Told,
+}
+
 /// What every round is made with.
 pub(super) struct Rounds {
+    pub(super) shadows: Shadows,
     pub(super) storage: Arc<dyn StorageReader>,
     pub(super) approvals: Arc<dyn ApprovalReader>,
     pub(super) recording: Recording,
@@ -76,7 +86,8 @@ impl Rounds {
         let mut staged = Vec::new();
         for binding in &asked.active.bindings {
             let core = &binding.bound.binding;
-            if !core.matcher.matches(verdicts.request()) {
+            let is_asked = core.mode == Mode::Enforce || self.shadows == Shadows::Told;
+            if !is_asked || !core.matcher.matches(verdicts.request()) {
                 continue;
             }
             let recorder = self.recorder(&binding.bound.image);
@@ -98,7 +109,7 @@ impl Rounds {
             }
         }
         let (outcome, request) = verdicts.combine();
-        Round { outcome, request, policies, bases, before: Ledgers::new(), staged }
+        Round { outcome, request, policies, bases, before: Arc::default(), staged }
     }
 
     async fn evaluate(
@@ -168,13 +179,13 @@ impl Round {
     /// Nobody could be asked to any end: what is denied in place of a decision.
     pub(super) fn denied(denial: Denial, request: Request, policies: Vec<PolicyRecord>) -> Self {
         let (outcome, staged) = (Outcome::Denied(denial), Vec::new());
-        Self { outcome, request, policies, bases: Vec::new(), before: Ledgers::new(), staged }
+        Self { outcome, request, policies, bases: Vec::new(), before: Arc::default(), staged }
     }
 
     /// Remembers what was read and is to be written, for whoever decides once more.
     pub(super) fn remember(&mut self) {
         let seen = |staged: &Staged| (staged.namespace.clone(), staged.ledger.clone());
-        self.before = self.staged.iter().map(seen).collect();
+        self.before = Arc::new(self.staged.iter().map(seen).collect());
     }
 
     /// What must still be so when the decision is kept, and what is then to be written. `goes_on`

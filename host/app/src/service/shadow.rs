@@ -1,29 +1,33 @@
-//! A version that is asked on the side: what the set that decides was asked goes into a queue, is
-//! decided once more, and compared.
+//! What is asked on the side: a version of the set, or bindings of it whose verdict does not count.
+//! What the set that decides was asked goes into a queue, is decided once more, and compared.
 //!
 //! Nothing waits for it. What finds the queue full is dropped and counted. It sees storage as the
 //! decision did ([`before`]), keeps nothing, and is heard by its counts and a few examples alone.
 
 mod before;
+mod candidate;
 mod report;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::instrument::WithSubscriber;
 use tracing::subscriber::NoSubscriber;
-use writ_core::{Json, Outcome, Request};
+use writ_core::{BindingName, Json, Outcome, Request, Tenant};
 use writ_engine::Execution;
 
 use super::change::Change;
 use super::decide::Deciding;
-use super::round::{Asked, Ledgers, Round, Rounds};
+use super::round::{Asked, Ledgers, Round, Rounds, Shadows};
 use super::{Active, Recording};
 use crate::background::Background;
+use crate::breaker::BreakerConfig;
+use crate::policy_set::Snapshot;
 use crate::telemetry::Metrics;
 use crate::telemetry::metrics::ShadowMetrics;
 use before::Before;
+use candidate::Candidate;
 pub use report::{Example, Report, Said};
 
 /// How many decisions may wait to be decided once more.
@@ -31,12 +35,11 @@ const QUEUED_MAX: usize = 1_024;
 /// How many bytes of requests may wait.
 const QUEUED_BYTES_MAX: usize = 16 << 20;
 
-/// A version that is asked on the side.
+/// What is asked on the side.
 pub struct Shadow {
     queue: Sender<Seen>,
     room: Arc<Semaphore>,
-    // Guards the counts and examples; held to add one or to copy them, never across an await.
-    report: Arc<Mutex<Report>>,
+    candidates: Arc<[Candidate]>,
     metrics: ShadowMetrics,
     _asking: Background,
 }
@@ -51,7 +54,7 @@ struct Seen {
     /// The action's properties, as policies amended them.
     properties: Json,
     /// What it read and wrote.
-    ledgers: Ledgers,
+    ledgers: Arc<Ledgers>,
     /// Whether it was the first about its execution.
     is_first: bool,
     _room: OwnedSemaphorePermit,
@@ -59,41 +62,62 @@ struct Seen {
 
 /// What decides once more.
 struct Asking {
-    set: Arc<Active>,
+    candidates: Arc<[Candidate]>,
     rounds: Rounds,
-    report: Arc<Mutex<Report>>,
     metrics: ShadowMetrics,
 }
 
 impl Shadow {
     /// A version that is asked from now on about what is decided by rounds.
-    pub(super) fn new(rounds: &Rounds, set: Arc<Active>) -> Self {
+    pub(super) fn of_version(rounds: &Rounds, set: Arc<Active>) -> Self {
+        Self::new(rounds, vec![Candidate::version(set)])
+    }
+
+    fn new(rounds: &Rounds, candidates: Vec<Candidate>) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUED_MAX);
-        let report = Arc::new(Mutex::new(Report::default()));
+        let candidates = Arc::<[_]>::from(candidates);
         let (metrics, rounds) = (rounds.metrics.shadow().clone(), rounds.aside());
-        let asking = Asking { set, rounds, report: report.clone(), metrics: metrics.clone() };
+        let asking = Asking { candidates: candidates.clone(), rounds, metrics: metrics.clone() };
         let room = Arc::new(Semaphore::new(QUEUED_BYTES_MAX));
         let asking =
             Background::start(asking.run(waiting).with_subscriber(NoSubscriber::default()));
-        Self { queue, room, report, metrics, _asking: asking }
+        Self { queue, room, candidates, metrics, _asking: asking }
     }
 
-    /// What was seen since it began on this host.
-    pub fn report(&self) -> Report {
-        lock(&self.report).clone()
+    /// What was seen of a version, or of a binding, since it began on this host; none where it is not
+    /// asked on the side.
+    pub fn report(&self, binding: Option<&BindingName>) -> Option<Report> {
+        let found = self.candidates.iter().find(|candidate| candidate.binding() == binding);
+        found.map(Candidate::report)
     }
 
-    pub(super) fn learn(&self, deciding: &Deciding<'_>, round: &mut Round) {
+    /// The bindings that are asked on the side.
+    pub fn bindings(&self) -> impl Iterator<Item = &BindingName> {
+        self.candidates.iter().filter_map(Candidate::binding)
+    }
+
+    /// Whether anything is asked on the side about a request.
+    pub(super) fn concerns(&self, request: &Request) -> bool {
+        self.concerned(request).next().is_some()
+    }
+
+    fn concerned<'a>(&'a self, request: &'a Request) -> impl Iterator<Item = &'a Candidate> {
+        self.candidates.iter().filter(|candidate| candidate.is_asked_about(request))
+    }
+
+    pub(super) fn learn(&self, deciding: &Deciding<'_>, round: &Round) {
         let is_taken =
             self.seen(deciding, round).is_some_and(|seen| self.queue.try_send(seen).is_ok());
         if !is_taken {
-            lock(&self.report).dropped += 1;
-            self.metrics.dropped();
+            self.concerned(&round.request).for_each(|candidate| {
+                candidate.missed();
+                self.metrics.dropped();
+            });
         }
     }
 
     /// A decision as it is queued; none where there is no room for it.
-    fn seen(&self, deciding: &Deciding<'_>, round: &mut Round) -> Option<Seen> {
+    fn seen(&self, deciding: &Deciding<'_>, round: &Round) -> Option<Seen> {
         let ledgers = round.before.iter().map(|(_, ledger)| ledger.bytes());
         let bytes = u32::try_from(round.request.bytes() + ledgers.sum::<usize>()).ok()?;
         let room = self.room.clone().try_acquire_many_owned(bytes.max(1)).ok()?;
@@ -105,7 +129,7 @@ impl Shadow {
             request: deciding.asked(&round.request),
             outcome: round.outcome.clone(),
             properties: round.request.action.properties.clone(),
-            ledgers: std::mem::take(&mut round.before),
+            ledgers: round.before.clone(),
             _room: room,
         })
     }
@@ -114,24 +138,42 @@ impl Shadow {
 impl Asking {
     async fn run(self, mut waiting: Receiver<Seen>) {
         while let Some(seen) = waiting.recv().await {
-            self.once_more(seen).await;
+            let asked = |candidate: &&Candidate| candidate.is_asked_about(&seen.request);
+            for candidate in self.candidates.iter().filter(asked) {
+                self.once_more(candidate, &seen).await;
+            }
         }
     }
 
-    async fn once_more(&self, seen: Seen) {
-        let Seen { id, execution, request, outcome, properties, ledgers, is_first, _room } = seen;
+    async fn once_more(&self, candidate: &Candidate, seen: &Seen) {
+        let Seen { execution, request, .. } = seen;
+        let (ledgers, is_first) = (seen.ledgers.clone(), seen.is_first);
         let rounds = self.rounds.as_of(Before { ledgers, execution: execution.clone(), is_first });
-        let asked = Asked { active: &self.set, execution: &execution, digest: request.digest() };
-        let round = rounds.round(asked, request).await;
+        let asked = Asked { active: candidate.set(), execution, digest: request.digest() };
+        let round = rounds.round(asked, request.clone()).await;
         let now = (&round.outcome, &round.request.action.properties);
-        let change = Change::between((&outcome, &properties), now);
-        let example = || Example::new(id, &round.request, (&outcome, &round.outcome));
-        lock(&self.report).add(change, example);
+        let change = Change::between((&seen.outcome, &seen.properties), now);
+        let example =
+            || Example::new(seen.id.clone(), &round.request, (&seen.outcome, &round.outcome));
+        candidate.compared(change, example);
         self.metrics.compared(change);
     }
 }
 
 impl Rounds {
+    /// The bindings of a set whose verdict does not count: each is asked on the side, from now on, as if
+    /// it alone of them did. None where all count, or what they say is told at once.
+    pub(super) fn shadow(
+        &self,
+        snapshot: &Snapshot,
+        (tenant, breaker): (&Tenant, BreakerConfig),
+    ) -> Option<Shadow> {
+        let set = |snapshot| Active::new(snapshot, tenant, breaker, &Metrics::new());
+        let candidates: Vec<_> = Candidate::bindings(snapshot, set).collect();
+        let is_aside = self.shadows == Shadows::Aside && !candidates.is_empty();
+        is_aside.then(|| Shadow::new(self, candidates))
+    }
+
     /// Rounds on the side: nobody is told what they count, and nothing is kept of them.
     fn aside(&self) -> Self {
         Self {
@@ -140,6 +182,7 @@ impl Rounds {
             recording: Recording::Digest,
             metrics: Arc::new(Metrics::new()),
             started: self.started,
+            shadows: Shadows::Aside,
         }
     }
 
@@ -147,11 +190,7 @@ impl Rounds {
     fn as_of(&self, before: Before) -> Self {
         let before = Arc::new(before.over(self.storage.clone(), self.approvals.clone()));
         let (storage, approvals) = (before.clone(), before);
-        let Self { recording, ref metrics, started, .. } = *self;
-        Self { storage, approvals, recording, metrics: metrics.clone(), started }
+        let Self { recording, ref metrics, started, shadows, .. } = *self;
+        Self { storage, approvals, recording, metrics: metrics.clone(), started, shadows }
     }
-}
-
-fn lock(report: &Mutex<Report>) -> MutexGuard<'_, Report> {
-    report.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -3,13 +3,16 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod activating;
+mod bindings;
 mod canary;
+mod creating;
 mod pulling;
 mod pushing;
 mod refusing;
 mod rollouts;
 mod shadowing;
 mod signing;
+mod singles;
 mod versions;
 mod watching;
 mod world;

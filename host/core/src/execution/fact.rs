@@ -189,6 +189,21 @@ pub enum Fact {
         /// Those that have grown since they were last told of.
         strands: Vec<StrandPlace>,
     },
+    /// Somebody has made a version of the policy set, which does not decide by that. It happened to no
+    /// execution, but to the tenant.
+    #[serde(rename = "policy-set.added")]
+    SetAdded {
+        /// Digest of the set.
+        policy_set: Digest,
+        /// The version.
+        version: u64,
+        /// Who.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Person>,
+        /// Why, as they say.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        comment: String,
+    },
     /// Another policy set decides from now on. It happened to no execution, but to the tenant.
     #[serde(rename = "policy-set.activated")]
     SetActivated {
@@ -323,6 +338,7 @@ impl Fact {
         "approval.ended",
         "retention.swept",
         "decisions.anchored",
+        "policy-set.added",
         "policy-set.activated",
         "policy-set.refused",
         "policy-rollout.started",
@@ -357,6 +373,7 @@ impl Fact {
             Self::Ended { .. } => "approval.ended",
             Self::Swept { .. } => "retention.swept",
             Self::DecisionsAnchored { .. } => "decisions.anchored",
+            Self::SetAdded { .. } => "policy-set.added",
             Self::SetActivated { .. } => "policy-set.activated",
             Self::SetRefused { .. } => "policy-set.refused",
             Self::RolloutStarted { .. } => "policy-rollout.started",

@@ -14,8 +14,8 @@ use super::scope::{Access, Scope};
 use super::text::kept;
 use crate::error::{Failure, StoreError};
 use crate::policies::{
-    ActiveSet, Chosen, KnownComponent, NewComponent, NewSet, Occasion, SetChange, SetVersion,
-    StoredComponent,
+    ActiveSet, Chosen, KeptVersion, KnownComponent, NewComponent, NewSet, NewVersion, Occasion,
+    SetChange, SetVersion, StoredComponent,
 };
 
 /// Whoever makes a set decide comes one after the other, whichever host it is on, until the
@@ -84,6 +84,14 @@ impl Postgres {
             changed.map_err(|error| inner.link.failed(error))
         });
         Ok(changing.await.unwrap_or_else(|_| Err(Failure::closed()))?)
+    }
+
+    pub(crate) async fn keep_set(&self, new: NewVersion) -> Result<KeptVersion, StoreError> {
+        let inner = self.inner.clone();
+        let keeping = tokio::spawn(async move {
+            inner.keep_set(new).await.map_err(|error| inner.link.failed(error))
+        });
+        Ok(keeping.await.unwrap_or_else(|_| Err(Failure::closed()))?)
     }
 
     pub(crate) async fn add_policy_component(&self, new: NewComponent) -> Result<bool, StoreError> {
@@ -214,6 +222,21 @@ impl Inner {
         Ok(Some(chosen))
     }
 
+    async fn keep_set(&self, new: NewVersion) -> Result<KeptVersion, sqlx::Error> {
+        let NewVersion { tenant, set, occasion, at_ms, evidence } = new;
+        let mut transaction = self.link.begin(Scope::Tenant(&tenant), Access::Write).await?;
+        sqlx::query(HOLD).bind(tenant.as_str()).execute(&mut *transaction).await?;
+        if let Some(number) = known_number(&mut transaction, &tenant, &set).await? {
+            return Ok(KeptVersion { number, is_new: false });
+        }
+        let number = add(&mut transaction, &tenant, &set, (&occasion, at_ms)).await?;
+        if let Some(evidence) = evidence(number) {
+            events::append(&mut transaction, &tenant, vec![evidence]).await?;
+        }
+        transaction.commit().await?;
+        Ok(KeptVersion { number, is_new: true })
+    }
+
     async fn add_policy_component(&self, new: NewComponent) -> Result<bool, sqlx::Error> {
         let NewComponent { tenant, component, at_ms, evidence } = new;
         let mut transaction = self.link.begin(Scope::Tenant(&tenant), Access::Write).await?;
@@ -246,20 +269,28 @@ async fn chosen_number(
     chosen: Chosen,
     (occasion, at_ms): (&Occasion, u64),
 ) -> Result<Option<u64>, sqlx::Error> {
-    let known = match &chosen {
-        Chosen::Version(number) => {
-            sqlx::query(IS_THERE).bind(tenant.as_str()).bind(integer(*number))
+    match chosen {
+        Chosen::Version(version) => {
+            let query = sqlx::query(IS_THERE).bind(tenant.as_str()).bind(integer(version));
+            let row = query.fetch_optional(connection).await?;
+            row.map(|row| number(&row, "number")).transpose()
         }
-        Chosen::Set(set) => {
-            sqlx::query(KNOWN).bind(tenant.as_str()).bind(&set.policy_set.as_bytes()[..])
-        }
-    };
-    let known = known.fetch_optional(&mut *connection).await?;
-    match (known, &chosen) {
-        (Some(row), _) => number(&row, "number").map(Some),
-        (None, Chosen::Version(_)) => Ok(None),
-        (None, Chosen::Set(set)) => add(connection, tenant, set, (occasion, at_ms)).await.map(Some),
+        Chosen::Set(set) => match known_number(connection, tenant, &set).await? {
+            Some(number) => Ok(Some(number)),
+            None => add(connection, tenant, &set, (occasion, at_ms)).await.map(Some),
+        },
     }
+}
+
+/// The number of the version that has a set's digest.
+async fn known_number(
+    connection: &mut PgConnection,
+    tenant: &Tenant,
+    set: &NewSet,
+) -> Result<Option<u64>, sqlx::Error> {
+    let query = sqlx::query(KNOWN).bind(tenant.as_str()).bind(&set.policy_set.as_bytes()[..]);
+    let row = query.fetch_optional(connection).await?;
+    row.map(|row| number(&row, "number")).transpose()
 }
 
 async fn add(

@@ -8,8 +8,8 @@ use writ_core::{ChainedEvent, Digest, Tenant};
 use crate::component_signatures::NewSignatures;
 use crate::error::{Failure, StoreError};
 use crate::policies::{
-    ActiveSet, Chosen, KnownComponent, NewComponent, NewSet, Occasion, SetChange, SetVersion,
-    StoredComponent,
+    ActiveSet, Chosen, KeptVersion, KnownComponent, NewComponent, NewSet, NewVersion, Occasion,
+    SetChange, SetVersion, StoredComponent,
 };
 use crate::rollouts::{NewRollout, RolloutStop};
 use crate::sqlite::backend::Sqlite;
@@ -24,6 +24,8 @@ use crate::sqlite::rows::{digest, integer, number};
 pub(crate) enum PolicyChange {
     /// Another set decides, under this number.
     Activate(Box<SetChange>, oneshot::Sender<u64>),
+    /// A version is kept, which may be there.
+    Keep(Box<NewVersion>, oneshot::Sender<KeptVersion>),
     /// The files of this host say a set.
     Files(Tenant, Digest),
     /// A component comes, which may be new.
@@ -89,6 +91,12 @@ impl Sqlite {
         let (number, mut told) = oneshot::channel();
         self.change_policies(PolicyChange::Activate(Box::new(change), number)).await?;
         Ok(told.try_recv().ok())
+    }
+
+    pub(crate) async fn keep_set(&self, new: NewVersion) -> Result<KeptVersion, StoreError> {
+        let (is_kept, mut told) = oneshot::channel();
+        self.change_policies(PolicyChange::Keep(Box::new(new), is_kept)).await?;
+        Ok(told.try_recv().map_err(|_| Failure::closed())?)
     }
 
     pub(crate) async fn add_policy_component(&self, new: NewComponent) -> Result<bool, StoreError> {
@@ -199,6 +207,11 @@ pub(crate) async fn apply(
                 events.extend(told);
                 number.send(chosen).ok();
             }
+            PolicyChange::Keep(new, is_kept) => {
+                let (version, event) = keep_version(connection, chains, *new).await?;
+                is_kept.send(version).ok();
+                events.extend(event);
+            }
             PolicyChange::Files(tenant, files) => {
                 let query = sqlx::query(NOTE_FILES).bind(tenant.as_str());
                 query.bind(&files.as_bytes()[..]).execute(&mut *connection).await?;
@@ -254,6 +267,24 @@ async fn activate(
     Ok(Some((chosen, events)))
 }
 
+/// Keeps a version, and tells of it where it is new.
+async fn keep_version(
+    connection: &mut SqliteConnection,
+    chains: &mut Chains,
+    new: NewVersion,
+) -> Result<(KeptVersion, Option<ChainedEvent>), sqlx::Error> {
+    let NewVersion { tenant, set, occasion, at_ms, evidence } = new;
+    if let Some(number) = known_number(connection, &tenant, &set).await? {
+        return Ok((KeptVersion { number, is_new: false }, None));
+    }
+    let number = add(connection, &tenant, &set, (&occasion, at_ms)).await?;
+    let event = match evidence(number) {
+        Some(evidence) => Some(chains.head(connection, &tenant).await?.append(evidence)),
+        None => None,
+    };
+    Ok((KeptVersion { number, is_new: true }, event))
+}
+
 /// Keeps a component, and tells of it where it is new.
 async fn bring(
     connection: &mut SqliteConnection,
@@ -287,20 +318,28 @@ async fn chosen_number(
     chosen: Chosen,
     (occasion, at_ms): (&Occasion, u64),
 ) -> Result<Option<u64>, sqlx::Error> {
-    let known = match &chosen {
-        Chosen::Version(number) => {
-            sqlx::query(IS_THERE).bind(tenant.as_str()).bind(integer(*number))
+    match chosen {
+        Chosen::Version(version) => {
+            let query = sqlx::query(IS_THERE).bind(tenant.as_str()).bind(integer(version));
+            let row = query.fetch_optional(connection).await?;
+            row.map(|row| number(&row, "number")).transpose()
         }
-        Chosen::Set(set) => {
-            sqlx::query(KNOWN).bind(tenant.as_str()).bind(&set.policy_set.as_bytes()[..])
-        }
-    };
-    let known = known.fetch_optional(&mut *connection).await?;
-    match (known, &chosen) {
-        (Some(row), _) => number(&row, "number").map(Some),
-        (None, Chosen::Version(_)) => Ok(None),
-        (None, Chosen::Set(set)) => add(connection, tenant, set, (occasion, at_ms)).await.map(Some),
+        Chosen::Set(set) => match known_number(connection, tenant, &set).await? {
+            Some(number) => Ok(Some(number)),
+            None => add(connection, tenant, &set, (occasion, at_ms)).await.map(Some),
+        },
     }
+}
+
+/// The number of the version that has a set's digest.
+async fn known_number(
+    connection: &mut SqliteConnection,
+    tenant: &Tenant,
+    set: &NewSet,
+) -> Result<Option<u64>, sqlx::Error> {
+    let query = sqlx::query(KNOWN).bind(tenant.as_str()).bind(&set.policy_set.as_bytes()[..]);
+    let row = query.fetch_optional(connection).await?;
+    row.map(|row| number(&row, "number")).transpose()
 }
 
 async fn add(

@@ -101,6 +101,7 @@ macro_rules! conformance_tests {
             policies: signatures_are_kept_by_key_and_listed_with_their_component,
             policies: a_version_that_is_not_there_changes_nothing,
             policies: components_are_kept_once_and_for_their_tenant_alone,
+            policies: a_version_is_kept_and_told_once_and_does_not_decide,
             policies: of_16_that_come_at_once_each_has_a_number,
             policies: one_version_is_rolled_out_at_a_time,
             policies: a_version_that_decides_is_rolled_out_no_more,

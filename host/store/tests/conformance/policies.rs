@@ -4,20 +4,22 @@ use writ_core::chain::Evidence;
 use writ_core::execution::Fact;
 use writ_core::{Digest, Tenant};
 use writ_store::{
-    ActiveSet, Chosen, ComponentSignature, KnownRollout, NewComponent, NewRollout, NewSet,
-    NewSignatures, Occasion, RolloutEnd, RolloutStop, SetChange, Store, StoredComponent,
+    ActiveSet, Chosen, ComponentSignature, KeptVersion, KnownRollout, NewComponent, NewRollout,
+    NewSet, NewSignatures, NewVersion, Occasion, RolloutEnd, RolloutStop, SetChange, Store,
+    StoredComponent,
 };
 
 use super::flow::tenant;
 
 fn set(text: &str) -> Chosen {
+    Chosen::Set(Box::new(new_set(text)))
+}
+
+fn new_set(text: &str) -> NewSet {
     let bytes = b"the same component".to_vec();
     let component = StoredComponent { digest: Digest::of(&bytes), bytes, report: "{}".into() };
-    Chosen::Set(Box::new(NewSet {
-        policy_set: Digest::of(text),
-        document: text.to_owned(),
-        components: vec![component],
-    }))
+    let (policy_set, document) = (Digest::of(text), text.to_owned());
+    NewSet { policy_set, document, components: vec![component] }
 }
 
 /// What leads to a change at some time.
@@ -220,6 +222,34 @@ pub async fn components_are_kept_once_and_for_their_tenant_alone(store: &Store) 
     assert_eq!(store.set_version(&theirs, 1).await.unwrap(), None);
     assert_eq!(activate(store, &theirs, set("b"), 3).await, Some(1));
     assert_eq!(store.active_set(&ours).await.unwrap().unwrap().number, 2);
+}
+
+pub async fn a_version_is_kept_and_told_once_and_does_not_decide(store: &Store) {
+    let of = Tenant::default();
+    activate(store, &of, set("a"), 1).await;
+    let keep = async |text: &str, at_ms| {
+        let policy_set = Digest::of(text);
+        let evidence = move |version| {
+            let (by, comment) = (None, String::new());
+            let fact = Fact::SetAdded { policy_set, version, by, comment };
+            Some(Evidence::of_tenant(at_ms, policy_set, fact))
+        };
+        let (tenant, set, occasion) = (of.clone(), new_set(text), occasion(at_ms));
+        let new = NewVersion { tenant, set, occasion, at_ms, evidence: Box::new(evidence) };
+        store.keep_set(new).await.unwrap()
+    };
+    assert_eq!(keep("a", 2).await, KeptVersion { number: 1, is_new: false });
+    assert_eq!(keep("b", 3).await, KeptVersion { number: 2, is_new: true });
+    assert_eq!(keep("b", 4).await, KeptVersion { number: 2, is_new: false });
+    let kept = store.set_version(&of, 2).await.unwrap().unwrap();
+    assert_eq!((kept.document.as_str(), kept.created_ms), ("b", 3));
+    assert_eq!(kept.occasion, occasion(3));
+    assert_eq!(store.active_set(&of).await.unwrap().unwrap().number, 1);
+    let events = store.events_page(&of, None, 0, 9).await.unwrap();
+    let added = events.iter().filter(|event| event.fact.kind() == "policy-set.added");
+    assert_eq!(added.count(), 1);
+    assert_eq!(activate(store, &of, Chosen::Version(2), 5).await, Some(2));
+    store.verify(&of).await.unwrap();
 }
 
 pub async fn of_16_that_come_at_once_each_has_a_number(store: &Store) {

@@ -22,9 +22,10 @@ pub(super) struct Shadow {
     #[command(flatten)]
     comment: Comment,
     /// Ask no version on the side any more
-    #[arg(long, conflicts_with_all = ["number", "share", "by", "comment"])]
+    #[arg(long, conflicts_with_all = ["number", "binding", "share", "by", "comment"])]
     stop: bool,
-    /// Tell what the version would have changed, as the server has seen
+    /// Tell what would have changed, as the server has seen; with `--binding`, if that one counted,
+    /// whose `mode` is `shadow`
     #[arg(long, conflicts_with_all = ["number", "share", "by", "comment", "stop"])]
     report: bool,
 }
@@ -44,15 +45,18 @@ pub(super) struct Canary {
     #[command(flatten)]
     comment: Comment,
     /// Have the active version decide everything
-    #[arg(long, conflicts_with_all = ["number", "share", "by", "header", "comment"])]
+    #[arg(long, conflicts_with_all = ["number", "binding", "share", "by", "header", "comment"])]
     stop: bool,
     /// Have the version that decides for some decide everything
-    #[arg(long, conflicts_with_all = ["number", "share", "by", "header", "stop"])]
+    #[arg(long, conflicts_with_all = ["number", "binding", "share", "by", "header", "stop"])]
     promote: bool,
 }
 
 #[derive(Debug, clap::Args)]
 struct PartOf {
+    /// Only this binding of the version, within the version that decides
+    #[arg(long, value_name = "NAME")]
+    binding: Option<String>,
     /// A part of all requests, such as `5%`
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     share: Option<Hundredths>,
@@ -88,8 +92,17 @@ impl Shadow {
             return stop(remote, "shadow").await;
         }
         if self.report {
-            let version = rolled_out(remote, "shadow").await?;
-            return remote.get(&[PATH, &version, "shadow"], &[]).await;
+            return match &self.part.binding {
+                None => {
+                    let version = rolled_out(remote, "shadow").await?;
+                    remote.get(&[PATH, &version, "shadow"], &[]).await
+                }
+                Some(binding) => {
+                    let status: Value = remote.get(&[STATUS], &[]).await?;
+                    let version = status["version"].to_string();
+                    remote.get(&[PATH, &version, "shadow"], &[("binding", binding)]).await
+                }
+            };
         }
         let number = self.number.unwrap_or_default().to_string();
         let mut body = self.part.body();
@@ -138,6 +151,9 @@ impl Canary {
 impl PartOf {
     fn body(&self) -> Map<String, Value> {
         let mut body = Map::new();
+        if let Some(binding) = &self.binding {
+            body.insert("binding".into(), binding.as_str().into());
+        }
         if let Some(share) = self.share {
             body.insert("share_percent".into(), f64::from(share).into());
         }
@@ -188,6 +204,12 @@ pub(super) fn rollout(rollout: &Value) -> String {
         &how,
         format_args!("version {}, {share} % by {}", rollout["version"], text_of(&rollout["by"])),
     );
+    let single = &rollout["single"];
+    if single.is_object() {
+        let (name, of) = (text_of(&single["binding"]), &single["of"]);
+        let told = format_args!("{name} of version {of}, within version {}", single["within"]);
+        text += &row("binding", told);
+    }
     let header = &rollout["header"];
     if header.is_object() {
         let (name, value) = (text_of(&header["name"]), text_of(&header["value"]));
@@ -220,9 +242,13 @@ pub(super) fn rollout(rollout: &Value) -> String {
 }
 
 fn report(report: &Value) -> String {
+    let what = match report["binding"].as_str() {
+        None => format!("Version {}", report["version"]),
+        Some(name) => format!("Binding {} of version {}", visible(name), report["version"]),
+    };
     let mut text = format!(
-        "Version {}, beside {} decisions ({} were not looked at):\n",
-        report["version"], report["decisions"], report["dropped"]
+        "{what}, beside {} decisions ({} were not looked at):\n",
+        report["decisions"], report["dropped"]
     );
     for (change, count) in report["changes"].as_object().into_iter().flatten() {
         if *count != 0 {

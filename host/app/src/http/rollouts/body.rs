@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use writ_core::BindingName;
 use writ_core::rollout::{By, Canary, Guard, Header, How, Hundredths};
 
 use crate::http::json::Text;
@@ -15,6 +16,11 @@ const CANARY_SHARE: Hundredths = Hundredths::of(5);
 #[schema(as = ShadowRequest)]
 #[serde(deny_unknown_fields, expecting = "an object")]
 pub struct ShadowBody {
+    /// The one binding of the version that is meant, tried within the version that decides: all others
+    /// stay as they are. Absent: the whole version.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    binding: Option<BindingName>,
     /// About which part of all requests, in percent, with two decimals at most; 100 where it is absent.
     #[serde(default)]
     #[schema(value_type = Option<f64>)]
@@ -34,6 +40,11 @@ pub struct ShadowBody {
 #[schema(as = CanaryRequest)]
 #[serde(deny_unknown_fields, expecting = "an object")]
 pub struct CanaryBody {
+    /// The one binding of the version that is meant, tried within the version that decides: all others
+    /// stay as they are. Absent: the whole version.
+    #[serde(default)]
+    #[schema(value_type = Option<String>)]
+    binding: Option<BindingName>,
     /// For which part of all requests, in percent, with two decimals at most. 5 where it is absent, and
     /// 0 where there is a header.
     #[serde(default)]
@@ -98,22 +109,22 @@ pub(super) struct GuardBody {
 impl ShadowBody {
     /// As what is wanted of a version, and why.
     pub(super) fn into_draft(self, version: u64) -> (Draft, Option<Text>) {
-        let Self { share_percent, by, comment } = self;
+        let Self { binding, share_percent, by, comment } = self;
         let share_percent = share_percent.unwrap_or(Hundredths::of(100));
-        (Draft { version, share_percent, by, how: How::Shadow }, comment)
+        (Draft { version, binding, share_percent, by, how: How::Shadow }, comment)
     }
 }
 
 impl CanaryBody {
     /// As what is wanted of a version, and why.
     pub(super) fn into_draft(self, version: u64) -> (Draft, Option<Text>) {
-        let Self { share_percent, by, header, guard, comment } = self;
+        let Self { binding, share_percent, by, header, guard, comment } = self;
         let usual = if header.is_some() { Hundredths::of(0) } else { CANARY_SHARE };
         let share_percent = share_percent.unwrap_or(usual);
         let header = header
             .map(|HeaderBody { name, value }| Header { name: name.to_ascii_lowercase(), value });
         let how = How::Canary(Canary { header, guard: guard.into() });
-        (Draft { version, share_percent, by, how }, comment)
+        (Draft { version, binding, share_percent, by, how }, comment)
     }
 }
 

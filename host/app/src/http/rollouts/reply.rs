@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 use utoipa::ToSchema;
-use writ_core::Digest;
-use writ_core::rollout::{Canary, Header, How, Rollout, Tally};
+use writ_core::rollout::{Canary, Header, How, Rollout, Single, Tally};
+use writ_core::{BindingName, Digest};
 use writ_store::Occasion;
 
 use super::body::{GuardBody, HeaderBody};
@@ -23,6 +23,10 @@ pub struct RolloutReply {
     /// Digest of its set.
     #[schema(value_type = String)]
     policy_set: Digest,
+    /// The binding in which alone it differs from the version that decides, and was made for that;
+    /// absent where it is rolled out whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    single: Option<SingleReply>,
     /// `shadow` or `canary`.
     how: &'static str,
     /// For which part of all requests, in percent.
@@ -52,6 +56,19 @@ pub struct RolloutReply {
     ended: Option<EndedReply>,
 }
 
+/// One binding of a version, tried within the version that decides.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = RolloutSingle)]
+struct SingleReply {
+    /// Its name.
+    #[schema(value_type = String)]
+    binding: BindingName,
+    /// The version that has it so.
+    of: u64,
+    /// The version that has all the rest: once it does not decide any more, the rollout ends.
+    within: u64,
+}
+
 /// How a rollout ended.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = RolloutEnd)]
@@ -59,7 +76,8 @@ struct EndedReply {
     /// When.
     #[schema(format = "date-time")]
     at: String,
-    /// `stopped`, `promoted` or `replaced`, or what was exceeded: `max-fault-rate`,
+    /// `stopped`, `promoted`, `replaced` or `overtaken` (a single binding was tried within a version that
+    /// no longer decides), or what was exceeded: `max-fault-rate`,
     /// `max-deny-rate-increase` or `max-latency`.
     because: String,
     /// What was seen, where something was exceeded.
@@ -94,12 +112,16 @@ struct TallyReply {
     p95_us: u64,
 }
 
-/// What a version that is asked on the side would have changed, since it is asked on this host.
+/// What would have changed by what is asked on the side, since it is asked on this host.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ShadowReport)]
 pub struct ReportReply {
     /// The version.
     version: u64,
+    /// Its binding that is asked on the side; absent where the whole version is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    binding: Option<BindingName>,
     /// How many decisions it was compared with.
     decisions: u64,
     /// How many would have become what: `same`, `new-denial`, `new-allow`, `new-approval`, `new-fault`,
@@ -149,7 +171,9 @@ impl RolloutReply {
         let here = in_force.beside.as_ref().filter(|beside| beside.id == status.id);
         let seen = here.and_then(|beside| SeenReply::of(beside));
         let RolloutStatus { rollout, occasion, at_ms, ended, .. } = status;
-        let Rollout { version, policy_set, share_percent, by, how } = rollout;
+        let Rollout { version, policy_set, single, share_percent, by, how } = rollout;
+        let single =
+            single.map(|Single { binding, of, within }| SingleReply { binding, of, within });
         let Occasion { by: author, comment, .. } = occasion;
         let (name, canary) = match how {
             How::Shadow => ("shadow", None),
@@ -160,6 +184,7 @@ impl RolloutReply {
         Self {
             version,
             policy_set,
+            single,
             how: name,
             share_percent: share_percent.into(),
             by: by.to_string(),
@@ -198,7 +223,7 @@ impl TallyReply {
 }
 
 impl ReportReply {
-    pub(super) fn new(version: u64, report: Report) -> Self {
+    pub(super) fn new(version: u64, binding: Option<BindingName>, report: Report) -> Self {
         let count = |change: Change| (change.name().to_owned(), report.count(change).into());
         let changes = Change::DECIDED.iter().copied().map(count).collect();
         let decisions = report.changes.values().sum();
@@ -207,7 +232,7 @@ impl ReportReply {
             examples.into_iter().map(move |example| ExampleReply::new(change, example))
         };
         let examples = examples.into_iter().flat_map(of).collect();
-        Self { version, decisions, changes, dropped, examples }
+        Self { version, binding, decisions, changes, dropped, examples }
     }
 }
 

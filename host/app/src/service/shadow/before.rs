@@ -17,7 +17,7 @@ use crate::service::round::Ledgers;
 
 /// What a decision read and wrote.
 pub(super) struct Before {
-    pub(super) ledgers: Ledgers,
+    pub(super) ledgers: Arc<Ledgers>,
     pub(super) execution: Arc<Execution>,
     /// Whether it was the first about its execution: then whatever people are asked in its name, they
     /// are asked because of it.
@@ -137,7 +137,7 @@ mod tests {
             has_begun: false,
             sensitive: Default::default(),
         });
-        let before = Before { ledgers, execution, is_first: true };
+        let before = Before { ledgers: Arc::new(ledgers), execution, is_first: true };
         let memory = Arc::new(memory);
         (before.over(memory.clone(), memory), namespace)
     }

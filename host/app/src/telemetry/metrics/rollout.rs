@@ -7,7 +7,7 @@ use super::register::Register;
 use crate::service::change::Change;
 
 /// Why a rollout ends that no guard ends.
-const ENDS: [&str; 3] = ["stopped", "promoted", "replaced"];
+const ENDS: [&str; 4] = ["stopped", "promoted", "replaced", "overtaken"];
 /// How a version is rolled out.
 const WAYS: [&str; 2] = ["shadow", "canary"];
 
