@@ -249,8 +249,8 @@ fn each_role_may_do_what_the_table_says_and_nothing_else() {
                 let expected = match (*method, *path) {
                     // Nothing was denied.
                     (_, "/v1/events" | "/access/v1/requests") => 400,
-                    // It is no component.
-                    ("POST", "/v1/policies") => 400,
+                    // It is no component, and no set.
+                    ("POST", "/v1/policies" | "/v1/policy-sets") => 400,
                     // Nothing is sealed.
                     (_, "/v1/data-rotation") => 400,
                     (_, path) if path.contains("{id}") || path.contains("{name}") => 404,

@@ -77,8 +77,9 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
     let first_key = first_key(&app, address).await?;
     let built_in = args.config.is_built_in(&environment);
     let greeting = Greeting { address, config: &config, app: &app, first_key, built_in };
-    text::to_stdout(&greeting.text())?;
+    let greeting = greeting.text();
     memory::give_back();
+    text::to_stdout(&greeting)?;
     #[cfg(feature = "failpoints")]
     arm()?;
     let _reloading = Background::start(reload_at(hangup, app.reload.clone()));
