@@ -49,7 +49,7 @@ mod program {
         let mut lines = smaps.lines();
         while let Some(line) = lines.next() {
             let Some(mapping) = mapping(line, file) else { continue };
-            let mut details = lines.by_ref();
+            let details = lines.by_ref();
             let anonymous = details.find_map(|line| line.strip_prefix("Anonymous:"));
             if anonymous.is_some_and(|kib| kib.trim() == "0 kB") {
                 found.push(mapping);

@@ -150,6 +150,18 @@ fn a_host_that_serves_is_healthy_started_and_ready() {
 }
 
 #[test]
+fn a_page_begins_where_one_ended_or_nowhere() {
+    let server = server();
+    let mut client = server.client();
+    for path in ["/v1/executions", "/v1/approvals", "/v1/decisions", "/v1/dead-letters"] {
+        for (cursor, status) in [("0199c9d0-0000-7000-8000-000000000000", 200), ("nowhere", 400)] {
+            let reply = client.get(&format!("{path}?cursor={cursor}")).unwrap();
+            assert_eq!(reply.status, status, "{path}: {}", reply.text());
+        }
+    }
+}
+
+#[test]
 fn the_metrics_page_counts_what_happened() {
     let server = server();
     let mut client = server.client();

@@ -19,7 +19,7 @@ use super::body::Sent;
 use super::executions::etag;
 use super::executions::reply::{ApprovalReply, ExecutionReply};
 use super::guard::only;
-use super::page::{Id, Limit, Query};
+use super::page::{Cursor, Id, Limit, Query};
 use super::problem::{Problem, ProblemCode};
 use super::reply::{json as reply, ok};
 use crate::auth::Caller;
@@ -44,7 +44,8 @@ pub struct Listing {
     #[serde(default)]
     view: ViewName,
     /// The `next` of the page before.
-    cursor: Option<String>,
+    #[param(value_type = Option<String>)]
+    cursor: Option<Cursor>,
     /// How many, 1 to 100; 50 where it is absent.
     #[serde(default)]
     #[param(value_type = Option<u32>)]
@@ -147,7 +148,8 @@ pub async fn list(
     Query(listing): Query<Listing>,
 ) -> Result<Response, Problem> {
     let by = caller.principal();
-    let part = Part { before: listing.cursor.as_deref(), limit: listing.limit.get() };
+    let part =
+        Part { before: listing.cursor.as_ref().map(Cursor::as_str), limit: listing.limit.get() };
     let found = app.executions.approvals(by, listing.view.into(), part).await?;
     let found = found.ok_or_else(|| {
         Problem::new(ProblemCode::Forbidden)

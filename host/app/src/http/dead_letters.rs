@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use writ_store::{DeadLetter, Unsent};
 
-use super::page::{Id, Limit, Query};
+use super::page::{Cursor, Id, Limit, Query};
 use super::problem::{Problem, ProblemCode};
 use super::reply::{json, ok};
 use super::{App, executions};
@@ -30,7 +30,8 @@ pub const REDELIVER: &str = "/v1/dead-letters/{id}/redeliver";
 #[into_params(parameter_in = Query)]
 pub struct Listing {
     /// The `next` of the page before.
-    cursor: Option<String>,
+    #[param(value_type = Option<String>)]
+    cursor: Option<Cursor>,
     /// How many, 1 to 100; 50 where it is absent.
     #[serde(default)]
     #[param(value_type = Option<u32>)]
@@ -85,7 +86,8 @@ pub async fn list(
     caller: Caller,
     Query(listing): Query<Listing>,
 ) -> Result<Response, Problem> {
-    let part = Part { before: listing.cursor.as_deref(), limit: listing.limit.get() };
+    let part =
+        Part { before: listing.cursor.as_ref().map(Cursor::as_str), limit: listing.limit.get() };
     let found = app.channels.letters(caller.principal(), part).await?;
     let is_full = found.len() >= part.limit as usize;
     let next = found.last().filter(|_| is_full).map(|last| last.id.as_str());

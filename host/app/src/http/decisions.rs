@@ -10,7 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use writ_store::{PAGE_BYTES_MAX, StoredDecision};
 
 use super::App;
-use super::page::{Id, Limit, Query};
+use super::page::{Cursor, Id, Limit, Query};
 use super::problem::{Problem, ProblemCode};
 use super::reply::ok;
 use crate::auth::Caller;
@@ -27,7 +27,8 @@ pub const RECEIPT: &str = "/v1/decisions/{id}/receipt";
 #[into_params(parameter_in = Query)]
 pub struct Listing {
     /// The `next` of the page before.
-    cursor: Option<String>,
+    #[param(value_type = Option<String>)]
+    cursor: Option<Cursor>,
     /// How many, 1 to 100; 50 where it is absent. Where they are large, there are fewer.
     #[serde(default)]
     #[param(value_type = Option<u32>)]
@@ -62,7 +63,8 @@ pub async fn list(
     Query(Listing { cursor, limit }): Query<Listing>,
 ) -> Result<Response, Problem> {
     let (store, tenant) = (app.executions.store(), &caller.principal().tenant);
-    let found = store.decisions_page(tenant, cursor.as_deref(), limit.get()).await?;
+    let found =
+        store.decisions_page(tenant, cursor.as_ref().map(Cursor::as_str), limit.get()).await?;
     Ok(ok(&DecisionsPage::of(&found, limit)?))
 }
 

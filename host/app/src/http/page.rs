@@ -5,6 +5,8 @@ use axum::http::request::Parts;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use uuid::Uuid;
+
 use super::problem::{Problem, ProblemCode};
 
 /// How many items a page has: 1 to 100, 50 where the caller does not say.
@@ -35,6 +37,29 @@ impl TryFrom<u32> for Limit {
         match limit {
             1..=Self::MAX => Ok(Self(limit)),
             _ => Err(format!("`limit` is {limit}, must be 1 to {}", Self::MAX)),
+        }
+    }
+}
+
+/// Where a page begins: the `next` of the page before, which is the id of its last item (a UUID, RFC 9562).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Cursor(String);
+
+impl Cursor {
+    /// The id.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Cursor {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        match Uuid::try_parse(&text) {
+            Ok(id) => Ok(Self(id.to_string())),
+            Err(_) => Err("`cursor` is no `next` of a page before".to_owned()),
         }
     }
 }

@@ -13,7 +13,7 @@ use super::reply::{EventsReply, ExecutionReply, ExecutionsReply};
 use super::{EVENTS, ONE, PATH, answer};
 use crate::auth::Caller;
 use crate::http::App;
-use crate::http::page::{Id, Limit, Query};
+use crate::http::page::{Cursor, Id, Limit, Query};
 use crate::http::problem::{Problem, ProblemCode};
 use crate::http::reply::ok;
 use crate::service::executions::Part;
@@ -26,7 +26,8 @@ pub struct Listing {
     /// Only those of this status.
     status: Option<String>,
     /// The `next` of the page before.
-    cursor: Option<String>,
+    #[param(value_type = Option<String>)]
+    cursor: Option<Cursor>,
     /// How many, 1 to 100; 50 where it is absent.
     #[serde(default)]
     #[param(value_type = Option<u32>)]
@@ -66,7 +67,8 @@ pub async fn list(
             .with_detail(format!("`{status}` is no status"))
             .with_hint(format!("use one of {}", Status::NAMES.join(", "))));
     }
-    let part = Part { before: listing.cursor.as_deref(), limit: listing.limit.get() };
+    let part =
+        Part { before: listing.cursor.as_ref().map(Cursor::as_str), limit: listing.limit.get() };
     let found = app.executions.page(by, listing.status, part).await?;
     Ok(ok(&ExecutionsReply::new(&found)))
 }

@@ -83,7 +83,7 @@ impl Executions {
         meta: Meta,
     ) -> Result<Execution, ExecutionError> {
         let ended = self.one(by, id).await?;
-        may_retry(by, &ended)?;
+        may_carry_out(by, &ended)?;
         if !ended.may_be_retried() {
             return Err(ExecutionError::not_retried(&ended));
         }
@@ -173,12 +173,6 @@ impl Executions {
             false => Err(ExecutionError::Arguments(tool.bound.name.clone(), flaws)),
         }
     }
-}
-
-/// Who sent it has it done once more, or whom it is about, or an operator.
-fn may_retry(by: &Principal, ended: &Execution) -> Result<(), ExecutionError> {
-    let is_subject = Person::meant_by(&ended.request.subject.id) == by.person;
-    if is_subject { Ok(()) } else { may_carry_out(by, ended) }
 }
 
 /// Of all who retry an execution at once, or again, one does. No header can hold this key, so it is
