@@ -142,18 +142,22 @@ impl Config {
     /// # Errors
     /// The first thing that is wrong, with its line.
     pub fn load(file: &Path, overrides: &Overrides) -> Result<Self, ConfigError> {
-        let refused = |error: &dyn std::fmt::Display| ConfigError::in_file(file, error);
-        let (directory, name) =
-            split(file).ok_or_else(|| refused(&"this is no file name").with_hint(START))?;
-        let root = Root::open(directory).map_err(|error| {
-            refused(&format!("the directory cannot be opened: {error}")).with_hint(START)
-        })?;
-        let text = root.read_text(name, FILE_BYTES_MAX).map_err(|error| match error {
-            ReadError::Missing(_) => refused(&"there is no such file").with_hint(START),
-            ReadError::Directory(_) => refused(&"this is a directory").with_hint(START),
-            other => refused(&other),
-        })?;
-        Self::parse(Document::new(file.display().to_string(), text), root, overrides)
+        let (document, root) = open(file)?;
+        Self::parse(document, root, overrides)
+    }
+
+    /// Of a configuration file, the policies alone: what other sections name, such as secrets, need not
+    /// be here. Nobody's signatures count, and no registry is named.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with them, with its line; and where the file is empty.
+    pub fn policies_of(file: &Path) -> Result<PolicySetConfig, ConfigError> {
+        let (document, root) = open(file)?;
+        let raw: raw::Config = document.parse()?;
+        let sections = (raw.bindings, raw.tests);
+        let (document, root) = (Arc::new(document), Arc::new(root));
+        let policies = policy_set::parse(sections, Default::default(), document, root)?;
+        policies.not_emptied().map(|()| policies)
     }
 
     /// The embedded defaults, as if they stood in a directory.
@@ -259,6 +263,22 @@ impl Config {
     pub fn root(&self) -> &Root {
         self.policies.root()
     }
+}
+
+/// A configuration file, and the directory that it stands in.
+fn open(file: &Path) -> Result<(Document, Root), ConfigError> {
+    let refused = |error: &dyn std::fmt::Display| ConfigError::in_file(file, error);
+    let (directory, name) =
+        split(file).ok_or_else(|| refused(&"this is no file name").with_hint(START))?;
+    let root = Root::open(directory).map_err(|error| {
+        refused(&format!("the directory cannot be opened: {error}")).with_hint(START)
+    })?;
+    let text = root.read_text(name, FILE_BYTES_MAX).map_err(|error| match error {
+        ReadError::Missing(_) => refused(&"there is no such file").with_hint(START),
+        ReadError::Directory(_) => refused(&"this is a directory").with_hint(START),
+        other => refused(&other),
+    })?;
+    Ok((Document::new(file.display().to_string(), text), root))
 }
 
 fn checked_log(log: LogConfig) -> Result<LogConfig, crate::telemetry::log::LogError> {

@@ -262,6 +262,7 @@ pub fn routes() -> Vec<Route> {
         Route::new(GET, rollouts::SHADOW, WATCH, rollouts::report),
         Route::new(DELETE, rollouts::SHADOW, OPERATE, rollouts::stop_shadow),
         Route::new(POST, rollouts::CANARY, OPERATE, rollouts::canary),
+        Route::new(POST, policy_sets::PROMOTE, OPERATE, policy_sets::promote),
         Route::new(DELETE, rollouts::CANARY, OPERATE, rollouts::stop_canary),
         Route::new(GET, keys::KEYS, OPERATE, keys::list),
         Route::new(POST, keys::KEYS, OPERATE, keys::create),

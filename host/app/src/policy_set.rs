@@ -13,7 +13,6 @@ mod parsed;
 pub(crate) mod raw;
 mod secret_key;
 mod settings;
-
 mod snapshot;
 mod source;
 mod stored;

@@ -24,8 +24,10 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use writ_core::chain::Evidence;
 use writ_core::execution::Fact;
+use writ_core::rollout::Single;
 use writ_core::text::visible;
 use writ_core::{Digest, Person, Tenant};
 use writ_engine::Engine;
@@ -49,6 +51,8 @@ const READY_MAX: usize = 5;
 const REASON_CHARS_MAX: usize = 500;
 /// How long to rest where the version that decides elsewhere cannot be taken.
 const REST: Duration = Duration::from_secs(1);
+/// How a version is rolled out that decides for some.
+const CANARY: &str = "canary";
 
 /// What leads to a reload.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +81,8 @@ pub enum Wish {
     Files,
     /// A version.
     Version(u64),
+    /// A version that decides for some, if it still does.
+    Promoted(u64),
     /// The version that decided before the one that does.
     Previous,
     /// The version that decides elsewhere.
@@ -113,6 +119,8 @@ struct Inner {
     deciding: tokio::sync::Mutex<()>,
     /// Held while this host does as the store says of what is rolled out.
     rolling: tokio::sync::Mutex<()>,
+    /// Rings when it could not.
+    behind: Notify,
 }
 
 struct State {
@@ -180,6 +188,21 @@ impl Trigger {
         }
     }
 
+    /// The same, for a version that is made to try a single binding.
+    fn to_try(&self, single: &Single) -> Self {
+        let Single { binding, of, within } = single;
+        let what = format!("`{binding}` of version {of}, within version {within}");
+        match self {
+            Self::Request { by, comment } if comment.is_empty() => {
+                Self::Request { by: by.clone(), comment: what }
+            }
+            Self::Request { by, comment } => {
+                Self::Request { by: by.clone(), comment: format!("{what}: {comment}") }
+            }
+            Self::Start | Self::File | Self::Signal | Self::Follow => self.clone(),
+        }
+    }
+
     /// What is kept of it beside what it leads to.
     pub(crate) fn occasion(&self) -> Occasion {
         let comment = match self {
@@ -219,6 +242,7 @@ impl Reload {
             state: Mutex::new(state),
             deciding: tokio::sync::Mutex::default(),
             rolling: tokio::sync::Mutex::default(),
+            behind: Notify::new(),
         }))
     }
 
@@ -243,7 +267,9 @@ impl Reload {
     pub async fn ask(&self, wish: Wish, trigger: Trigger) -> Option<Outcome> {
         let queue = match wish {
             Wish::Files => &self.0.files,
-            Wish::Version(_) | Wish::Previous | Wish::Active => &self.0.versions,
+            Wish::Version(_) | Wish::Promoted(_) | Wish::Previous | Wish::Active => {
+                &self.0.versions
+            }
         };
         queue.join(wish, trigger).await.ok()
     }
@@ -320,7 +346,8 @@ impl Reload {
             };
             match wish {
                 Wish::Files => self.by_files(trigger).await,
-                Wish::Version(number) => self.to_version(*number, trigger).await,
+                Wish::Version(number) => self.to_version(*number, None, trigger).await,
+                Wish::Promoted(number) => self.to_canary(*number, trigger).await,
                 Wish::Previous => self.to_previous(trigger).await,
                 Wish::Active => self.to_active(trigger).await,
             }
@@ -383,7 +410,13 @@ impl Reload {
         Ok(())
     }
 
-    async fn to_version(&self, number: u64, trigger: &Trigger) -> Result<Outcome, Refusal> {
+    /// To a version; where `only_if` is given, only while that rollout goes on.
+    async fn to_version(
+        &self,
+        number: u64,
+        only_if: Option<u64>,
+        trigger: &Trigger,
+    ) -> Result<Outcome, Refusal> {
         let active = self.active().await?;
         // Also who says so of the version that decides means no other.
         self.state().chosen += 1;
@@ -393,16 +426,25 @@ impl Reload {
         let snapshot = self.ready_or_loaded(number).await?;
         let (digest, was) = (snapshot.digest, self.0.parts.service.active().digest);
         let versions = self.0.parts.versions();
-        let activated = versions.activate_version(number, (digest, was), trigger).await?;
-        let number = activated.ok_or_else(|| Refusal::of_version(number))?;
+        let activated =
+            versions.activate_version((number, only_if), (digest, was), trigger).await?;
+        let number = activated.ok_or_else(|| match only_if {
+            Some(_) => Refusal::of_no_rollout(number, CANARY),
+            None => Refusal::of_version(number),
+        })?;
         let restart = self.state().status.restart.clone();
         self.decide_by(number, snapshot, (0, restart), (trigger, trigger.occasion()));
         Ok(Outcome::Activated(digest))
     }
 
+    async fn to_canary(&self, number: u64, trigger: &Trigger) -> Result<Outcome, Refusal> {
+        let rollout = self.rollout_of(number, CANARY).await?;
+        self.to_version(number, Some(rollout.id), trigger).await
+    }
+
     async fn to_previous(&self, trigger: &Trigger) -> Result<Outcome, Refusal> {
         match self.active().await?.and_then(|active| active.previous) {
-            Some(previous) => self.to_version(previous, trigger).await,
+            Some(previous) => self.to_version(previous, None, trigger).await,
             None => Err(Refusal::of_no_previous()),
         }
     }
@@ -493,11 +535,17 @@ impl Reload {
             let reason = visible(refusal.reason());
             return tracing::debug!(%active, "the policy set is still refused: {reason}");
         }
+        self.tell(refusal, trigger).await;
+    }
+
+    /// Tells why a set is refused: one line, one event.
+    async fn tell(&self, refusal: &Refusal, trigger: &Trigger) {
+        let active = self.0.parts.service.active().digest;
         let by = trigger.by().map(ToString::to_string);
         let (phase, trigger_name) = (refusal.phase.name(), trigger.name());
         // It may quote files, and is one line of the log whatever they say.
         let (reason, hint) = (visible(refusal.reason()), refusal.hint.as_deref().map(visible));
-        tracing::error!(%active, phase, trigger = trigger_name, by, hint, "the policy set is not reloaded, and the one before it decides: {reason}");
+        tracing::error!(%active, phase, trigger = trigger_name, by, hint, "a policy set is refused, and what decides stays as it is: {reason}");
         let fact = Fact::SetRefused {
             active,
             policy_set: refusal.policy_set,

@@ -71,6 +71,7 @@ pub async fn run(
         Background::start(app.reload.clone().watch()),
         Background::start(app.reload.clone().follow()),
         Background::start(app.reload.clone().guard()),
+        Background::start(app.reload.clone().catch_up()),
     ];
     app.lifecycle.advance(Stage::Serving);
     let mut shutdown = pin!(shutdown);

@@ -97,7 +97,7 @@ impl Service {
             shadows,
         };
         let tenant = Tenant::default();
-        let shadow = rounds.shadow(&snapshot, (&tenant, breaker));
+        let shadow = rounds.shadow(&snapshot, (&tenant, breaker), None);
         let active = Active::new(snapshot, &tenant, breaker, &rounds.metrics);
         let active = Arc::new(Active { shadow, ..active });
         Self {
@@ -154,7 +154,9 @@ impl Service {
                 InForce { active, beside: None }
             }
             beside => {
-                let beside = beside.clone();
+                // A single binding is tried within the set that it was tried within.
+                let stays = |beside: &&Arc<Beside>| beside.rollout.single.is_none();
+                let beside = beside.as_ref().filter(stays).cloned();
                 InForce { active: Arc::new(self.after(now, snapshot)), beside }
             }
         });
@@ -202,7 +204,8 @@ impl Service {
     }
 
     fn after(&self, now: &InForce, snapshot: Snapshot) -> Active {
-        let shadow = self.rounds.shadow(&snapshot, (&now.active.tenant, self.breaker));
+        let shadow =
+            self.rounds.shadow(&snapshot, (&now.active.tenant, self.breaker), now.active.shadow());
         let after = Active::after(&now.active, snapshot, self.breaker, self.metrics());
         Active { shadow, ..after }
     }

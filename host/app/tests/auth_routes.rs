@@ -73,6 +73,7 @@ const WHO_MAY: &[(&str, &str, Access)] = &[
     ("GET", "/v1/policy-sets/{id}/shadow", Access::Roles(&[Operator, Auditor])),
     ("DELETE", "/v1/policy-sets/{id}/shadow", Access::Roles(&[Operator])),
     ("POST", "/v1/policy-sets/{id}/canary", Access::Roles(&[Operator])),
+    ("POST", "/v1/policy-sets/{id}/canary/promote", Access::Roles(&[Operator])),
     ("DELETE", "/v1/policy-sets/{id}/canary", Access::Roles(&[Operator])),
     ("GET", "/v1/keys", Access::Roles(&[Operator])),
     ("POST", "/v1/keys", Access::Roles(&[Operator])),

@@ -289,7 +289,7 @@ pub use crate::policies::{
 pub use crate::recorded::RecordedBatch;
 pub use crate::reseal::{ResealFrom, Resealed};
 pub use crate::retention::{Holder, Removed};
-pub use crate::rollouts::{KnownRollout, NewRollout, RolloutEnd, RolloutStop, ToldOfEnd};
+pub use crate::rollouts::{KnownRollout, NewRollout, NotBegun, RolloutEnd, RolloutStop, ToldOfEnd};
 pub use crate::row::StoredDecision;
 pub use crate::sealing::{
     InvalidSealing, SEALING_KEY_BYTES, SEALING_KEY_ID_BYTES_MAX, SealError, Sealing,

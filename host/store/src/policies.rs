@@ -170,8 +170,12 @@ pub struct SetChange {
     pub occasion: Occasion,
     /// When, in milliseconds since the Unix epoch.
     pub at_ms: u64,
+    /// The tenant's rollout that must go on for this to happen; none where it happens anyhow.
+    pub only_if: Option<u64>,
     /// How the rollout of that version ends, where it is rolled out.
     pub promotes: RolloutEnd,
+    /// How a rollout ends that was to be beside another version.
+    pub overtakes: RolloutEnd,
     /// What the chain tells of it.
     pub evidence: ToldOfVersion,
 }
@@ -208,7 +212,7 @@ impl SetVersion {
 
 impl Store {
     /// Makes another set decide, as a new version where no version has its digest yet. Returns the
-    /// version's number, and none where there is no such version. Durable when this returns; who
+    /// version's number, and none where there is no such version, or no such rollout goes on. Durable when this returns; who
     /// stops waiting does not take it back.
     ///
     /// # Errors

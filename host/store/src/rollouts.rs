@@ -19,6 +19,8 @@ pub struct KnownRollout {
     pub id: u64,
     /// The version.
     pub number: u64,
+    /// The version that must decide beside it; none where any may.
+    pub within: Option<u64>,
     /// How, as JSON.
     pub plan: String,
     /// What led to it.
@@ -45,8 +47,10 @@ pub struct RolloutEnd {
 pub struct NewRollout {
     /// Whose.
     pub tenant: Tenant,
-    /// The version.
+    /// The version, which must not decide.
     pub number: u64,
+    /// The version that must decide beside it, and ends it by deciding no more; none where any may.
+    pub within: Option<u64>,
     /// How, as JSON.
     pub plan: String,
     /// What leads to it.
@@ -57,6 +61,48 @@ pub struct NewRollout {
     pub evidence: Evidence,
     /// How the one ends that it takes the place of.
     pub replaces: RolloutEnd,
+}
+
+/// Why a rollout does not begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotBegun {
+    /// There is no such version.
+    NoSuchVersion,
+    /// The version decides.
+    Decides,
+    /// Another version decides than the one that must.
+    Overtaken,
+}
+
+impl NewRollout {
+    /// What keeps it from beginning, where a version decides and it is known whether its own is there.
+    pub(crate) fn hindrance(&self, is_there: bool, active: Option<u64>) -> Option<NotBegun> {
+        match active {
+            _ if !is_there => Some(NotBegun::NoSuchVersion),
+            Some(active) if active == self.number => Some(NotBegun::Decides),
+            active if self.within.is_some() && self.within != active => Some(NotBegun::Overtaken),
+            _ => None,
+        }
+    }
+}
+
+/// What the rollout that goes on comes to where another version decides from now on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Overturned {
+    /// It is that version.
+    Promoted,
+    /// It was to be beside another one.
+    Overtaken,
+}
+
+impl KnownRollout {
+    pub(crate) fn overturned_by(&self, chosen: u64) -> Option<Overturned> {
+        match self.within {
+            _ if self.number == chosen => Some(Overturned::Promoted),
+            Some(within) if within != chosen => Some(Overturned::Overtaken),
+            _ => None,
+        }
+    }
 }
 
 /// A rollout that is to end.
@@ -84,13 +130,15 @@ impl KnownRollout {
 }
 
 impl Store {
-    /// Begins a rollout, and ends the one that goes on. Returns its number among the tenant's; none
-    /// where there is no such version. Durable when this returns; who stops waiting does not take it
-    /// back.
+    /// Begins a rollout, and ends the one that goes on. Returns its number among the tenant's, or why it
+    /// does not begin. Durable when this returns; who stops waiting does not take it back.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn begin_rollout(&self, new: NewRollout) -> Result<Option<u64>, StoreError> {
+    pub async fn begin_rollout(
+        &self,
+        new: NewRollout,
+    ) -> Result<Result<u64, NotBegun>, StoreError> {
         on!(self, backend => backend.begin_rollout(new).await)
     }
 

@@ -77,7 +77,9 @@ fn first_set() -> SetChange {
         files: None,
         occasion: Occasion::default(),
         at_ms: NOW_MS,
+        only_if: None,
         promotes: RolloutEnd { ended: String::new(), evidence: Box::new(|_| None) },
+        overtakes: RolloutEnd { ended: String::new(), evidence: Box::new(|_| None) },
         evidence: Box::new(|_| None),
     }
 }

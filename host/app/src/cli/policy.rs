@@ -129,7 +129,7 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
         Command::Reload(comment) => remote.post(&[RELOAD], &comment.body()).await?,
         Command::Rollback(comment) => remote.post(&[ROLLBACK], &comment.body()).await?,
         Command::Push(push) => push.send(&remote).await?,
-        Command::Create(create) => create.run(&remote, &environment).await?,
+        Command::Create(create) => create.run(&remote).await?,
         Command::Components(LimitArgs { limit }) => remote.list(COMPONENTS, &[], *limit).await?,
         Command::List(LimitArgs { limit }) => remote.list(PATH, &[], *limit).await?,
         Command::Show(Number { number }) => remote.get(&[PATH, &number.to_string()], &[]).await?,

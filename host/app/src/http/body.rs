@@ -80,6 +80,22 @@ pub(super) async fn read(
     })
 }
 
+/// How long a client may take to send a body that may be large.
+pub(super) const ARRIVAL: Duration = Duration::from_secs(120);
+
+/// The same, for bodies that may be large, whose bound is nobody's to raise.
+///
+/// # Errors
+/// As [`read`], after two minutes.
+pub(super) async fn read_large(
+    headers: &HeaderMap,
+    body: Body,
+    bytes_max: usize,
+) -> Result<Bytes, Problem> {
+    check_kind(headers)?;
+    whole_within(ARRIVAL, headers, body, bytes_max).await
+}
+
 /// A body's bytes, whatever they are announced as.
 ///
 /// # Errors

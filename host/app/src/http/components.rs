@@ -1,7 +1,6 @@
 //! Policies in the store, over HTTP: components under their digests, whether or not a set binds them.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION};
@@ -30,9 +29,6 @@ use crate::registry::{InvalidReference, PinnedReference};
 pub const PATH: &str = "/v1/policies";
 /// Where one is.
 pub const ONE: &str = "/v1/policies/{digest}";
-
-/// How long a component may take to arrive.
-const ARRIVAL: Duration = Duration::from_secs(120);
 
 /// The media type of components.
 const WASM: &str = "application/wasm";
@@ -126,7 +122,7 @@ pub async fn add(
     let kind = parts.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
     let brought = if kind == WASM.as_bytes() {
         let bytes_max = app.engine.component_bytes_max();
-        let bytes = body::whole_within(ARRIVAL, &parts.headers, sent, bytes_max).await?;
+        let bytes = body::whole_within(body::ARRIVAL, &parts.headers, sent, bytes_max).await?;
         Brought { bytes: bytes.into(), signature, reference: None }
     } else if body::is_json(kind) {
         let text = body::read(&parts.headers, sent, app.body_bytes_max).await?;

@@ -82,7 +82,7 @@ pub async fn ready(State(app): State<Arc<App>>) -> Response {
     };
     Health::of(vec![
         Check::new("server", app.lifecycle.stage() == Stage::Serving),
-        Check::new("policies", !app.service.active().is_empty()),
+        Check::new("policies", !app.service.active().denies_everything()),
         Check::new("store", store),
     ])
     .into_response()

@@ -63,7 +63,7 @@ fn engine(app: &App) -> Vec<Sample> {
         sample(
             "writ_bindings",
             "Bindings of the active policy set.",
-            app.service.active().len() as u64,
+            app.service.active().bound() as u64,
         ),
         sample("writ_compiles_total", "Processes that were started to compile.", load.compiles),
         sample("writ_refused_components_total", "Components that did not load.", load.refusals),

@@ -75,6 +75,7 @@ use super::{
         rollouts::stop_shadow,
         rollouts::canary,
         rollouts::stop_canary,
+        policy_sets::promote,
         health::live,
         health::ready,
         health::ready_below_health,

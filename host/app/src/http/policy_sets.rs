@@ -34,6 +34,8 @@ pub const ONE: &str = "/v1/policy-sets/{id}";
 pub const DIFF: &str = "/v1/policy-sets/{id}/diff/{other}";
 /// Where one is made to decide.
 pub const ACTIVATE: &str = "/v1/policy-sets/{id}/activate";
+/// Where one that decides for some is made to decide everything.
+pub const PROMOTE: &str = "/v1/policy-sets/{id}/canary/promote";
 /// Where the one before it is made to decide.
 pub const ROLLBACK: &str = "/v1/policies/rollback";
 
@@ -196,6 +198,25 @@ pub async fn activate(
     MaybeSent { body, .. }: MaybeSent<ChangeBody>,
 ) -> Result<Json<ReloadReply>, Problem> {
     policies::changed(&app, &caller, Wish::Version(number(&id)?), body).await
+}
+
+/// Makes a version decide everything that decides for some, if it still does.
+#[utoipa::path(
+    post, path = PROMOTE, tag = "policies", operation_id = "promoteCanary", security(("bearer" = [])),
+    params(("id" = u64, Path, description = "The version's number.")),
+    request_body = Option<ChangeBody>,
+    responses(
+        (status = 200, body = ReloadReply, description = "It decides."),
+        super::openapi::ReloadErrors,
+    ),
+)]
+pub async fn promote(
+    State(app): State<Arc<App>>,
+    caller: Caller,
+    Id(id): Id,
+    MaybeSent { body, .. }: MaybeSent<ChangeBody>,
+) -> Result<Json<ReloadReply>, Problem> {
+    policies::changed(&app, &caller, Wish::Promoted(number(&id)?), body).await
 }
 
 /// Makes the version decide that did before the one that does.

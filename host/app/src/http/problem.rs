@@ -113,7 +113,7 @@ problem_codes! {
     /// The receiver did not confirm.
     NotDelivered = "not-delivered", BAD_GATEWAY, "the receiver did not confirm";
     /// It did not get through everything: the set before it decides.
-    PolicySetRefused = "policy-set-refused", UNPROCESSABLE_ENTITY, "the policy set is refused, and the one before it decides";
+    PolicySetRefused = "policy-set-refused", UNPROCESSABLE_ENTITY, "the policy set is refused, and what decides stays as it is";
     /// It decides already, or there is nothing of the kind to go back to or to end.
     PolicySetNotNow = "policy-set-not-now", CONFLICT, "what decides, or is rolled out, does not let this happen";
     /// Another one is under way.

@@ -21,7 +21,7 @@ use super::policy_sets::number;
 use super::problem::{Problem, ProblemCode};
 use super::reply::ok;
 use crate::auth::Caller;
-use crate::reload::{Draft, Trigger};
+use crate::reload::{Draft, RolloutStatus, Trigger};
 use crate::service::beside::Part;
 use body::{CanaryBody, ShadowBody};
 pub use reply::{ReportReply, RolloutReply};
@@ -162,10 +162,11 @@ async fn roll_out(
     draft.check().map_err(|error| {
         Problem::new(ProblemCode::InvalidRequest).with_detail(error.to_string())
     })?;
+    let before = app.reload.rollout().filter(RolloutStatus::goes_on);
     app.reload.roll_out(draft, &trigger).await.map_err(refused)?;
     // Somebody may have ended it since.
     let status = app.reload.rollout().ok_or_else(|| Problem::new(ProblemCode::Internal))?;
-    Ok(Json(RolloutReply::new(status, app)))
+    Ok(Json(RolloutReply::new(status, app).in_place_of(before)))
 }
 
 async fn stop(

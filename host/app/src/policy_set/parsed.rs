@@ -39,6 +39,16 @@ impl PolicySetConfig {
     pub(crate) fn root(&self) -> &Root {
         &self.root
     }
+
+    /// A file that says nothing is being written, or was lost: taken at its word, it would deny
+    /// everything.
+    pub(crate) fn not_emptied(&self) -> Result<(), ConfigError> {
+        if !self.document.text().trim().is_empty() {
+            return Ok(());
+        }
+        let hint = "one that is to deny everything can say so in a comment";
+        Err(self.document.error(&[], "the file is empty").with_hint(hint))
+    }
 }
 
 /// One binding, checked.

@@ -4,7 +4,7 @@
 use writ_store::KeptVersion;
 
 use super::pipeline::{Phase, Refusal};
-use super::{Reload, Trigger};
+use super::{Outcome, Reload, Trigger};
 use crate::cases::{self, CaseFile};
 use crate::policy_set::StoredSet;
 
@@ -15,6 +15,21 @@ impl Reload {
     /// # Errors
     /// What it did not get through.
     pub async fn add(
+        &self,
+        set: StoredSet,
+        files: Vec<CaseFile>,
+        trigger: &Trigger,
+    ) -> Result<KeptVersion, Refusal> {
+        let added = self.checked_and_kept(set, files, trigger).await;
+        if let Err(refusal) = &added {
+            self.tell(refusal, trigger).await;
+            let outcome = Outcome::Refused(refusal.clone());
+            self.0.parts.service.metrics().reloaded(&outcome);
+        }
+        added
+    }
+
+    async fn checked_and_kept(
         &self,
         set: StoredSet,
         files: Vec<CaseFile>,

@@ -171,13 +171,19 @@ impl Refusal {
         Self { policy_set: Some(policy_set), ..Self::of_store_state(Phase::Applying, reason, hint) }
     }
 
-    /// Neither it nor the version that decides has such a binding.
-    pub(super) fn of_binding(binding: &BindingName, number: u64, active: u64) -> Self {
-        let reason = format!(
-            "neither version {number} nor version {active}, which decides, has a binding `{binding}`"
+    /// It has no such binding.
+    pub(super) fn of_binding(binding: &BindingName, number: u64) -> Self {
+        let reason = format!("version {number} has no binding `{binding}`");
+        let hint = format!(
+            "`writ policy show {number}` tells which it has; to try the set without one, create a version without it"
         );
-        let hint = format!("`writ policy diff {active} {number}` tells what differs");
         Self::of_store_state(Phase::Choosing, reason, &hint)
+    }
+
+    /// Another version decides than the one within which a binding was to be tried.
+    pub(super) fn of_another_within() -> Self {
+        let reason = "another version decides meanwhile".to_owned();
+        Self::of_store_state(Phase::Applying, reason, "try it again, within the one that does")
     }
 
     /// The version that decides has the same binding.
@@ -226,7 +232,7 @@ pub async fn prepare(
     (origin, config): (&Origin, &Config),
 ) -> Result<Candidate, Refusal> {
     let look = Files::of(origin, Some(&config.policies)).look();
-    let cases = not_emptied(config).and_then(|()| cases::read(&config.policies));
+    let cases = config.policies.not_emptied().and_then(|()| cases::read(&config.policies));
     let cases = cases.map_err(|error| Refusal::of(Phase::Configuration, error))?;
     checked((engine, kept), config, cases, look).await
 }
@@ -253,15 +259,6 @@ async fn checked(
     }
 }
 
-/// A file that says nothing is being written, or was lost: taken at its word, it would deny everything.
-fn not_emptied(config: &Config) -> Result<(), ConfigError> {
-    if !config.text().trim().is_empty() {
-        return Ok(());
-    }
-    let hint = "one that is to deny everything can say so in a comment";
-    Err(config.policies.document().error(&[], "the file is empty").with_hint(hint))
-}
-
 /// Reads everything again. `known` is what the files were when they were last read.
 pub(super) async fn again(parts: &Parts, started: &Fixed, known: Look) -> Prepared {
     let (origin, files) = (parts.origin.clone(), known.files().clone());
@@ -275,7 +272,7 @@ pub(super) async fn again(parts: &Parts, started: &Fixed, known: Look) -> Prepar
             Err(error) => return (before, Err(refused(error))),
         };
         let look = Files::of(&origin, Some(&config.policies)).look().seen_before(&before);
-        let cases = not_emptied(&config).and_then(|()| cases::read(&config.policies));
+        let cases = config.policies.not_emptied().and_then(|()| cases::read(&config.policies));
         let cases = cases.map_err(refused);
         (look, cases.map(|cases| (config, cases)))
     });

@@ -11,14 +11,16 @@ use serde::{Deserialize, Serialize};
 use writ_core::chain::Evidence;
 use writ_core::execution::Fact;
 use writ_core::rollout::{Breach, By, How, Hundredths, OutOfBounds, Rollout, Single};
-use writ_core::{BindingName, Person};
-use writ_store::{KnownRollout, NewRollout, Occasion, RolloutEnd, RolloutStop};
+use writ_core::{BindingName, Digest, Person};
+use writ_store::{KnownRollout, NewRollout, NotBegun, Occasion, RolloutEnd, RolloutStop};
 
-use super::{Parts, REST, Refusal, Reload, Trigger};
+use super::{Parts, Phase, REST, Refusal, Reload, Trigger};
 use crate::clock::now_ms;
 
 /// How long a guard rests between two looks.
 const LOOK: Duration = Duration::from_millis(100);
+/// How long it rests at most before it is tried again to do as the store says.
+const REST_MAX: Duration = Duration::from_secs(60);
 
 /// What somebody wants rolled out.
 #[derive(Clone, Debug)]
@@ -91,11 +93,6 @@ impl RolloutStatus {
     pub fn goes_on(&self) -> bool {
         self.ended.is_none()
     }
-
-    /// The single binding that is tried by it, while it goes on.
-    fn tried(&self) -> Option<(u64, &Single)> {
-        self.rollout.single.as_ref().filter(|_| self.goes_on()).map(|single| (self.id, single))
-    }
 }
 
 impl Ended {
@@ -103,11 +100,6 @@ impl Ended {
     pub(super) fn by(because: &str, trigger: &Trigger) -> Self {
         let Occasion { by, comment, .. } = trigger.occasion();
         Self { at_ms: now_ms(), because: because.to_owned(), detail: None, by, comment }
-    }
-
-    /// Another version decides than the one within which a binding is tried.
-    fn overtaken() -> Self {
-        Self::by("overtaken", &Trigger::Follow)
     }
 
     fn of_guard(breach: Breach) -> Self {
@@ -138,63 +130,89 @@ impl Reload {
         self.state().rollout.clone()
     }
 
-    /// Rolls a version out, on every host that shares the store, in place of another that is.
+    /// Rolls a version out, on every host that shares the store, in place of another that is. Whoever
+    /// stops waiting does not take it back.
     ///
     /// # Errors
     /// Where there is no such version, it decides already, or does not load here; and where the store
     /// does not answer.
     pub async fn roll_out(&self, draft: Draft, trigger: &Trigger) -> Result<(), Refusal> {
+        let (this, trigger) = (self.clone(), trigger.clone());
+        to_its_end(async move {
+            let begun = this.begin_rollout(draft, &trigger).await;
+            if let Err(refusal) = &begun
+                && refusal.phase == Phase::Loading
+            {
+                this.tell(refusal, &trigger).await;
+            }
+            begun
+        })
+        .await
+    }
+
+    async fn begin_rollout(&self, draft: Draft, trigger: &Trigger) -> Result<(), Refusal> {
         let Draft { version, binding, share_percent, by, how } = draft;
         let active = self.active().await?.map(|active| active.number);
         if active == Some(version) {
             return Err(Refusal::of_active(version));
         }
-        let single = binding.zip(active).map(|(binding, within)| {
-            let of = version;
-            Single { binding, of, within }
-        });
-        let version = match &single {
-            Some(single) => self.version_with(single, trigger).await?,
-            None => version,
+        let single = match (binding, active) {
+            (None, _) => None,
+            (Some(binding), Some(within)) => Some(Single { binding, of: version, within }),
+            (Some(_), None) => return Err(Refusal::of_no_previous()),
         };
         // Before any host is told to.
-        let policy_set = self.ready_or_loaded(version).await?.digest;
+        let (version, policy_set) = match &single {
+            Some(single) => self.version_with(single, trigger).await?,
+            None => (version, self.ready_or_loaded(version).await?.digest),
+        };
         let rollout = Rollout { version, policy_set, single, share_percent, by, how };
         let Parts { store, tenant, .. } = &self.0.parts;
         let at_ms = now_ms();
         let new = NewRollout {
             tenant: tenant.clone(),
             number: version,
+            within: rollout.single.as_ref().map(|single| single.within),
             plan: serde_json::to_string(&rollout).expect("names and exact numbers"),
             occasion: trigger.occasion(),
             at_ms,
-            evidence: Evidence::of_tenant(at_ms, policy_set, started(&rollout, trigger)),
+            evidence: Evidence::of_tenant(at_ms, policy_set, started(rollout, trigger)),
             replaces: Ended::by("replaced", trigger).into_end(),
         };
         let begun = store.begin_rollout(new).await.map_err(Refusal::of_store)?;
-        begun.ok_or_else(|| Refusal::of_version(version))?;
+        begun.map_err(|hindrance| match hindrance {
+            NotBegun::NoSuchVersion => Refusal::of_version(version),
+            NotBegun::Decides => Refusal::of_active(version),
+            NotBegun::Overtaken => Refusal::of_another_within(),
+        })?;
         self.take_rollout().await
     }
 
-    /// The version that differs from the one that decides in a single binding.
-    async fn version_with(&self, single: &Single, trigger: &Trigger) -> Result<u64, Refusal> {
+    /// The version that differs from the one that decides in a single binding, and its digest.
+    async fn version_with(
+        &self,
+        single: &Single,
+        trigger: &Trigger,
+    ) -> Result<(u64, Digest), Refusal> {
         let Single { binding, of, within } = single;
-        let versions = self.0.parts.versions();
+        let parts = &self.0.parts;
+        let versions = parts.versions();
         let ((active, all), (_, other)) =
             (versions.read(*within).await?, versions.read(*of).await?);
-        if all.binding(binding).or(other.binding(binding)).is_none() {
-            return Err(Refusal::of_binding(binding, *of, *within));
-        }
         let set = all.with_one_of(&other, binding);
-        let digest = set.digest().map_err(|error| Refusal::of_loading("the store", error))?;
+        let set = set.ok_or_else(|| Refusal::of_binding(binding, *of))?;
+        let loaded = set.clone().load_kept((&parts.engine, parts.kept())).await;
+        let loaded = loaded.map_err(Refusal::of_store)?;
+        let digest = loaded.map_err(|why| Refusal::of_loading("the store", why))?.digest;
         if digest == active.policy_set {
             return Err(Refusal::of_same_binding(binding, *of, *within));
         }
         // Both versions have brought their components.
-        Ok(versions.keep(&set, digest, Vec::new(), trigger).await?.number)
+        let kept = versions.keep(&set, digest, Vec::new(), &trigger.to_try(single)).await?;
+        Ok((kept.number, digest))
     }
 
-    /// Ends the rollout of a version, on every host.
+    /// Ends the rollout of a version, on every host. Whoever stops waiting does not take it back.
     ///
     /// # Errors
     /// Where it is not rolled out in that way, and where the store does not answer.
@@ -204,42 +222,83 @@ impl Reload {
         how: &'static str,
         trigger: &Trigger,
     ) -> Result<(), Refusal> {
+        let (this, trigger) = (self.clone(), trigger.clone());
+        to_its_end(async move {
+            let found = this.rollout_of(version, how).await;
+            let ended = match &found {
+                Ok(found) => this.end_rollout(found.id, Ended::by("stopped", &trigger)).await,
+                Err(_) => Ok(false),
+            };
+            // Also where somebody else has ended it: then this host may not know yet.
+            this.take_rollout().await?;
+            found.and(ended).map(drop)
+        })
+        .await
+    }
+
+    /// The rollout of a version that goes on in some way, as the store says.
+    pub(super) async fn rollout_of(
+        &self,
+        version: u64,
+        how: &'static str,
+    ) -> Result<RolloutStatus, Refusal> {
         let is_meant = |known: &RolloutStatus| {
             let Rollout { version: rolled_out, how: way, .. } = &known.rollout;
             known.goes_on() && *rolled_out == version && way.name() == how
         };
         let found = self.stored_rollout().await?.filter(is_meant);
-        let found = found.ok_or_else(|| Refusal::of_no_rollout(version, how))?;
-        self.end_rollout(found.id, Ended::by("stopped", trigger)).await?;
-        self.take_rollout().await
+        found.ok_or_else(|| Refusal::of_no_rollout(version, how))
     }
 
-    /// Does as the store says.
+    /// Does as the store says. Where that fails, it is tried again ([`Reload::catch_up`]).
     ///
     /// # Errors
     /// Where the version does not load here, and where the store does not answer.
     pub async fn take_rollout(&self) -> Result<(), Refusal> {
+        let taken = self.try_rollout().await;
+        if taken.is_err() {
+            self.0.behind.notify_one();
+        }
+        taken
+    }
+
+    /// Tries again what could not be done as the store says, for as long as it is polled.
+    pub async fn catch_up(self) {
+        let mut rest = REST;
+        loop {
+            self.0.behind.notified().await;
+            tokio::time::sleep(rest).await;
+            rest = match self.take_rollout().await {
+                Ok(()) => REST,
+                Err(_) => REST_MAX.min(rest * 2),
+            };
+        }
+    }
+
+    async fn try_rollout(&self) -> Result<(), Refusal> {
         let _turn = self.0.rolling.lock().await;
-        let found = self.rollout_that_holds().await?;
+        let found = self.stored_rollout().await?;
         let lapsed = self.state().lapsed;
         let wanted = found.as_ref().filter(|known| known.goes_on() && Some(known.id) != lapsed);
         let service = &self.0.parts.service;
         let held = service.in_force().beside.as_ref().map(|beside| beside.id);
+        if held != wanted.map(|known| known.id) {
+            service.roll_out_nothing();
+        }
+        let before = std::mem::replace(&mut self.state().rollout, found.clone());
+        if let Some(before) = before.filter(RolloutStatus::goes_on) {
+            let now = found.as_ref().filter(|now| now.id == before.id);
+            self.note_end(&before, now);
+        }
         match wanted {
             Some(known) if held != Some(known.id) => {
                 let snapshot = self.ready_or_loaded(known.rollout.version).await?;
                 service.roll_out(known.id, known.rollout.clone(), snapshot);
                 log_begun(known);
+                Ok(())
             }
-            Some(_) => {}
-            None => service.roll_out_nothing(),
+            Some(_) | None => Ok(()),
         }
-        let before = std::mem::replace(&mut self.state().rollout, found.clone());
-        if let Some(before) = before.filter(RolloutStatus::goes_on) {
-            let now = found.filter(|now| now.id == before.id);
-            self.note_end(&before, now);
-        }
-        Ok(())
     }
 
     /// Looks whenever a version that decides for some has decided, for as long as it is polled.
@@ -281,21 +340,8 @@ impl Reload {
         read.map_err(|error| Refusal::of_loading("the store", error))
     }
 
-    /// What the store says, once a binding is tried no more within a version that no longer decides.
-    async fn rollout_that_holds(&self) -> Result<Option<RolloutStatus>, Refusal> {
-        let found = self.stored_rollout().await?;
-        let Some((id, single)) = found.as_ref().and_then(RolloutStatus::tried) else {
-            return Ok(found);
-        };
-        if self.active().await?.is_some_and(|active| active.number == single.within) {
-            return Ok(found);
-        }
-        self.end_rollout(id, Ended::overtaken()).await?;
-        self.stored_rollout().await
-    }
-
     /// Counts and logs the end of what went on: here, and nowhere else.
-    fn note_end(&self, before: &RolloutStatus, now: Option<RolloutStatus>) {
+    fn note_end(&self, before: &RolloutStatus, now: Option<&RolloutStatus>) {
         let ended = match now {
             Some(RolloutStatus { ended: None, .. }) => return,
             Some(RolloutStatus { ended: Some(ended), .. }) => Some(ended),
@@ -317,14 +363,24 @@ impl Reload {
     }
 }
 
-fn started(rollout: &Rollout, trigger: &Trigger) -> Fact {
-    let Rollout { version, policy_set, share_percent, how, .. } = rollout;
+/// Does something to its end, whether or not somebody waits for it.
+async fn to_its_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+    match tokio::spawn(work).await {
+        Ok(done) => done,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        // The host stops.
+        Err(_) => std::future::pending().await,
+    }
+}
+
+fn started(rollout: Rollout, trigger: &Trigger) -> Fact {
     let Occasion { by, comment, .. } = trigger.occasion();
     Fact::RolloutStarted {
-        version: *version,
-        policy_set: *policy_set,
-        how: how.name().to_owned(),
-        share: format!("{share_percent}%"),
+        version: rollout.version,
+        policy_set: rollout.policy_set,
+        how: rollout.how.name().to_owned(),
+        share: format!("{}%", rollout.share_percent),
+        plan: Some(Box::new(rollout)),
         by,
         comment,
     }

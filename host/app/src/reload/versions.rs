@@ -128,26 +128,27 @@ impl Versions<'_> {
         };
         let chosen = Chosen::Set(Box::new(set));
         let files = Some(policy_set);
-        self.activate(chosen, files, (policy_set, was), trigger)
+        self.activate(chosen, (files, None), (policy_set, was), trigger)
             .await?
             .ok_or_else(|| Refusal::unrecorded(policy_set))
     }
 
-    /// Makes a version decide; none where there is no such version.
+    /// Makes a version decide, where `only_if` is given only while that rollout goes on; none where there
+    /// is no such version, or it does not.
     pub(super) async fn activate_version(
         self,
-        number: u64,
+        (number, only_if): (u64, Option<u64>),
         sets: (Digest, Digest),
         trigger: &Trigger,
     ) -> Result<Option<u64>, Refusal> {
-        let (policy_set, was) = sets;
-        self.activate(Chosen::Version(number), None, (policy_set, Some(was)), trigger).await
+        let ((policy_set, was), chosen) = (sets, Chosen::Version(number));
+        self.activate(chosen, (None, only_if), (policy_set, Some(was)), trigger).await
     }
 
     async fn activate(
         self,
         chosen: Chosen,
-        files: Option<Digest>,
+        (files, only_if): (Option<Digest>, Option<u64>),
         (policy_set, was): (Digest, Option<Digest>),
         cause: &Trigger,
     ) -> Result<Option<u64>, Refusal> {
@@ -161,8 +162,19 @@ impl Versions<'_> {
         };
         let tenant = self.kept.tenant.clone();
         let evidence = Box::new(evidence);
-        let promotes = Ended::by("promoted", cause).into_end();
-        let change = SetChange { tenant, chosen, files, occasion, at_ms, promotes, evidence };
+        let [promotes, overtakes] =
+            ["promoted", "overtaken"].map(|because| Ended::by(because, cause).into_end());
+        let change = SetChange {
+            tenant,
+            chosen,
+            files,
+            occasion,
+            at_ms,
+            only_if,
+            promotes,
+            overtakes,
+            evidence,
+        };
         self.kept.store.activate_set(change).await.map_err(Refusal::of_store)
     }
 

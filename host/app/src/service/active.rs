@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 use writ_core::ports::Namespace;
-use writ_core::{BindingName, Digest, FaultCode, Tenant};
+use writ_core::{BindingName, Digest, FaultCode, Mode, Tenant};
 
 use super::shadow::Shadow;
 use crate::breaker::{Admission, Breaker, BreakerConfig, End, Position};
@@ -21,6 +21,8 @@ pub struct Active {
     pub(super) since_ms: u64,
     pub(super) tenant: Tenant,
     pub(super) bindings: Vec<Arc<ActiveBinding>>,
+    /// The names of those whose verdict counts.
+    pub(super) enforced: Arc<[BindingName]>,
     /// Those whose verdict does not count, where they are asked on the side.
     pub(super) shadow: Option<Shadow>,
 }
@@ -58,8 +60,8 @@ impl Active {
         metrics: &Metrics,
     ) -> Self {
         let (digest, tenant) = (snapshot.digest, tenant.clone());
-        let (bindings, shadow) = (Vec::new(), None);
-        let nothing = Self { digest, since_ms: now_ms(), tenant, bindings, shadow };
+        let (bindings, enforced, shadow) = (Vec::new(), Arc::default(), None);
+        let nothing = Self { digest, since_ms: now_ms(), tenant, bindings, enforced, shadow };
         Self::after(&nothing, snapshot, breaker, metrics)
     }
 
@@ -78,9 +80,12 @@ impl Active {
                 None => Arc::new(ActiveBinding::new(bound, &before.tenant, breaker, metrics)),
             }
         };
+        let cores = snapshot.bindings.iter().map(|bound| &bound.binding);
+        let enforced = cores.filter(|core| core.mode == Mode::Enforce);
+        let enforced = enforced.map(|core| core.name.clone()).collect();
         let bindings = snapshot.bindings.into_iter().map(active).collect();
         let (digest, tenant) = (snapshot.digest, before.tenant.clone());
-        Self { digest, since_ms: now_ms(), tenant, bindings, shadow: None }
+        Self { digest, since_ms: now_ms(), tenant, bindings, enforced, shadow: None }
     }
 
     /// The names under which policies are bound.
@@ -88,8 +93,8 @@ impl Active {
         self.bindings.iter().map(|binding| &binding.bound.binding.name)
     }
 
-    /// How many policies are bound.
-    pub fn len(&self) -> usize {
+    /// How many policies are bound, whether or not their verdict counts.
+    pub fn bound(&self) -> usize {
         self.bindings.len()
     }
 
@@ -104,9 +109,9 @@ impl Active {
         self.shadow.as_ref()
     }
 
-    /// Whether no policy is bound, so that everything is denied.
-    pub fn is_empty(&self) -> bool {
-        self.bindings.is_empty()
+    /// Whether no policy is bound whose verdict counts, so that everything is denied.
+    pub fn denies_everything(&self) -> bool {
+        self.enforced.is_empty()
     }
 }
 

@@ -58,6 +58,14 @@ impl InForce {
         self.set_for(request, |_| None)
     }
 
+    /// What learns of what a set decides about a request. What is in force may have changed since the set
+    /// was taken: what neither set has decided tells nothing of them.
+    pub(super) fn learner(&self, decides: Digest, request: &Request) -> Option<&Arc<Beside>> {
+        let beside = self.beside.as_ref()?;
+        let is_in_force = [self.active.digest, beside.set.digest].contains(&decides);
+        (is_in_force && beside.learns_of(decides, request)).then_some(beside)
+    }
+
     /// The names that are bound in any set that decides.
     pub(super) fn bound(&self) -> impl Iterator<Item = &BindingName> {
         let canary = self.beside.as_ref().filter(|beside| beside.is_canary());
@@ -81,7 +89,7 @@ impl Beside {
     }
 
     /// Whether it learns of what a set decides about a request.
-    pub(super) fn learns_of(&self, decides: Digest, request: &Request) -> bool {
+    fn learns_of(&self, decides: Digest, request: &Request) -> bool {
         match self.part {
             Part::Shadow(_) => decides != self.set.digest && self.rollout.takes(request),
             Part::Canary(_) => true,

@@ -8,8 +8,8 @@ use uuid::Uuid;
 use writ_core::combine::Denial;
 use writ_core::ports::Namespace;
 use writ_core::{
-    DecisionRecord, Digest, Fault, FaultCode, Json, Outcome, PolicyRecord, Principal, Request,
-    Verbatim,
+    BindingName, DecisionRecord, Digest, Fault, FaultCode, Json, Outcome, PolicyRecord, Principal,
+    Request, Verbatim,
 };
 use writ_engine::Execution;
 
@@ -114,8 +114,7 @@ impl<'a> Deciding<'a> {
         let canonical = Verbatim::new(request.canonical());
         let asked = Asked { active, execution, digest: canonical.digest() };
         let properties = request.action.properties.clone();
-        let learns = |beside: &&Arc<Beside>| beside.learns_of(active.digest, request);
-        let beside = service.in_force.load().beside.as_ref().filter(learns).cloned();
+        let beside = service.in_force.load().learner(active.digest, request).cloned();
         let shadow = active.shadow().filter(|shadow| shadow.concerns(request));
         let start = Instant::now();
         Self { service, asked, id, canonical, properties, meta, start, beside, shadow }
@@ -134,6 +133,11 @@ impl<'a> Deciding<'a> {
     /// Digest of the set that decides.
     pub(super) fn policy_set(&self) -> Digest {
         self.asked.active.digest
+    }
+
+    /// The bindings that decide.
+    pub(super) fn enforced(&self) -> &Arc<[BindingName]> {
+        &self.asked.active.enforced
     }
 
     /// What was asked, of which policies made `amended`.

@@ -45,6 +45,31 @@ impl Ephemeral {
         Ok(())
     }
 
+    /// Applies the writes of all ledgers, whatever has changed since they were read.
+    pub(super) fn keep(&self, ledgers: &[(Arc<Namespace>, Ledger)]) {
+        let mut spaces = self.lock();
+        for (namespace, ledger) in ledgers {
+            spaces.entry((**namespace).clone()).or_default().apply(ledger);
+        }
+    }
+
+    /// Forgets all that was stored.
+    pub(super) fn clear(&self) {
+        self.lock().clear();
+    }
+
+    /// What was stored under a key, or that it was removed; none where it was never written.
+    pub(super) fn known(&self, namespace: &Namespace, key: &str) -> Option<Stored> {
+        self.with(namespace, |space| space.keys.get(key).cloned())
+    }
+
+    /// Every key that was ever written, and whether it is there at an instant.
+    pub(super) fn written(&self, namespace: &Namespace, now_ms: u64) -> Vec<(String, bool)> {
+        let is_there =
+            |(key, stored): (&String, &Stored)| (key.clone(), stored.live(now_ms).is_some());
+        self.with(namespace, |space| space.keys.iter().map(is_there).collect())
+    }
+
     /// Puts a value where there may be another one already; it does not expire.
     pub fn put(&self, namespace: &Namespace, key: &str, value: Vec<u8>) {
         let mut spaces = self.lock();

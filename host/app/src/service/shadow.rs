@@ -2,7 +2,8 @@
 //! What the set that decides was asked goes into a queue, is decided once more, and compared.
 //!
 //! Nothing waits for it. What finds the queue full is dropped and counted. It sees storage as the
-//! decision did ([`before`]), keeps nothing, and is heard by its counts and a few examples alone.
+//! decision did ([`before`]); what it stores itself is thrown away when it is asked no more. It is
+//! heard by its counts and a few examples alone.
 
 mod before;
 mod candidate;
@@ -19,13 +20,13 @@ use writ_engine::Execution;
 
 use super::change::Change;
 use super::decide::Deciding;
+use super::ephemeral::Ephemeral;
 use super::round::{Asked, Ledgers, Round, Rounds, Shadows};
 use super::{Active, Recording};
 use crate::background::Background;
 use crate::breaker::BreakerConfig;
 use crate::policy_set::Snapshot;
 use crate::telemetry::Metrics;
-use crate::telemetry::metrics::ShadowMetrics;
 use before::Before;
 use candidate::Candidate;
 pub use report::{Example, Report, Said};
@@ -40,7 +41,6 @@ pub struct Shadow {
     queue: Sender<Seen>,
     room: Arc<Semaphore>,
     candidates: Arc<[Candidate]>,
-    metrics: ShadowMetrics,
     _asking: Background,
 }
 
@@ -57,6 +57,8 @@ struct Seen {
     ledgers: Arc<Ledgers>,
     /// Whether it was the first about its execution.
     is_first: bool,
+    /// The bindings that decided.
+    decided: Arc<[BindingName]>,
     _room: OwnedSemaphorePermit,
 }
 
@@ -64,24 +66,22 @@ struct Seen {
 struct Asking {
     candidates: Arc<[Candidate]>,
     rounds: Rounds,
-    metrics: ShadowMetrics,
 }
 
 impl Shadow {
     /// A version that is asked from now on about what is decided by rounds.
     pub(super) fn of_version(rounds: &Rounds, set: Arc<Active>) -> Self {
-        Self::new(rounds, vec![Candidate::version(set)])
+        Self::new(rounds, vec![Candidate::version(set, rounds.metrics.shadow())])
     }
 
     fn new(rounds: &Rounds, candidates: Vec<Candidate>) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUED_MAX);
         let candidates = Arc::<[_]>::from(candidates);
-        let (metrics, rounds) = (rounds.metrics.shadow().clone(), rounds.aside());
-        let asking = Asking { candidates: candidates.clone(), rounds, metrics: metrics.clone() };
+        let asking = Asking { candidates: candidates.clone(), rounds: rounds.aside() };
         let room = Arc::new(Semaphore::new(QUEUED_BYTES_MAX));
         let asking =
             Background::start(asking.run(waiting).with_subscriber(NoSubscriber::default()));
-        Self { queue, room, candidates, metrics, _asking: asking }
+        Self { queue, room, candidates, _asking: asking }
     }
 
     /// What was seen of a version, or of a binding, since it began on this host; none where it is not
@@ -109,10 +109,7 @@ impl Shadow {
         let is_taken =
             self.seen(deciding, round).is_some_and(|seen| self.queue.try_send(seen).is_ok());
         if !is_taken {
-            self.concerned(&round.request).for_each(|candidate| {
-                candidate.missed();
-                self.metrics.dropped();
-            });
+            self.concerned(&round.request).for_each(Candidate::missed);
         }
     }
 
@@ -130,6 +127,7 @@ impl Shadow {
             outcome: round.outcome.clone(),
             properties: round.request.action.properties.clone(),
             ledgers: round.before.clone(),
+            decided: deciding.enforced().clone(),
             _room: room,
         })
     }
@@ -147,29 +145,39 @@ impl Asking {
 
     async fn once_more(&self, candidate: &Candidate, seen: &Seen) {
         let Seen { execution, request, .. } = seen;
-        let (ledgers, is_first) = (seen.ledgers.clone(), seen.is_first);
-        let rounds = self.rounds.as_of(Before { ledgers, execution: execution.clone(), is_first });
+        let before = Before {
+            ledgers: seen.ledgers.clone(),
+            execution: execution.clone(),
+            is_first: seen.is_first,
+            decided: seen.decided.clone(),
+        };
+        let rounds = self.rounds.as_of(before, candidate.overlay());
         let asked = Asked { active: candidate.set(), execution, digest: request.digest() };
-        let round = rounds.round(asked, request.clone()).await;
+        let mut round = rounds.round(asked, request.clone()).await;
+        let mut ledgers = round.take_ledgers(round.outcome.permits());
+        ledgers.retain(|(namespace, _)| !seen.decided.contains(&namespace.binding));
+        candidate.store(&ledgers);
         let now = (&round.outcome, &round.request.action.properties);
         let change = Change::between((&seen.outcome, &seen.properties), now);
         let example =
             || Example::new(seen.id.clone(), &round.request, (&seen.outcome, &round.outcome));
         candidate.compared(change, example);
-        self.metrics.compared(change);
     }
 }
 
 impl Rounds {
     /// The bindings of a set whose verdict does not count: each is asked on the side, from now on, as if
-    /// it alone of them did. None where all count, or what they say is told at once.
+    /// it alone of them did; on with what was seen `before` of those that are the same. None where all
+    /// count, or what they say is told at once.
     pub(super) fn shadow(
         &self,
         snapshot: &Snapshot,
         (tenant, breaker): (&Tenant, BreakerConfig),
+        before: Option<&Shadow>,
     ) -> Option<Shadow> {
         let set = |snapshot| Active::new(snapshot, tenant, breaker, &Metrics::new());
-        let candidates: Vec<_> = Candidate::bindings(snapshot, set).collect();
+        let before = before.map_or(&[][..], |before| &before.candidates);
+        let candidates = Candidate::bindings(snapshot, set, before, self.metrics.shadow());
         let is_aside = self.shadows == Shadows::Aside && !candidates.is_empty();
         is_aside.then(|| Shadow::new(self, candidates))
     }
@@ -187,8 +195,9 @@ impl Rounds {
     }
 
     /// The same, for one decision that sees storage as another did.
-    fn as_of(&self, before: Before) -> Self {
-        let before = Arc::new(before.over(self.storage.clone(), self.approvals.clone()));
+    fn as_of(&self, before: Before, overlay: Ephemeral) -> Self {
+        let before = before.over(self.storage.clone(), self.approvals.clone(), overlay);
+        let before = Arc::new(before);
         let (storage, approvals) = (before.clone(), before);
         let Self { recording, ref metrics, started, shadows, .. } = *self;
         Self { storage, approvals, recording, metrics: metrics.clone(), started, shadows }

@@ -22,7 +22,7 @@ use http::Answers;
 pub use http::Route;
 use register::Register;
 use rollout::Rollouts;
-pub use rollout::{CanaryMetrics, ShadowMetrics};
+pub use rollout::{CanaryMetrics, Compared, ShadowMetrics};
 use tool::Tools;
 pub use tool::{RunEnd, ToolMetrics};
 

@@ -45,7 +45,7 @@ fn what_would_change_is_told_of_each_alone_and_nobody_is_answered_by_it() {
     let lax = compared(&world, "lax", 3);
     assert_eq!((&lax["changes"]["new-allow"], &lax["changes"]["same"]), (&json!(1), &json!(2)));
     assert_eq!(world.status()["shadow_bindings"], json!(["strict", "lax"]));
-    assert_eq!(world.metric("writ_shadow_decisions_total{result=\"same\"}"), 4);
+    assert_eq!(world.metric("writ_shadow_decisions_total{of=\"binding\",result=\"same\"}"), 4);
 
     let (code, text) = world.writ(&["policy", "shadow", "--report", "--binding", "strict"]);
     assert_eq!(code, Some(0), "{text}");
@@ -56,12 +56,41 @@ fn what_would_change_is_told_of_each_alone_and_nobody_is_answered_by_it() {
 }
 
 #[test]
-fn it_stores_nothing() {
-    let rate = "settings = { limit = 1, window-seconds = 3600 }";
+fn what_it_stores_lies_beside_the_store_and_is_thrown_away() {
+    let rate = "settings = { limit = 2, window-seconds = 3600 }";
     let config = allowing("\"one\"") + &shadow("rate", "builtin:rate-limit", rate);
     let world = World::start(&config, &[]);
     (0..3).for_each(|_| assert!(world.allows("one")));
-    assert_eq!(compared(&world, "rate", 3)["changes"]["same"], 3);
+    let changes = compared(&world, "rate", 3)["changes"].clone();
+    assert_eq!((&changes["same"], &changes["new-denial"]), (&json!(2), &json!(1)));
+    // Once it counts, it has counted nothing yet.
+    world.write("writ.toml", config.replace("mode = \"shadow\"\n", ""));
+    assert_eq!(world.reload().status, 200);
+    let allowed = [0; 3].map(|_| world.allows("one"));
+    assert_eq!(allowed, [true, true, false]);
+}
+
+#[test]
+fn what_was_seen_of_it_outlives_a_change_of_another() {
+    let strict = shadow("strict", "builtin:tool-list", "settings = { deny = [\"one\"] }");
+    let world = World::start(&(allowing("\"one\"") + &strict), &[]);
+    assert!(world.allows("one"));
+    compared(&world, "strict", 1);
+    world.write("writ.toml", allowing("\"one\", \"two\"") + &strict);
+    assert_eq!(world.reload().status, 200);
+    let reply = world.client().get("/v1/policy-sets/2/shadow?binding=strict").unwrap();
+    assert_eq!(reply.json()["changes"]["new-denial"], 1, "{}", reply.text());
+}
+
+#[test]
+fn a_set_in_which_nothing_counts_is_not_ready() {
+    let world = World::start(&allowing("\"one\""), &[]);
+    assert_eq!(world.client().get("/ready").unwrap().status, 200);
+    let config = shadow("lax", "builtin:tool-list", "settings = { allow = [\"one\"] }");
+    world.write("writ.toml", config);
+    assert_eq!(world.reload().status, 200);
+    assert!(!world.allows("one"));
+    assert_eq!(world.client().get("/ready").unwrap().status, 503);
 }
 
 #[test]

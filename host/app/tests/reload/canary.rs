@@ -117,3 +117,39 @@ fn an_execution_is_decided_by_the_version_of_its_subject() {
     assert_eq!(world.client().delete("/v1/policy-sets/2/canary").unwrap().status, 204);
     assert_eq!((status("two"), status("one")), (json!("denied"), json!("allowed")));
 }
+
+#[test]
+fn who_goes_away_meanwhile_leaves_no_version_that_decides_and_has_ended() {
+    let world = World::with_versions(&allowing("\"one\""), &allowing("\"two\""));
+    for _ in 0..10 {
+        world.roll_out(2, "canary", &json!({"share_percent": 100}));
+        let mut client = world.client();
+        let head = client.head("DELETE", "/v1/policy-sets/2/canary");
+        client.write(format!("{head}\r\n").as_bytes()).unwrap();
+        drop(client);
+        // Whether or not the first was heard, the second finds that it has ended, or ends it.
+        let reply = world.client().delete("/v1/policy-sets/2/canary").unwrap();
+        assert!([204, 409].contains(&reply.status), "{}", reply.text());
+        assert!(world.allows("one"), "{:#}", world.status());
+        assert!(!world.status()["rollout"]["ended"].is_null());
+    }
+    assert_eq!(world.events("policy-rollout.ended", 10).len(), 10);
+}
+
+#[test]
+fn a_version_is_never_active_and_its_own_canary() {
+    let world = World::with_versions(&allowing("\"one\""), &allowing("\"two\""));
+    for _ in 0..10 {
+        std::thread::scope(|scope| {
+            scope.spawn(|| world.client().post("/v1/policy-sets/2/canary", "{}").unwrap());
+            scope.spawn(|| world.client().post("/v1/policy-sets/2/activate", "{}").unwrap());
+        });
+        let status = world.status();
+        assert_eq!(status["version"], 2);
+        let rollout = &status["rollout"];
+        assert!(rollout.is_null() || !rollout["ended"].is_null(), "{status:#}");
+        let reply = world.client().post("/v1/policy-sets/1/activate", "{}").unwrap();
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        assert!(world.allows("one"));
+    }
+}

@@ -40,7 +40,12 @@ fn a_version_is_made_tested_and_tried_before_it_decides() {
     let (status, version) = create(&world, &body("allowed"));
     assert_eq!((status, &version["id"]), (201, &json!(2)), "{version:#}");
     assert_eq!((&version["author"], &version["active"]), (&json!("operator"), &json!(false)));
-    assert_eq!(create(&world, &body("allowed")), (200, version));
+    let refused = world.events("policy-set.refused", 1);
+    assert_eq!((&refused[0]["phase"], &refused[0]["by"]), (&json!("cases"), &json!("operator")));
+    assert_eq!(world.reloads("refused"), 1);
+    let (status, again) = create(&world, &body("allowed"));
+    assert_eq!((status, &again["id"], &again["created"]), (200, &json!(2), &json!(false)));
+    assert_eq!((&version["created"], &again["comment_kept"]), (&json!(true), &json!(false)));
     assert!(world.allows("one"));
     let told = world.events("policy-set.added", 1);
     assert_eq!((&told[0]["version"], &told[0]["comment"]), (&json!(2), &json!("two at last")));
@@ -55,6 +60,38 @@ fn what_a_version_tells_makes_it_again() {
     let version = world.client().get("/v1/policy-sets/1").unwrap().json();
     let (status, same) = create(&world, &json!({"bindings": version["bindings"]}));
     assert_eq!((status, &same["id"], &same["active"]), (200, &json!(1), &json!(true)));
+}
+
+#[test]
+fn a_version_does_not_tell_of_another_source_than_its_own() {
+    let (world, component) = with_tool_list();
+    let told = |source: &str| {
+        let settings = json!({"allow": [source]});
+        let binding =
+            json!({"name": "t", "component": component, "source": source, "settings": settings});
+        let (status, version) = create(&world, &json!({"bindings": [binding]}));
+        assert_eq!(status, 201, "{version:#}");
+        let path = format!("/v1/policy-sets/{}", version["id"]);
+        world.client().get(&path).unwrap().json()["bindings"][0]["source"].clone()
+    };
+    assert_eq!(told("builtin:tool-list"), "builtin:tool-list");
+    assert_eq!(told("builtin:rules"), component);
+    assert_eq!(told("policies/mine.wasm"), "policies/mine.wasm");
+}
+
+#[test]
+fn cases_may_be_larger_than_what_agents_send() {
+    let (world, component) = with_tool_list();
+    let settings = json!({"allow": ["two"]});
+    let text = format!("# {}\ncase = []\n", "x".repeat(2 << 20));
+    let (status, version) = create(
+        &world,
+        &json!({
+            "bindings": [{"name": "tools", "component": component, "settings": settings}],
+            "cases": [{"file": "large.toml", "text": text}],
+        }),
+    );
+    assert_eq!(status, 201, "{version:#}");
 }
 
 #[test]
@@ -97,8 +134,9 @@ fn a_configuration_becomes_a_version_with_all_that_it_names() {
     let next = world.directory().join("next");
     std::fs::create_dir_all(next.join("tests")).unwrap();
     std::fs::write(next.join("rate.wasm"), file).unwrap();
+    // What it names beside policies need not be here.
     let config = format!(
-        "[tests]\ndirectory = \"tests\"\n{}\n[[binding]]\nname = \"rate\"\nsource = \"rate.wasm\"\n\
+        "[[channel]]\nname = \"ops\"\nkind = \"webhook\"\nurl = \"https://ops.example/\"\nsecret-file = \"secret\"\nevents = [\"approval.*\"]\n[tests]\ndirectory = \"tests\"\n{}\n[[binding]]\nname = \"rate\"\nsource = \"rate.wasm\"\n\
          match = {{ action = \"two\" }}\nmode = \"shadow\"\nsettings = {{ limit = 1, window-seconds = 60 }}\n",
         allowing("\"two\"")
     );
@@ -128,4 +166,14 @@ fn a_configuration_becomes_a_version_with_all_that_it_names() {
     let (code, text) = world.writ(&["policy", "activate", "2"]);
     assert_eq!(code, Some(0), "{text}");
     assert!(world.allows("two"));
+    let again = ["policy", "create", file.to_str().unwrap(), "--comment", "again"];
+    let (code, text) = world.writ(&again);
+    assert_eq!(code, Some(0), "{text}");
+    let expected =
+        "There was such a version already. The comment is not kept.\nVersion 2 decides.\n";
+    assert!(text.ends_with(expected), "{text}");
+    std::fs::write(&file, "\n").unwrap();
+    let (code, text) = world.writ(&["policy", "create", file.to_str().unwrap()]);
+    assert_eq!(code, Some(78), "{text}");
+    assert!(text.contains("the file is empty"), "{text}");
 }

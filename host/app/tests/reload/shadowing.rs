@@ -33,7 +33,7 @@ fn what_a_version_would_change_is_counted_and_shown_and_changes_nothing() {
     let denial = examples.iter().find(|example| example["change"] == "new-denial").unwrap();
     assert_eq!((&denial["action"], &denial["subject"][1]), (&json!("one"), &json!("a1")));
     assert_eq!((&denial["then"]["outcome"], &report["dropped"]), (&json!("allowed"), &json!(0)));
-    assert_eq!(world.metric("writ_shadow_decisions_total{result=\"same\"}"), 3);
+    assert_eq!(world.metric("writ_shadow_decisions_total{of=\"version\",result=\"same\"}"), 3);
     assert_eq!(world.metric("writ_rollout_version{how=\"shadow\"}"), 2);
     // What it says is counted nowhere else.
     assert_eq!(world.metric("writ_decisions_total{outcome=\"allowed\"}"), 3);
@@ -64,6 +64,18 @@ fn a_version_sees_storage_as_the_decision_did_and_stores_nothing() {
     assert_eq!(report["changes"]["same"], 1, "{report:#}");
     // Both deny the last, with other words.
     assert_eq!(report["changes"]["other-reason"], 1, "{report:#}");
+}
+
+#[test]
+fn what_a_version_stores_that_no_binding_decides_by_counts_for_it_alone() {
+    let both = format!("{}\n{}", allowing("\"pay\""), budget(100));
+    let world = World::with_versions(&allowing("\"pay\""), &both);
+    world.roll_out(2, "shadow", &json!({}));
+    // 60 each: the second and third would be too much.
+    (0..3).for_each(|_| assert_eq!(world.ask("a", "pay", &[])["decision"], true));
+    let report = compared(&world, 2, 3);
+    assert_eq!(report["changes"]["new-denial"], 2, "{report:#}");
+    assert_eq!((&report["changes"]["same"], &report["forgotten"]), (&json!(1), &json!(0)));
 }
 
 #[test]

@@ -93,6 +93,29 @@ impl World {
 }
 
 #[test]
+fn a_signature_that_lies_beside_a_file_goes_with_it() {
+    let key = Key::new();
+    let signed = |number| {
+        let signature = key.sign(&policy(number)).into_bytes();
+        [("policy.wasm", policy(number)), ("policy.wasm.minisig", signature)]
+    };
+    let world = World::start(&requiring(&[&key], "\"read\""), &signed(0));
+    let next = world.directory().join("next");
+    fs::create_dir(&next).unwrap();
+    for (name, bytes) in signed(1) {
+        fs::write(next.join(name), bytes).unwrap();
+    }
+    let file = next.join("writ.toml");
+    fs::write(&file, requiring(&[&key], "\"write\"")).unwrap();
+    let (code, text) = world.writ(&["policy", "create", file.to_str().unwrap()]);
+    assert_eq!(code, Some(0), "{text}");
+    fs::write(next.join("policy.wasm"), policy(2)).unwrap();
+    let (code, text) = world.writ(&["policy", "create", file.to_str().unwrap()]);
+    assert_eq!(code, Some(65), "{text}");
+    assert!(text.contains("signature"), "{text}");
+}
+
+#[test]
 fn only_what_a_configured_key_signed_is_loaded_from_files() {
     let (ours, theirs) = (Key::new(), Key::new());
     let place =

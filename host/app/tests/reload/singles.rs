@@ -47,6 +47,11 @@ fn a_binding_decides_for_some_and_then_for_all() {
     assert_eq!((&answer["decision"], decided_by(&answer)), (&json!(true), &canary));
     // 60 each: more than version 2 allows, whose budget is not tried.
     assert_eq!(world.ask("a", "two", &[])["decision"], true);
+    let told = &world.events("policy-rollout.started", 1)[0]["plan"]["single"];
+    assert_eq!(*told, json!({"binding": "tools", "of": 2, "within": 1}));
+    let (code, text) = world.writ(&["policy", "list"]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("`tools` of version 2, within version 1"), "{text}");
     let (code, text) = world.writ(&["policy", "canary", "--promote"]);
     assert_eq!(code, Some(0), "{text}");
     let status = world.status();
@@ -65,18 +70,25 @@ fn it_ends_where_another_version_decides_than_the_one_within_which_it_is_tried()
     assert_ne!(decided_by(&world.ask("a", "two", &[])), &canary["policy_set"]);
     assert_eq!(world.events("policy-rollout.ended", 1)[0]["because"], "overtaken");
     assert_eq!(world.metric("writ_rollouts_ended_total{because=\"overtaken\"}"), 1);
+    // Whoever has seen it go on a moment ago does not undo what another has chosen.
+    let path = "/v1/policy-sets/3/canary/promote";
+    assert_eq!(world.client().post(path, "{}").unwrap().status, 409);
+    assert_eq!(world.status()["version"], 2);
 }
 
 #[test]
-fn one_is_tried_that_only_one_of_both_versions_has() {
+fn one_is_tried_that_only_the_other_version_has() {
     let two = format!("{}\n{}", allowing("\"one\""), budget(100));
     let world = World::with_versions(&allowing("\"one\""), &two);
     let added = world.roll_out(2, "shadow", &json!({"binding": "budget"}));
     // It is version 2, in which nothing else differs.
     assert_eq!(added["version"], 2);
     assert_eq!(world.client().post("/v1/policy-sets/2/activate", "{}").unwrap().status, 200);
-    let left_out = world.roll_out(1, "shadow", &json!({"binding": "budget"}));
-    assert_eq!((&left_out["version"], &left_out["single"]["within"]), (&json!(1), &json!(2)));
+    // Leaving one out by mistake would take a guard away.
+    let body = json!({"binding": "budget"}).to_string();
+    let reply = world.client().post("/v1/policy-sets/1/shadow", &body).unwrap();
+    assert_eq!(reply.status, 404, "{}", reply.text());
+    assert!(reply.text().contains("version 1 has no binding `budget`"), "{}", reply.text());
 }
 
 #[test]

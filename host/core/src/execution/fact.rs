@@ -10,6 +10,7 @@ use crate::approval::Choice;
 use crate::digest::Digest;
 use crate::execution::status::Awaited;
 use crate::person::Person;
+use crate::rollout::Rollout;
 use crate::strand::StrandPlace;
 
 /// One thing that has happened to an execution.
@@ -258,6 +259,9 @@ pub enum Fact {
         how: String,
         /// For which part of all requests, such as `5%`.
         share: String,
+        /// All that was wanted: the single binding, the header, the guard.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        plan: Option<Box<Rollout>>,
         /// Who asked for it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<Person>,
@@ -274,7 +278,7 @@ pub enum Fact {
         policy_set: Digest,
         /// `shadow` or `canary`.
         how: String,
-        /// `stopped`, `promoted` or `replaced`, or what was exceeded: `max-fault-rate`,
+        /// `stopped`, `promoted`, `replaced` or `overtaken`, or what was exceeded: `max-fault-rate`,
         /// `max-deny-rate-increase` or `max-latency`.
         because: String,
         /// What was seen, in numbers, where something was exceeded.

@@ -198,9 +198,14 @@ impl Inner {
     }
 
     async fn activate_set(&self, change: SetChange) -> Result<Option<u64>, sqlx::Error> {
-        let SetChange { tenant, chosen, files, occasion, at_ms, promotes, evidence } = change;
+        let SetChange { tenant, chosen, files, occasion, at_ms, only_if, .. } = change;
+        let SetChange { promotes, overtakes, evidence, .. } = change;
         let mut transaction = self.link.begin(Scope::Tenant(&tenant), Access::Write).await?;
         sqlx::query(HOLD).bind(tenant.as_str()).execute(&mut *transaction).await?;
+        let going_on = rollouts::going_on(&mut transaction, &tenant).await?;
+        if only_if.is_some() && only_if != going_on.map(|rollout| rollout.id) {
+            return Ok(None);
+        }
         let chosen = chosen_number(&mut transaction, &tenant, chosen, (&occasion, at_ms)).await?;
         let Some(chosen) = chosen else { return Ok(None) };
         sqlx::query(ACTIVATE)
@@ -217,7 +222,7 @@ impl Inner {
         if let Some(evidence) = evidence(chosen) {
             events::append(&mut transaction, &tenant, vec![evidence]).await?;
         }
-        rollouts::promoted(&mut transaction, &tenant, (chosen, promotes)).await?;
+        rollouts::overturn(&mut transaction, &tenant, (chosen, promotes, overtakes)).await?;
         transaction.commit().await?;
         Ok(Some(chosen))
     }
@@ -247,6 +252,15 @@ impl Inner {
         transaction.commit().await?;
         Ok(is_new)
     }
+}
+
+/// Which version decides.
+pub(super) async fn active_number(
+    connection: &mut PgConnection,
+    tenant: &Tenant,
+) -> Result<Option<u64>, sqlx::Error> {
+    let row = sqlx::query(ACTIVE).bind(tenant.as_str()).fetch_optional(connection).await?;
+    row.map(|row| number(&row, "number")).transpose()
 }
 
 /// Keeps a component, and tells whether it is new.

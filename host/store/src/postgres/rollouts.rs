@@ -7,23 +7,23 @@ use writ_core::Tenant;
 use super::backend::{Inner, Postgres};
 use super::events;
 use super::listener::SETS;
-use super::policies::{HOLD, occasion};
+use super::policies::{self, HOLD, occasion};
 use super::rows::{integer, number, text};
 use super::scope::{Access, Scope};
 use super::text::kept;
 use crate::error::{Failure, StoreError};
-use crate::rollouts::{KnownRollout, NewRollout, RolloutEnd, RolloutStop};
+use crate::rollouts::{KnownRollout, NewRollout, NotBegun, Overturned, RolloutEnd, RolloutStop};
 
-const ONE: &str = "SELECT id, number, plan, cause, author, comment, at_ms, ended
+const ONE: &str = "SELECT id, number, within, plan, cause, author, comment, at_ms, ended
     FROM policy_rollouts WHERE tenant = $1";
 const IS_THERE: &str = "SELECT number FROM policy_sets WHERE tenant = $1 AND number = $2";
 /// The listeners hear of it when the transaction is committed.
 const BEGIN: &str = "WITH begun AS (
         INSERT INTO policy_rollouts AS rollout
-            (tenant, id, number, plan, cause, author, comment, at_ms, ended, changes)
-        VALUES ($1, 1, $2, $3, $4, $5, $6, $7, NULL, 1)
+            (tenant, id, number, plan, cause, author, comment, at_ms, within, ended, changes)
+        VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $9, NULL, 1)
         ON CONFLICT (tenant) DO UPDATE SET
-            id = rollout.id + 1, number = excluded.number, plan = excluded.plan,
+            id = rollout.id + 1, number = excluded.number, within = excluded.within, plan = excluded.plan,
             cause = excluded.cause, author = excluded.author, comment = excluded.comment,
             at_ms = excluded.at_ms, ended = NULL, changes = rollout.changes + 1
         RETURNING id
@@ -36,7 +36,10 @@ const END: &str = "WITH ended AS (
     SELECT pg_notify($4, '')";
 
 impl Postgres {
-    pub(crate) async fn begin_rollout(&self, new: NewRollout) -> Result<Option<u64>, StoreError> {
+    pub(crate) async fn begin_rollout(
+        &self,
+        new: NewRollout,
+    ) -> Result<Result<u64, NotBegun>, StoreError> {
         let inner = self.inner.clone();
         // Who stops waiting does not take it back.
         let beginning = tokio::spawn(async move {
@@ -65,14 +68,17 @@ impl Postgres {
 }
 
 impl Inner {
-    async fn begin_rollout(&self, new: NewRollout) -> Result<Option<u64>, sqlx::Error> {
-        let NewRollout { tenant, number: version, plan, occasion, at_ms, evidence, replaces } = new;
-        let mut transaction = self.link.begin(Scope::Tenant(&tenant), Access::Write).await?;
-        sqlx::query(HOLD).bind(tenant.as_str()).execute(&mut *transaction).await?;
-        let known = sqlx::query(IS_THERE).bind(tenant.as_str()).bind(integer(version));
-        if known.fetch_optional(&mut *transaction).await?.is_none() {
-            return Ok(None);
+    async fn begin_rollout(&self, new: NewRollout) -> Result<Result<u64, NotBegun>, sqlx::Error> {
+        let mut transaction = self.link.begin(Scope::Tenant(&new.tenant), Access::Write).await?;
+        sqlx::query(HOLD).bind(new.tenant.as_str()).execute(&mut *transaction).await?;
+        let known = sqlx::query(IS_THERE).bind(new.tenant.as_str()).bind(integer(new.number));
+        let is_there = known.fetch_optional(&mut *transaction).await?.is_some();
+        let active = policies::active_number(&mut transaction, &new.tenant).await?;
+        if let Some(hindrance) = new.hindrance(is_there, active) {
+            return Ok(Err(hindrance));
         }
+        let NewRollout { tenant, number: version, within, plan, occasion, at_ms, .. } = new;
+        let NewRollout { evidence, replaces, .. } = new;
         if let Some(before) = going_on(&mut transaction, &tenant).await? {
             end(&mut transaction, &tenant, (before, replaces)).await?;
         }
@@ -85,11 +91,12 @@ impl Inner {
             .bind(kept(&occasion.comment))
             .bind(integer(at_ms))
             .bind(SETS)
+            .bind(within.map(integer))
             .fetch_one(&mut *transaction)
             .await?;
         events::append(&mut transaction, &tenant, vec![evidence]).await?;
         transaction.commit().await?;
-        Ok(Some(number(&row, "id")?))
+        Ok(Ok(number(&row, "id")?))
     }
 
     async fn end_rollout(&self, stop: RolloutStop) -> Result<bool, sqlx::Error> {
@@ -104,21 +111,23 @@ impl Inner {
     }
 }
 
-/// Ends the rollout of a version that decides from now on, where there is one. The caller holds the
-/// tenant's policy set.
-pub(super) async fn promoted(
+/// Ends the rollout that does not outlast that a version decides, where there is one. The caller holds
+/// the tenant's policy set.
+pub(super) async fn overturn(
     connection: &mut PgConnection,
     tenant: &Tenant,
-    (version, how): (u64, RolloutEnd),
+    (chosen, promotes, overtakes): (u64, RolloutEnd, RolloutEnd),
 ) -> Result<(), sqlx::Error> {
-    let found = going_on(connection, tenant).await?;
-    match found.filter(|rollout| rollout.number == version) {
-        Some(rollout) => end(connection, tenant, (rollout, how)).await,
-        None => Ok(()),
-    }
+    let Some(rollout) = going_on(connection, tenant).await? else { return Ok(()) };
+    let how = match rollout.overturned_by(chosen) {
+        None => return Ok(()),
+        Some(Overturned::Promoted) => promotes,
+        Some(Overturned::Overtaken) => overtakes,
+    };
+    end(connection, tenant, (rollout, how)).await
 }
 
-async fn going_on(
+pub(super) async fn going_on(
     connection: &mut PgConnection,
     tenant: &Tenant,
 ) -> Result<Option<KnownRollout>, sqlx::Error> {
@@ -146,6 +155,7 @@ fn rollout(row: &PgRow) -> Result<KnownRollout, sqlx::Error> {
     Ok(KnownRollout {
         id: number(row, "id")?,
         number: number(row, "number")?,
+        within: row.try_get::<Option<i64>, _>("within")?.map(i64::cast_unsigned),
         plan: text(row, "plan")?,
         occasion: occasion(row)?,
         at_ms: number(row, "at_ms")?,

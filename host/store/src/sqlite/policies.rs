@@ -11,7 +11,7 @@ use crate::policies::{
     ActiveSet, Chosen, KeptVersion, KnownComponent, NewComponent, NewSet, NewVersion, Occasion,
     SetChange, SetVersion, StoredComponent,
 };
-use crate::rollouts::{NewRollout, RolloutStop};
+use crate::rollouts::{NewRollout, NotBegun, RolloutStop};
 use crate::sqlite::backend::Sqlite;
 use crate::sqlite::batch::Job;
 use crate::sqlite::chains::Chains;
@@ -33,7 +33,7 @@ pub(crate) enum PolicyChange {
     /// Signatures come.
     Sign(NewSignatures),
     /// A version is rolled out, as the tenant's rollout of this number.
-    RollOut(Box<NewRollout>, oneshot::Sender<u64>),
+    RollOut(Box<NewRollout>, oneshot::Sender<Result<u64, NotBegun>>),
     /// A rollout ends, which may have ended.
     EndRollout(Box<RolloutStop>, oneshot::Sender<bool>),
 }
@@ -223,10 +223,11 @@ pub(crate) async fn apply(
             }
             PolicyChange::Sign(new) => component_signatures::keep(connection, &new).await?,
             PolicyChange::RollOut(new, id) => {
-                let Some((begun, told)) = rollouts::begin(connection, chains, *new).await? else {
-                    continue;
-                };
-                events.extend(told);
+                let begun = rollouts::begin(connection, chains, *new).await?;
+                let begun = begun.map(|(begun, told)| {
+                    events.extend(told);
+                    begun
+                });
                 id.send(begun).ok();
             }
             PolicyChange::EndRollout(stop, has_ended) => {
@@ -245,7 +246,12 @@ async fn activate(
     chains: &mut Chains,
     change: SetChange,
 ) -> Result<Option<(u64, Vec<ChainedEvent>)>, sqlx::Error> {
-    let SetChange { tenant, chosen, files, occasion, at_ms, promotes, evidence } = change;
+    let SetChange { tenant, chosen, files, occasion, at_ms, only_if, .. } = change;
+    let SetChange { promotes, overtakes, evidence, .. } = change;
+    let going_on = rollouts::going_on(connection, &tenant).await?;
+    if only_if.is_some() && only_if != going_on.map(|rollout| rollout.id) {
+        return Ok(None);
+    }
     let Some(chosen) = chosen_number(connection, &tenant, chosen, (&occasion, at_ms)).await? else {
         return Ok(None);
     };
@@ -263,8 +269,19 @@ async fn activate(
     if let Some(evidence) = evidence(chosen) {
         events.push(chains.head(connection, &tenant).await?.append(evidence));
     }
-    events.extend(rollouts::promoted(connection, chains, &tenant, (chosen, promotes)).await?);
+    events.extend(
+        rollouts::overturn(connection, chains, &tenant, (chosen, promotes, overtakes)).await?,
+    );
     Ok(Some((chosen, events)))
+}
+
+/// Which version decides.
+pub(super) async fn active_number(
+    connection: &mut SqliteConnection,
+    tenant: &Tenant,
+) -> Result<Option<u64>, sqlx::Error> {
+    let row = sqlx::query(ACTIVE).bind(tenant.as_str()).fetch_optional(connection).await?;
+    row.map(|row| number(&row, "number")).transpose()
 }
 
 /// Keeps a version, and tells of it where it is new.

@@ -105,6 +105,7 @@ macro_rules! conformance_tests {
             policies: of_16_that_come_at_once_each_has_a_number,
             policies: one_version_is_rolled_out_at_a_time,
             policies: a_version_that_decides_is_rolled_out_no_more,
+            policies: a_rollout_within_a_version_ends_with_it,
             policies: of_16_that_end_a_rollout_one_does,
             quotas: usage_counts_keys_and_bytes,
             quotas: two_evaluations_do_not_exceed_the_quota_together,

@@ -5,8 +5,8 @@ use writ_core::execution::Fact;
 use writ_core::{Digest, Tenant};
 use writ_store::{
     ActiveSet, Chosen, ComponentSignature, KeptVersion, KnownRollout, NewComponent, NewRollout,
-    NewSet, NewSignatures, NewVersion, Occasion, RolloutEnd, RolloutStop, SetChange, Store,
-    StoredComponent,
+    NewSet, NewSignatures, NewVersion, NotBegun, Occasion, RolloutEnd, RolloutStop, SetChange,
+    Store, StoredComponent,
 };
 
 use super::flow::tenant;
@@ -38,8 +38,19 @@ async fn activate(store: &Store, tenant: &Tenant, chosen: Chosen, at_ms: u64) ->
     let files = matches!(chosen, Chosen::Set(_)).then(|| Digest::of(at_ms.to_string()));
     let tenant = tenant.clone();
     let (occasion, evidence) = (occasion(at_ms), Box::new(evidence));
-    let promotes = ending("promoted", at_ms);
-    let change = SetChange { tenant, chosen, files, occasion, at_ms, promotes, evidence };
+    let (promotes, overtakes) = (ending("promoted", at_ms), ending("overtaken", at_ms));
+    let only_if = None;
+    let change = SetChange {
+        tenant,
+        chosen,
+        files,
+        occasion,
+        at_ms,
+        only_if,
+        promotes,
+        overtakes,
+        evidence,
+    };
     store.activate_set(change).await.unwrap()
 }
 
@@ -56,12 +67,23 @@ fn ending(because: &'static str, at_ms: u64) -> RolloutEnd {
 }
 
 async fn roll_out(store: &Store, tenant: &Tenant, number: u64, at_ms: u64) -> Option<u64> {
+    roll_out_within(store, tenant, (number, None), at_ms).await.ok()
+}
+
+async fn roll_out_within(
+    store: &Store,
+    tenant: &Tenant,
+    (number, within): (u64, Option<u64>),
+    at_ms: u64,
+) -> Result<u64, NotBegun> {
     let (policy_set, share) = (Digest::of("now"), "5%".to_owned());
     let (how, by, comment) = (String::new(), None, String::new());
-    let fact = Fact::RolloutStarted { version: number, policy_set, how, share, by, comment };
+    let (version, plan) = (number, None);
+    let fact = Fact::RolloutStarted { version, policy_set, how, share, plan, by, comment };
     let new = NewRollout {
         tenant: tenant.clone(),
         number,
+        within,
         plan: "plan\0".to_owned(),
         occasion: occasion(at_ms),
         at_ms,
@@ -97,7 +119,8 @@ pub async fn one_version_is_rolled_out_at_a_time(store: &Store) {
     assert_eq!(roll_out(store, &of, 1, 3).await, Some(1));
     let known = store.rollout(&of).await.unwrap().unwrap();
     let (plan, occasion) = ("plan\0".to_owned(), occasion(3));
-    let expected = KnownRollout { id: 1, number: 1, plan, occasion, at_ms: 3, ended: None };
+    let (id, number, within) = (1, 1, None);
+    let expected = KnownRollout { id, number, within, plan, occasion, at_ms: 3, ended: None };
     assert_eq!(known, expected);
     // Another takes its place, and the first is over for whoever still wants to end it.
     assert_eq!(roll_out(store, &of, 1, 4).await, Some(2));
@@ -126,6 +149,31 @@ pub async fn a_version_that_decides_is_rolled_out_no_more(store: &Store) {
     assert!(!store.rollout(&of).await.unwrap().unwrap().goes_on());
     let told = rolled(store, &of).await;
     assert_eq!(told, ["started", "promoted"].map(|why| (1, why.to_owned())));
+    store.verify(&of).await.unwrap();
+}
+
+pub async fn a_rollout_within_a_version_ends_with_it(store: &Store) {
+    let of = Tenant::default();
+    for (text, at_ms) in [("c", 1), ("b", 2), ("a", 3)] {
+        activate(store, &of, set(text), at_ms).await;
+    }
+    let begin = async |number, within| roll_out_within(store, &of, (number, within), 4).await;
+    assert_eq!(begin(9, None).await, Err(NotBegun::NoSuchVersion));
+    assert_eq!(begin(3, None).await, Err(NotBegun::Decides));
+    assert_eq!(begin(1, Some(2)).await, Err(NotBegun::Overtaken));
+    assert_eq!(begin(1, Some(3)).await, Ok(1));
+    let known = store.rollout(&of).await.unwrap().unwrap();
+    assert_eq!((known.number, known.within, known.goes_on()), (1, Some(3), true));
+    // The same once more changes nothing.
+    activate(store, &of, Chosen::Version(3), 5).await;
+    assert!(store.rollout(&of).await.unwrap().unwrap().goes_on());
+    activate(store, &of, Chosen::Version(2), 6).await;
+    let ended = store.rollout(&of).await.unwrap().unwrap().ended.unwrap();
+    assert_eq!(ended, "{\"because\":\"overtaken\"}");
+    // One that may be beside any version goes on.
+    assert_eq!(begin(1, None).await, Ok(2));
+    activate(store, &of, Chosen::Version(3), 7).await;
+    assert!(store.rollout(&of).await.unwrap().unwrap().goes_on());
     store.verify(&of).await.unwrap();
 }
 

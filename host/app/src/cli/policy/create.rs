@@ -9,11 +9,10 @@ use writ_core::Digest;
 use super::{COMPONENTS, Comment, PATH, SENT_BYTES_MAX};
 use crate::cases;
 use crate::cli::exit::Failure;
-use crate::cli::input::ConfigArgs;
 use crate::cli::remote::Remote;
-use crate::config::Environment;
-use crate::config::root::Root;
-use crate::policy_set::{PolicyBinding, Source};
+use crate::config::Config;
+use crate::config::root::{ReadError, Root};
+use crate::policy_set::{PolicyBinding, SIGNATURE_BYTES_MAX, SIGNATURE_SUFFIX, Source};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Create {
@@ -26,24 +25,20 @@ pub(super) struct Create {
 
 impl Create {
     /// Sends what it is made of, then what it says.
-    pub(super) async fn run(
-        &self,
-        remote: &Remote,
-        environment: &Environment,
-    ) -> Result<Value, Failure> {
-        let configured = ConfigArgs { config: Some(self.file.clone()), data_dir: None };
-        let config = configured.load(environment, None)?;
-        let cases = cases::files(&config.policies)?;
-        let mut bindings = Vec::with_capacity(config.policies.bindings.len());
-        for binding in &config.policies.bindings {
-            let component = there(remote, binding, config.policies.root()).await?;
+    pub(super) async fn run(&self, remote: &Remote) -> Result<Value, Failure> {
+        let policies = Config::policies_of(&self.file)?;
+        let cases = cases::files(&policies)?;
+        let mut bindings = Vec::with_capacity(policies.bindings.len());
+        for binding in &policies.bindings {
+            let component = there(remote, binding, policies.root()).await?;
             bindings.push(told(binding, component));
         }
         let mut body = Map::new();
         body.insert("bindings".into(), bindings.into());
         body.insert("cases".into(), json!(cases));
         self.comment.add_to(&mut body);
-        remote.post(&[PATH], &body).await
+        let body = serde_json::to_vec(&body).expect("texts and exact numbers");
+        remote.post_bytes(&[PATH], "application/json", None, body).await
     }
 }
 
@@ -78,9 +73,32 @@ async fn there(remote: &Remote, binding: &PolicyBinding, root: &Root) -> Result<
     source.check_pin(*digest, &found.bytes).map_err(Failure::refused)?;
     let digest = Digest::of(&found.bytes);
     if !is_there(remote, digest).await? {
-        super::send(remote, found.bytes.into_owned(), None).await?;
+        let beside = found
+            .file
+            .map(|file| root.read_text(&format!("{file}{SIGNATURE_SUFFIX}"), SIGNATURE_BYTES_MAX));
+        let signature = match beside {
+            None | Some(Err(ReadError::Missing(_))) => None,
+            Some(read) => Some(read.map_err(Failure::refused)?),
+        };
+        push(remote, found.bytes.into_owned(), signature).await?;
     }
     Ok(digest)
+}
+
+/// With the signature that lies beside it, where that counts there; otherwise without, as a server reads
+/// files of its own.
+async fn push(
+    remote: &Remote,
+    component: Vec<u8>,
+    signature: Option<String>,
+) -> Result<(), Failure> {
+    let Some(signature) = signature else {
+        return super::send(remote, component, None).await.map(drop);
+    };
+    match super::send(remote, component.clone(), Some(signature)).await {
+        Ok(_) => Ok(()),
+        Err(refused) => super::send(remote, component, None).await.map(drop).map_err(|_| refused),
+    }
 }
 
 async fn is_there(remote: &Remote, component: Digest) -> Result<bool, Failure> {
@@ -90,12 +108,16 @@ async fn is_there(remote: &Remote, component: Digest) -> Result<bool, Failure> {
 
 /// What is told of a version that was made, or was there.
 pub(super) fn created(version: &Value) -> String {
-    let number = &version["id"];
+    let (number, mut text) = (&version["id"], super::line(version));
+    if version["created"] == false {
+        text += "There was such a version already.";
+        text += if version["comment_kept"] == false { " The comment is not kept.\n" } else { "\n" };
+    }
     let what = match version["active"] == true {
-        true => "decides already".to_owned(),
+        true => "decides".to_owned(),
         false => format!(
             "does not decide: `writ policy shadow {number}`, `canary {number}`, `backtest {number}`, or `activate {number}`"
         ),
     };
-    format!("{}Version {number} {what}.\n", super::line(version))
+    format!("{text}Version {number} {what}.\n")
 }

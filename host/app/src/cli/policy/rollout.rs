@@ -45,10 +45,10 @@ pub(super) struct Canary {
     #[command(flatten)]
     comment: Comment,
     /// Have the active version decide everything
-    #[arg(long, conflicts_with_all = ["number", "binding", "share", "by", "header", "comment"])]
+    #[arg(long, conflicts_with_all = ["number", "binding", "share", "by", "header", "Guard", "comment"])]
     stop: bool,
     /// Have the version that decides for some decide everything
-    #[arg(long, conflicts_with_all = ["number", "binding", "share", "by", "header", "stop"])]
+    #[arg(long, conflicts_with_all = ["number", "binding", "share", "by", "header", "Guard", "stop"])]
     promote: bool,
 }
 
@@ -127,7 +127,7 @@ impl Canary {
         }
         if self.promote {
             let version = rolled_out(remote, "canary").await?;
-            return remote.post(&[PATH, &version, "activate"], &self.comment.body()).await;
+            return remote.post(&[PATH, &version, "canary", "promote"], &self.comment.body()).await;
         }
         let number = self.number.unwrap_or_default().to_string();
         let mut body = self.part.body();
@@ -214,6 +214,11 @@ pub(super) fn rollout(rollout: &Value) -> String {
     if header.is_object() {
         let (name, value) = (text_of(&header["name"]), text_of(&header["value"]));
         text += &row("or header", format_args!("{name}: {value}"));
+    }
+    let replaced = &rollout["replaced"];
+    if replaced.is_object() {
+        let (how, version) = (text_of(&replaced["how"]), &replaced["version"]);
+        text += &row("in place of", format_args!("{how}, version {version}, which has ended"));
     }
     let by = super::by(&Value::Null, &rollout["author"]);
     let comment = rollout["comment"].as_str().map(|comment| format!(": {}", visible(comment)));

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::http::header::{HeaderValue, LOCATION};
 use axum::response::Response;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use writ_core::{BindingName, Commit, Digest, Limits, Mode};
@@ -17,12 +17,15 @@ use super::{ONE, PATH, VersionReply, missing};
 use crate::auth::Caller;
 use crate::cases::CaseFile;
 use crate::http::App;
-use crate::http::body::Sent;
-use crate::http::json::Text;
+use crate::http::body;
+use crate::http::json::{self, Text};
 use crate::http::policies::{refused, trigger};
 use crate::http::problem::Problem;
-use crate::http::reply::{json, ok};
-use crate::policy_set::{StoredBinding, StoredSet};
+use crate::http::reply::{self, ok};
+use crate::policy_set::{Source, StoredBinding, StoredSet};
+
+/// How large a set may be that is sent, in bytes: settings and cases may be large.
+const BODY_BYTES_MAX: usize = 64 << 20;
 
 /// What a version is to say.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -81,6 +84,20 @@ struct BindingBody {
     order: String,
 }
 
+/// A version that was made, or was there.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = CreatedPolicySet)]
+pub struct CreatedReply {
+    /// Whether it was not there before.
+    created: bool,
+    /// `false` where a comment was given and the version was there: nothing is there to keep it with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    comment_kept: Option<bool>,
+    /// The version.
+    #[serde(flatten)]
+    version: VersionReply,
+}
+
 fn first() -> String {
     "0".to_owned()
 }
@@ -91,17 +108,20 @@ fn first() -> String {
     post, path = PATH, tag = "policies", operation_id = "createPolicySet", security(("bearer" = [])),
     request_body = CreateBody,
     responses(
-        (status = 201, body = VersionReply, description = "It is kept.", headers(("Location" = String))),
-        (status = 200, body = VersionReply, description = "There was such a version already."),
+        (status = 201, body = CreatedReply, description = "It is kept.", headers(("Location" = String))),
+        (status = 200, body = CreatedReply, description = "There was such a version already."),
         crate::http::openapi::ReloadErrors,
     ),
 )]
 pub async fn create(
     State(app): State<Arc<App>>,
     caller: Caller,
-    Sent { body, .. }: Sent<CreateBody>,
+    request: Request,
 ) -> Result<Response, Problem> {
-    let CreateBody { bindings, cases, comment } = body;
+    let (parts, sent) = request.into_parts();
+    let text = body::read_large(&parts.headers, sent, BODY_BYTES_MAX).await?;
+    let CreateBody { bindings, cases, comment } = json::read(&text)?;
+    let has_comment = comment.as_ref().is_some_and(|Text(comment)| !comment.is_empty());
     let set = StoredSet { bindings: bindings.into_iter().map(StoredBinding::from).collect() };
     let trigger = trigger(&caller, comment);
     let added = app.reload.add(set, cases, &trigger).await.map_err(refused)?;
@@ -110,11 +130,13 @@ pub async fn create(
     let version = store.set_version(tenant, number).await?;
     let version = version.ok_or_else(|| missing(&number.to_string()))?;
     let active = store.active_set(tenant).await?;
-    let reply = VersionReply::new(version, active.as_ref());
+    let version = VersionReply::new(version, active.as_ref());
+    let comment_kept = (has_comment && !is_new).then_some(false);
+    let reply = CreatedReply { created: is_new, comment_kept, version };
     if !is_new {
         return Ok(ok(&reply));
     }
-    let mut response = json(StatusCode::CREATED, &reply);
+    let mut response = reply::json(StatusCode::CREATED, &reply);
     let location = HeaderValue::from_str(&ONE.replace("{id}", &number.to_string()));
     response.headers_mut().insert(LOCATION, location.expect("a number is visible ASCII"));
     Ok(response)
@@ -126,7 +148,7 @@ impl From<BindingBody> for StoredBinding {
         let BindingBody { limits, mode, commit, order, .. } = body;
         Self {
             name,
-            source: source.unwrap_or_else(|| component.to_string()),
+            source: told(source, component),
             component,
             matches,
             settings: settings.into(),
@@ -136,4 +158,15 @@ impl From<BindingBody> for StoredBinding {
             order,
         }
     }
+}
+
+/// Where a component came from, as a version tells it: not what is not so.
+fn told(source: Option<String>, component: Digest) -> String {
+    let told = source.as_deref().map(str::parse);
+    match told {
+        Some(Ok(Source::Builtin(builtin))) if builtin.digest() != component => None,
+        Some(Ok(Source::Digest(_)) | Err(_)) | None => None,
+        Some(Ok(_)) => source,
+    }
+    .unwrap_or_else(|| component.to_string())
 }

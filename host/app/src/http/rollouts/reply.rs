@@ -54,6 +54,19 @@ pub struct RolloutReply {
     /// How it ended; absent while it goes on.
     #[serde(skip_serializing_if = "Option::is_none")]
     ended: Option<EndedReply>,
+    /// The rollout that has ended, since this one began; only where it has begun just now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaced: Option<ReplacedReply>,
+}
+
+/// A rollout of which another took the place.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ReplacedRollout)]
+struct ReplacedReply {
+    /// The version.
+    version: u64,
+    /// `shadow` or `canary`.
+    how: &'static str,
 }
 
 /// One binding of a version, tried within the version that decides.
@@ -130,6 +143,8 @@ pub struct ReportReply {
     changes: serde_json::Map<String, serde_json::Value>,
     /// How many were not looked at, since too many waited.
     dropped: u64,
+    /// How often what was stored on the side was forgotten, since it was more than 64 MiB.
+    forgotten: u64,
     /// The last ten of each change.
     examples: Vec<ExampleReply>,
 }
@@ -195,7 +210,17 @@ impl RolloutReply {
             comment,
             seen,
             ended: ended.map(EndedReply::new),
+            replaced: None,
         }
+    }
+
+    /// The same, where another was rolled out before it.
+    pub(super) fn in_place_of(self, before: Option<RolloutStatus>) -> Self {
+        let replaced =
+            before.map(|RolloutStatus { rollout: Rollout { version, how, .. }, .. }| {
+                ReplacedReply { version, how: how.name() }
+            });
+        Self { replaced, ..self }
     }
 }
 
@@ -227,12 +252,12 @@ impl ReportReply {
         let count = |change: Change| (change.name().to_owned(), report.count(change).into());
         let changes = Change::DECIDED.iter().copied().map(count).collect();
         let decisions = report.changes.values().sum();
-        let Report { examples, dropped, .. } = report;
+        let Report { examples, dropped, forgotten, .. } = report;
         let of = |(change, examples): (Change, std::collections::VecDeque<Example>)| {
             examples.into_iter().map(move |example| ExampleReply::new(change, example))
         };
         let examples = examples.into_iter().flat_map(of).collect();
-        Self { version, binding, decisions, changes, dropped, examples }
+        Self { version, binding, decisions, changes, dropped, forgotten, examples }
     }
 }
 

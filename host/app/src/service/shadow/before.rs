@@ -2,17 +2,22 @@
 //!
 //! A version that is asked afterwards would find what the decision itself has stored: a budget would
 //! be spent twice. What the decision read is therefore answered as it was then; what it did not is
-//! read from the store. What the version stores stays in its ledgers, which nobody commits.
+//! read from the store.
+//!
+//! A binding that does not decide would never find what it has stored: a budget would never be spent.
+//! What it stores goes into an overlay that lies over the store for it alone, until it is asked no more.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use writ_core::Approval;
-use writ_core::Ledger;
 use writ_core::ledger::{Listing, Stored, Usage};
-use writ_core::ports::{About, ApprovalReader, Namespace, Page, PortFuture, StorageReader, Window};
+use writ_core::ports::{
+    About, ApprovalReader, Namespace, Page, PortFuture, StorageReader, Unavailable, Window,
+};
+use writ_core::{Approval, BindingName, Ledger};
 use writ_engine::Execution;
 
+use crate::service::ephemeral::Ephemeral;
 use crate::service::round::Ledgers;
 
 /// What a decision read and wrote.
@@ -22,11 +27,14 @@ pub(super) struct Before {
     /// Whether it was the first about its execution: then whatever people are asked in its name, they
     /// are asked because of it.
     pub(super) is_first: bool,
+    /// The bindings that decided: what they store is in the store.
+    pub(super) decided: Arc<[BindingName]>,
 }
 
-/// The store, but for what a decision saw of it.
+/// The store, but for what a decision saw of it, and for what was stored on the side.
 pub(super) struct Seen {
     before: Before,
+    overlay: Ephemeral,
     storage: Arc<dyn StorageReader>,
     approvals: Arc<dyn ApprovalReader>,
 }
@@ -36,8 +44,14 @@ impl Before {
         self,
         storage: Arc<dyn StorageReader>,
         approvals: Arc<dyn ApprovalReader>,
+        overlay: Ephemeral,
     ) -> Seen {
-        Seen { before: self, storage, approvals }
+        Seen { before: self, overlay, storage, approvals }
+    }
+
+    /// Whether what a binding stores is in the store.
+    fn has_stored(&self, namespace: &Namespace) -> bool {
+        self.decided.contains(&namespace.binding)
     }
 
     fn ledger(&self, namespace: &Namespace) -> Option<&Ledger> {
@@ -48,8 +62,11 @@ impl Before {
 
 impl StorageReader for Seen {
     fn read<'a>(&'a self, namespace: &'a Namespace, key: &'a str) -> PortFuture<'a, Stored> {
-        let seen = self.before.ledger(namespace).and_then(|ledger| ledger.seen(key));
-        match seen.cloned() {
+        let seen = match self.before.has_stored(namespace) {
+            true => self.before.ledger(namespace).and_then(|ledger| ledger.seen(key)).cloned(),
+            false => self.overlay.known(namespace, key),
+        };
+        match seen {
             Some(stored) => Box::pin(async move { Ok(stored) }),
             None => self.storage.read(namespace, key),
         }
@@ -58,38 +75,61 @@ impl StorageReader for Seen {
     fn usage<'a>(&'a self, namespace: &'a Namespace) -> PortFuture<'a, Usage> {
         match self.before.ledger(namespace).and_then(Ledger::usage_seen) {
             Some(usage) => Box::pin(async move { Ok(usage) }),
-            None => self.storage.usage(namespace),
+            None if self.before.has_stored(namespace) => self.storage.usage(namespace),
+            None => Box::pin(async move {
+                let (below, above) =
+                    (self.storage.usage(namespace).await?, self.overlay.usage(namespace).await?);
+                // A key that is in both is counted twice: rather too much than too little.
+                Ok(Usage { keys: below.keys + above.keys, bytes: below.bytes + above.bytes })
+            }),
         }
     }
 
     fn list<'a>(&'a self, namespace: &'a Namespace, page: Page<'a>) -> PortFuture<'a, Listing> {
-        let Some(ledger) = self.before.ledger(namespace) else {
-            return self.storage.list(namespace, page);
+        let changes = match self.before.has_stored(namespace) {
+            true => self.before.ledger(namespace).map(|ledger| undone(ledger, page.now_ms)),
+            false => Some(self.overlay.written(namespace, page.now_ms)),
         };
-        Box::pin(async move {
-            // Some of what is found may not have been there: a page stays as long as it would be.
-            let limit = page.limit + ledger.writes().count();
-            let listing = self.storage.list(namespace, Page { limit, ..page }).await?;
-            let is_whole = listing.keys.len() < limit;
-            let last = listing.keys.last().filter(|_| !is_whole).cloned();
-            let mut keys: BTreeSet<String> = listing.keys.into_iter().collect();
-            for write in ledger.writes() {
-                let key = write.key;
-                let was_there =
-                    ledger.seen(&key).is_some_and(|was| was.live(page.now_ms).is_some());
-                let is_in_page = key.starts_with(page.prefix)
-                    && page.after.is_none_or(|after| key.as_str() > after)
-                    && last.as_ref().is_none_or(|last| key <= *last);
-                match was_there {
-                    true if is_in_page => keys.insert(key),
-                    true => false,
-                    false => keys.remove(&key),
-                };
-            }
-            let keys = keys.into_iter().take(page.limit).collect();
-            Ok(Listing { keys, generation: listing.generation })
-        })
+        match changes.unwrap_or_default() {
+            changes if changes.is_empty() => self.storage.list(namespace, page),
+            changes => Box::pin(self.listed(namespace, page, changes)),
+        }
     }
+}
+
+impl Seen {
+    /// A page of the store's keys, but for some that are there, or are not, whatever the store says.
+    async fn listed(
+        &self,
+        namespace: &Namespace,
+        page: Page<'_>,
+        changes: Vec<(String, bool)>,
+    ) -> Result<Listing, Unavailable> {
+        // Some of what is found may not be there: a page stays as long as it would be.
+        let limit = page.limit + changes.iter().filter(|(_, is_there)| !is_there).count();
+        let listing = self.storage.list(namespace, Page { limit, ..page }).await?;
+        let is_whole = listing.keys.len() < limit;
+        let last = listing.keys.last().filter(|_| !is_whole).cloned();
+        let mut keys: BTreeSet<String> = listing.keys.into_iter().collect();
+        for (key, is_there) in changes {
+            let is_in_page = key.starts_with(page.prefix)
+                && page.after.is_none_or(|after| key.as_str() > after)
+                && last.as_ref().is_none_or(|last| key <= *last);
+            match is_there {
+                true if is_in_page => keys.insert(key),
+                true => false,
+                false => keys.remove(&key),
+            };
+        }
+        let keys = keys.into_iter().take(page.limit).collect();
+        Ok(Listing { keys, generation: listing.generation })
+    }
+}
+
+/// The keys that a decision wrote, and whether they were there before.
+fn undone(ledger: &Ledger, now_ms: u64) -> Vec<(String, bool)> {
+    let was_there = |key: &str| ledger.seen(key).is_some_and(|was| was.live(now_ms).is_some());
+    ledger.writes().map(|write| (write.key.clone(), was_there(&write.key))).collect()
 }
 
 impl ApprovalReader for Seen {
@@ -108,7 +148,6 @@ impl ApprovalReader for Seen {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::service::ephemeral::Ephemeral;
     use writ_core::Limits;
 
     const PAGE: Page<'static> = Page { prefix: "", after: None, limit: 3, now_ms: 0 };
@@ -137,9 +176,10 @@ mod tests {
             has_begun: false,
             sensitive: Default::default(),
         });
-        let before = Before { ledgers: Arc::new(ledgers), execution, is_first: true };
+        let decided = [namespace.binding.clone()].into();
+        let before = Before { ledgers: Arc::new(ledgers), execution, is_first: true, decided };
         let memory = Arc::new(memory);
-        (before.over(memory.clone(), memory), namespace)
+        (before.over(memory.clone(), memory, Ephemeral::default()), namespace)
     }
 
     #[tokio::test]
@@ -168,5 +208,32 @@ mod tests {
         let other = Namespace { tenant: Default::default(), binding: "o".parse().unwrap() };
         assert_eq!(seen.read(&other, "a").await.unwrap(), Stored::ABSENT);
         assert_eq!(seen.list(&other, PAGE).await.unwrap().keys, [""; 0]);
+    }
+
+    #[tokio::test]
+    async fn what_a_binding_stores_that_does_not_decide_lies_over_the_store() {
+        let (Seen { before, storage, approvals, .. }, namespace) = seen().await;
+        let overlay = Ephemeral::default();
+        let decided = [].into();
+        let seen = Before { decided, ledgers: Arc::default(), ..before };
+        let seen = seen.over(storage, approvals, overlay.clone());
+        let value = async |key| seen.read(&namespace, key).await.unwrap().value;
+        assert_eq!(value("d").await.as_deref(), Some(&b"was"[..]));
+        let mut ledger = Ledger::new(0, &Limits::default());
+        ledger.learn_usage(seen.usage(&namespace).await.unwrap());
+        for key in ["d", "e", "g"] {
+            ledger.learn(key, seen.read(&namespace, key).await.unwrap());
+        }
+        ledger.set("d", b"above".to_vec(), None).unwrap();
+        ledger.delete("e");
+        ledger.set("g", b"above".to_vec(), None).unwrap();
+        overlay.keep(&[(Arc::new(namespace.clone()), ledger)]);
+        assert_eq!(value("d").await.as_deref(), Some(&b"above"[..]));
+        assert_eq!(value("e").await, None);
+        let keys = async |page| seen.list(&namespace, page).await.unwrap().keys;
+        assert_eq!(keys(Page { limit: 9, ..PAGE }).await, ["a", "c", "d", "f", "g"]);
+        assert_eq!(keys(Page { after: Some("c"), limit: 2, ..PAGE }).await, ["d", "f"]);
+        overlay.clear();
+        assert_eq!(value("d").await.as_deref(), Some(&b"was"[..]));
     }
 }

@@ -19,6 +19,8 @@ pub struct Report {
     pub examples: BTreeMap<Change, VecDeque<Example>>,
     /// How many decisions were not looked at, since too many waited.
     pub dropped: u64,
+    /// How often what was stored on the side was forgotten, since it was too much.
+    pub forgotten: u64,
 }
 
 /// One decision that would change.

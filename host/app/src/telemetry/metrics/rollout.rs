@@ -20,9 +20,18 @@ pub(super) struct Rollouts {
     version: Vec<(&'static str, IntGauge)>,
 }
 
-/// What became of decisions about which a version was asked on the side.
+/// What became of decisions about which something was asked on the side.
 #[derive(Clone, Debug)]
 pub struct ShadowMetrics {
+    /// About a whole version.
+    pub version: Compared,
+    /// About a binding whose verdict does not count.
+    pub binding: Compared,
+}
+
+/// What became of decisions about which one kind was asked.
+#[derive(Clone, Debug)]
+pub struct Compared {
     changes: Vec<IntCounter>,
     dropped: IntCounter,
 }
@@ -74,14 +83,19 @@ impl ShadowMetrics {
     fn new(register: &Register) -> Self {
         let results = register.counters(
             "writ_shadow_decisions_total",
-            "Decisions about which a version was asked on the side, by what it would have changed; `dropped` where too many waited.",
-            &["result"],
+            "Decisions about which a version, or a binding, was asked on the side, by what it would have changed; `dropped` where too many waited.",
+            &["of", "result"],
         );
-        let result = |name: &str| results.with_label_values(&[name]);
-        let changes = Change::DECIDED.iter().map(|change| result(change.name())).collect();
-        Self { changes, dropped: result("dropped") }
+        let compared = |of: &str| {
+            let result = |name: &str| results.with_label_values(&[of, name]);
+            let changes = Change::DECIDED.iter().map(|change| result(change.name())).collect();
+            Compared { changes, dropped: result("dropped") }
+        };
+        Self { version: compared("version"), binding: compared("binding") }
     }
+}
 
+impl Compared {
     /// Counts a decision that was compared.
     pub fn compared(&self, change: Change) {
         let place = Change::DECIDED.iter().position(|other| *other == change);
