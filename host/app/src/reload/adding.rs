@@ -47,7 +47,7 @@ impl Reload {
             Some(refusal) => Err(refusal),
             None => {
                 let (set, digest) = (StoredSet::of(&snapshot), snapshot.digest);
-                parts.versions().keep(&set, digest, Vec::new(), trigger).await
+                parts.versions().keep(&set, digest, trigger).await
             }
         }
     }

@@ -154,6 +154,12 @@ impl Refusal {
         )
     }
 
+    /// No version decides yet, within which a binding could be tried.
+    pub(super) fn of_nothing() -> Self {
+        let reason = "no version decides yet".to_owned();
+        Self::of_store_state(Phase::Applying, reason, "`writ policy reload` reads what files say")
+    }
+
     /// It decides already.
     pub(super) fn of_active(number: u64) -> Self {
         let reason = format!("version {number} decides: it cannot be beside itself");

@@ -159,7 +159,7 @@ impl Reload {
         let single = match (binding, active) {
             (None, _) => None,
             (Some(binding), Some(within)) => Some(Single { binding, of: version, within }),
-            (Some(_), None) => return Err(Refusal::of_no_previous()),
+            (Some(_), None) => return Err(Refusal::of_nothing()),
         };
         // Before any host is told to.
         let (version, policy_set) = match &single {
@@ -207,8 +207,7 @@ impl Reload {
         if digest == active.policy_set {
             return Err(Refusal::of_same_binding(binding, *of, *within));
         }
-        // Both versions have brought their components.
-        let kept = versions.keep(&set, digest, Vec::new(), &trigger.to_try(single)).await?;
+        let kept = versions.keep(&set, digest, &trigger.to_try(single)).await?;
         Ok((kept.number, digest))
     }
 

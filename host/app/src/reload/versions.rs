@@ -9,7 +9,6 @@ use writ_core::execution::Fact;
 use writ_engine::Engine;
 use writ_store::{
     ActiveSet, Chosen, KeptVersion, NewSet, NewVersion, Occasion, SetChange, SetVersion,
-    StoredComponent,
 };
 
 use super::files::Look;
@@ -178,13 +177,11 @@ impl Versions<'_> {
         self.kept.store.activate_set(change).await.map_err(Refusal::of_store)
     }
 
-    /// Keeps a set as a version, which does not decide by that. `components` are those that the store
-    /// may not have.
+    /// Keeps a set as a version, which does not decide by that. The store has its components.
     pub(super) async fn keep(
         self,
         set: &StoredSet,
         policy_set: Digest,
-        components: Vec<StoredComponent>,
         cause: &Trigger,
     ) -> Result<KeptVersion, Refusal> {
         let (at_ms, occasion) = (now_ms(), cause.occasion());
@@ -195,7 +192,7 @@ impl Versions<'_> {
         };
         let new = NewVersion {
             tenant: self.kept.tenant.clone(),
-            set: NewSet { policy_set, document: set.text(), components },
+            set: NewSet { policy_set, document: set.text(), components: Vec::new() },
             occasion,
             at_ms,
             evidence: Box::new(evidence),

@@ -10,6 +10,7 @@ use super::{COMPONENTS, Comment, PATH, SENT_BYTES_MAX};
 use crate::cases;
 use crate::cli::exit::Failure;
 use crate::cli::remote::Remote;
+use crate::cli::text;
 use crate::config::Config;
 use crate::config::root::{ReadError, Root};
 use crate::policy_set::{PolicyBinding, SIGNATURE_BYTES_MAX, SIGNATURE_SUFFIX, Source};
@@ -95,9 +96,17 @@ async fn push(
     let Some(signature) = signature else {
         return super::send(remote, component, None).await.map(drop);
     };
-    match super::send(remote, component.clone(), Some(signature)).await {
-        Ok(_) => Ok(()),
-        Err(refused) => super::send(remote, component, None).await.map(drop).map_err(|_| refused),
+    let Err(refused) = super::send(remote, component.clone(), Some(signature)).await else {
+        return Ok(());
+    };
+    match super::send(remote, component, None).await {
+        Ok(_) => {
+            text::to_stderr(&format!(
+                "The signature beside the component is not kept: {refused}\n"
+            ));
+            Ok(())
+        }
+        Err(_) => Err(refused),
     }
 }
 
