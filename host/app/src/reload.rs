@@ -192,15 +192,12 @@ impl Trigger {
     fn to_try(&self, single: &Single) -> Self {
         let Single { binding, of, within } = single;
         let what = format!("`{binding}` of version {of}, within version {within}");
-        match self {
-            Self::Request { by, comment } if comment.is_empty() => {
-                Self::Request { by: by.clone(), comment: what }
-            }
-            Self::Request { by, comment } => {
-                Self::Request { by: by.clone(), comment: format!("{what}: {comment}") }
-            }
-            Self::Start | Self::File | Self::Signal | Self::Follow => self.clone(),
-        }
+        let Self::Request { by, comment } = self else { return self.clone() };
+        let comment = match comment.as_str() {
+            "" => what,
+            comment => format!("{what}: {comment}"),
+        };
+        Self::Request { by: by.clone(), comment }
     }
 
     /// What is kept of it beside what it leads to.

@@ -67,13 +67,6 @@ pub struct Write {
     pub stored: Stored,
 }
 
-impl Write {
-    /// Key and value, in bytes.
-    pub fn bytes(&self) -> usize {
-        self.key.len() + self.stored.value.as_ref().map_or(0, Vec::len)
-    }
-}
-
 /// What an evaluation is told of its storage when something cannot be done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "code", content = "text")]

@@ -22,7 +22,12 @@ pub struct Ephemeral {
 struct Space {
     keys: BTreeMap<String, Stored>,
     generation: u64,
+    /// Of the keys that have a value.
+    usage: Usage,
 }
+
+/// What a key takes of memory beside itself and its value, roughly.
+const ENTRY_BYTES: usize = 128;
 
 impl Ephemeral {
     /// Applies the writes of all ledgers, or of none.
@@ -39,18 +44,18 @@ impl Ephemeral {
         if !conflicts.is_empty() {
             return Err(conflicts);
         }
-        for (namespace, ledger) in ledgers {
-            spaces.entry((**namespace).clone()).or_default().apply(ledger);
-        }
+        apply(&mut spaces, ledgers);
         Ok(())
     }
 
     /// Applies the writes of all ledgers, whatever has changed since they were read.
     pub(super) fn keep(&self, ledgers: &[(Arc<Namespace>, Ledger)]) {
-        let mut spaces = self.lock();
-        for (namespace, ledger) in ledgers {
-            spaces.entry((**namespace).clone()).or_default().apply(ledger);
-        }
+        apply(&mut self.lock(), ledgers);
+    }
+
+    /// How much memory is held by what was stored, in bytes and roughly.
+    pub(super) fn held(&self) -> usize {
+        self.lock().values().map(Space::held).sum()
     }
 
     /// Forgets all that was stored.
@@ -76,7 +81,7 @@ impl Ephemeral {
         let space = spaces.entry(namespace.clone()).or_default();
         let version = space.keys.get(key).map_or(0, |stored| stored.version) + 1;
         let stored = Stored { version, value: Some(value), expires_at_ms: None };
-        space.keys.insert(key.to_owned(), stored);
+        space.insert(key.to_owned(), stored);
         space.generation += 1;
     }
 
@@ -97,6 +102,12 @@ impl Ephemeral {
     }
 }
 
+fn apply(spaces: &mut HashMap<Namespace, Space>, ledgers: &[(Arc<Namespace>, Ledger)]) {
+    for (namespace, ledger) in ledgers {
+        spaces.entry((**namespace).clone()).or_default().apply(ledger);
+    }
+}
+
 impl Space {
     fn holds(&self, ledger: &Ledger) -> bool {
         let version = |key: &str| self.keys.get(key).map_or(0, |stored| stored.version);
@@ -110,18 +121,25 @@ impl Space {
             if was != write.stored.value.is_some() {
                 self.generation += 1;
             }
-            self.keys.insert(write.key, write.stored);
+            self.insert(write.key, write.stored);
         }
     }
 
-    fn usage(&self) -> Usage {
-        let held = self.keys.iter().filter_map(|(key, stored)| {
-            stored.value.as_ref().map(|value| (key.len() + value.len()) as u64)
-        });
-        held.fold(Usage::default(), |usage, bytes| Usage {
-            keys: usage.keys + 1,
-            bytes: usage.bytes + bytes,
-        })
+    fn insert(&mut self, key: String, stored: Stored) {
+        let bytes = |value: &Vec<u8>| (key.len() + value.len()) as u64;
+        if let Some(value) = &stored.value {
+            self.usage.keys += 1;
+            self.usage.bytes += bytes(value);
+        }
+        if let Some(value) = self.keys.get(&key).and_then(|before| before.value.as_ref()) {
+            self.usage.keys -= 1;
+            self.usage.bytes -= bytes(value);
+        }
+        self.keys.insert(key, stored);
+    }
+
+    fn held(&self) -> usize {
+        self.usage.bytes as usize + self.keys.len() * ENTRY_BYTES
     }
 
     fn list(&self, page: Page<'_>) -> Listing {
@@ -145,7 +163,7 @@ impl StorageReader for Ephemeral {
     }
 
     fn usage<'a>(&'a self, namespace: &'a Namespace) -> PortFuture<'a, Usage> {
-        let usage = self.with(namespace, Space::usage);
+        let usage = self.with(namespace, |space| space.usage);
         Box::pin(async move { Ok(usage) })
     }
 
@@ -196,7 +214,24 @@ mod tests {
         let after = memory.with(&namespace(), Clone::clone);
         assert_eq!(increment(&memory, &after), Ok(()));
         assert_eq!(memory.with(&namespace(), |s| s.keys["n"].value.clone()), Some(b"2".to_vec()));
-        assert_eq!(memory.with(&namespace(), Space::usage), Usage { keys: 1, bytes: 2 });
+        assert_eq!(memory.with(&namespace(), |s| s.usage), Usage { keys: 1, bytes: 2 });
+    }
+
+    #[test]
+    fn what_is_held_is_what_was_written_last() {
+        let memory = Ephemeral::default();
+        memory.put(&namespace(), "key", vec![0; 1_000]);
+        memory.put(&namespace(), "key", vec![0; 10]);
+        assert_eq!(memory.with(&namespace(), |s| s.usage), Usage { keys: 1, bytes: 13 });
+        assert_eq!(memory.held(), 13 + ENTRY_BYTES);
+        let mut ledger = Ledger::new(0, &Limits::default());
+        ledger.learn_usage(Usage { keys: 1, bytes: 13 });
+        ledger.learn("key", memory.known(&namespace(), "key").unwrap());
+        ledger.delete("key");
+        memory.keep(&[(namespace(), ledger)]);
+        assert_eq!(memory.with(&namespace(), |s| s.usage), Usage::default());
+        memory.clear();
+        assert_eq!(memory.held(), 0);
     }
 
     #[tokio::test]
@@ -231,7 +266,7 @@ mod tests {
     fn pages_follow_each_other_in_byte_order() {
         let stored = Stored { version: 1, value: Some(vec![]), expires_at_ms: None };
         let keys = ["a", "b1", "b2", "b3", "c"].map(|key| (key.to_owned(), stored.clone()));
-        let space = Space { keys: keys.into(), generation: 0 };
+        let space = Space { keys: keys.into(), ..Space::default() };
         let page = |after| space.list(Page { prefix: "b", after, limit: 2, now_ms: 0 }).keys;
         assert_eq!(page(None), ["b1", "b2"]);
         assert_eq!(page(Some("b2")), ["b3"]);

@@ -175,11 +175,13 @@ impl Rounds {
         (tenant, breaker): (&Tenant, BreakerConfig),
         before: Option<&Shadow>,
     ) -> Option<Shadow> {
+        if self.shadows == Shadows::Told {
+            return None;
+        }
         let set = |snapshot| Active::new(snapshot, tenant, breaker, &Metrics::new());
         let before = before.map_or(&[][..], |before| &before.candidates);
         let candidates = Candidate::bindings(snapshot, set, before, self.metrics.shadow());
-        let is_aside = self.shadows == Shadows::Aside && !candidates.is_empty();
-        is_aside.then(|| Shadow::new(self, candidates))
+        (!candidates.is_empty()).then(|| Shadow::new(self, candidates))
     }
 
     /// Rounds on the side: nobody is told what they count, and nothing is kept of them.

@@ -224,8 +224,8 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "String::is_empty")]
         comment: String,
     },
-    /// A policy set was not activated: the one before it decides. It happened to no execution, but to
-    /// the tenant.
+    /// A policy set was refused, which was to decide or to be kept: what decides stays as it is. It happened
+    /// to no execution, but to the tenant.
     #[serde(rename = "policy-set.refused")]
     SetRefused {
         /// Digest of the set that goes on deciding.
@@ -238,8 +238,8 @@ pub enum Fact {
         /// Who asked for it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         by: Option<Person>,
-        /// What it did not get through: `configuration`, `loading`, `cases`, `recording` or
-        /// `choosing`.
+        /// What it did not get through: `configuration`, `loading`, `cases`, `recording`,
+        /// `choosing` or `applying`.
         phase: String,
         /// Where: a file, with line and column where that is known.
         place: String,

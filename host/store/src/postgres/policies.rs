@@ -202,9 +202,11 @@ impl Inner {
         let SetChange { promotes, overtakes, evidence, .. } = change;
         let mut transaction = self.link.begin(Scope::Tenant(&tenant), Access::Write).await?;
         sqlx::query(HOLD).bind(tenant.as_str()).execute(&mut *transaction).await?;
-        let going_on = rollouts::going_on(&mut transaction, &tenant).await?;
-        if only_if.is_some() && only_if != going_on.map(|rollout| rollout.id) {
-            return Ok(None);
+        if only_if.is_some() {
+            let going_on = rollouts::going_on(&mut transaction, &tenant).await?;
+            if only_if != going_on.map(|rollout| rollout.id) {
+                return Ok(None);
+            }
         }
         let chosen = chosen_number(&mut transaction, &tenant, chosen, (&occasion, at_ms)).await?;
         let Some(chosen) = chosen else { return Ok(None) };

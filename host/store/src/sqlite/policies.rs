@@ -248,9 +248,11 @@ async fn activate(
 ) -> Result<Option<(u64, Vec<ChainedEvent>)>, sqlx::Error> {
     let SetChange { tenant, chosen, files, occasion, at_ms, only_if, .. } = change;
     let SetChange { promotes, overtakes, evidence, .. } = change;
-    let going_on = rollouts::going_on(connection, &tenant).await?;
-    if only_if.is_some() && only_if != going_on.map(|rollout| rollout.id) {
-        return Ok(None);
+    if only_if.is_some() {
+        let going_on = rollouts::going_on(connection, &tenant).await?;
+        if only_if != going_on.map(|rollout| rollout.id) {
+            return Ok(None);
+        }
     }
     let Some(chosen) = chosen_number(connection, &tenant, chosen, (&occasion, at_ms)).await? else {
         return Ok(None);

@@ -255,6 +255,10 @@ fn report(report: &Value) -> String {
         "{what}, beside {} decisions ({} were not looked at):\n",
         report["decisions"], report["dropped"]
     );
+    if report["forgotten"] != 0 {
+        let times = &report["forgotten"];
+        text += &format!("What it stored was too much, and forgotten {times} times.\n");
+    }
     for (change, count) in report["changes"].as_object().into_iter().flatten() {
         if *count != 0 {
             text += &format!("  {change:<18} {count}\n");

@@ -103,8 +103,11 @@ impl Seen {
         &self,
         namespace: &Namespace,
         page: Page<'_>,
-        changes: Vec<(String, bool)>,
+        mut changes: Vec<(String, bool)>,
     ) -> Result<Listing, Unavailable> {
+        changes.retain(|(key, _)| {
+            key.starts_with(page.prefix) && page.after.is_none_or(|after| key.as_str() > after)
+        });
         // Some of what is found may not be there: a page stays as long as it would be.
         let limit = page.limit + changes.iter().filter(|(_, is_there)| !is_there).count();
         let listing = self.storage.list(namespace, Page { limit, ..page }).await?;
@@ -112,9 +115,7 @@ impl Seen {
         let last = listing.keys.last().filter(|_| !is_whole).cloned();
         let mut keys: BTreeSet<String> = listing.keys.into_iter().collect();
         for (key, is_there) in changes {
-            let is_in_page = key.starts_with(page.prefix)
-                && page.after.is_none_or(|after| key.as_str() > after)
-                && last.as_ref().is_none_or(|last| key <= *last);
+            let is_in_page = last.as_ref().is_none_or(|last| key <= *last);
             match is_there {
                 true if is_in_page => keys.insert(key),
                 true => false,

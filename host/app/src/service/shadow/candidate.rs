@@ -1,6 +1,5 @@
 //! What might decide: a version, or a set in which a binding counts that does not.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use writ_core::ports::Namespace;
@@ -13,7 +12,7 @@ use crate::service::change::Change;
 use crate::service::ephemeral::Ephemeral;
 use crate::telemetry::metrics::{Compared, ShadowMetrics};
 
-/// How many bytes may be written on the side before all of it is forgotten.
+/// How much one may have stored on the side before all of it is forgotten, in bytes.
 const OVERLAY_BYTES_MAX: usize = 64 << 20;
 
 /// What is asked on the side, and what was seen of it on this host.
@@ -32,8 +31,6 @@ struct SoFar {
     report: Mutex<Report>,
     /// What its bindings have stored that do not decide.
     overlay: Ephemeral,
-    /// How many bytes were written there since it was empty.
-    overlay_bytes: AtomicUsize,
 }
 
 impl Candidate {
@@ -85,18 +82,12 @@ impl Candidate {
     /// Keeps what bindings have stored that do not decide, until it is too much: then all of it is
     /// forgotten, which is counted.
     pub(super) fn store(&self, ledgers: &[(Arc<Namespace>, Ledger)]) {
-        let writes = ledgers.iter().flat_map(|(_, ledger)| ledger.writes());
-        let bytes = writes.map(|write| write.bytes()).sum::<usize>();
-        if bytes == 0 {
-            return;
-        }
-        let SoFar { overlay, overlay_bytes, .. } = &*self.seen;
-        if overlay_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes > OVERLAY_BYTES_MAX {
+        let overlay = &self.seen.overlay;
+        overlay.keep(ledgers);
+        if overlay.held() > OVERLAY_BYTES_MAX {
             overlay.clear();
-            overlay_bytes.store(bytes, Ordering::Relaxed);
             self.lock().forgotten += 1;
         }
-        overlay.keep(ledgers);
     }
 
     /// Counts what would have become of a decision.
