@@ -3,15 +3,13 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::migrate::{AppliedMigration, Migrate, MigrateError, Migrator};
+use sqlx::migrate::{AppliedMigration, Migrate, MigrateError};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, Row as _};
 
 use crate::config::PostgresConfig;
 use crate::error::StoreError;
-use crate::migration::Migrated;
-
-static MIGRATIONS: Migrator = sqlx::migrate!("./migrations/postgres");
+use crate::migration::{Migrated, POSTGRES};
 
 /// How long to wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -105,10 +103,10 @@ pub(super) async fn migrate(config: &PostgresConfig) -> Result<Migrated, StoreEr
     let mut connection = connect(config).await?;
     let failed = |reason| StoreError::Migration { place: config.place(), reason };
     let before = applied(&mut connection).await.map_err(failed)?;
-    MIGRATIONS.run(&mut connection).await.map_err(failed)?;
+    POSTGRES.run(&mut connection).await.map_err(failed)?;
     // A connection that does not close cleanly has done its work all the same.
     connection.close().await.ok();
-    Ok(Migrated::of(&MIGRATIONS, &before))
+    Ok(Migrated::of(&POSTGRES, &before))
 }
 
 /// Looks whether the tables are the ones that this version knows. Returns a name that no other host
@@ -117,11 +115,11 @@ pub(super) async fn check(config: &PostgresConfig) -> Result<String, StoreError>
     let mut connection = connect(config).await?;
     let failed = |reason| StoreError::Migration { place: config.place(), reason };
     let applied = applied(&mut connection).await.map_err(failed)?;
-    let unknown = applied.iter().find(|applied| !MIGRATIONS.version_exists(applied.version));
+    let unknown = applied.iter().find(|applied| !POSTGRES.version_exists(applied.version));
     if let Some(unknown) = unknown {
         return Err(failed(MigrateError::VersionMissing(unknown.version)));
     }
-    for migration in MIGRATIONS.iter() {
+    for migration in POSTGRES.iter() {
         match applied.iter().find(|applied| applied.version == migration.version) {
             None => return Err(StoreError::Behind { place: config.place() }),
             Some(applied) if applied.checksum != migration.checksum => {
@@ -149,7 +147,7 @@ fn unreachable(config: &PostgresConfig, reason: &dyn std::fmt::Display) -> Store
 
 /// The migrations that were run, where there is a table that tells.
 async fn applied(connection: &mut PgConnection) -> Result<Vec<AppliedMigration>, MigrateError> {
-    let table = &MIGRATIONS.table_name;
+    let table = &POSTGRES.table_name;
     let found = sqlx::query("SELECT to_regclass($1) IS NOT NULL AS found").bind(&**table);
     let row = found.fetch_one(&mut *connection).await?;
     match row.try_get("found")? {

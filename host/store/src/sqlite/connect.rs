@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use sqlx::migrate::{Migrate, Migrator};
+use sqlx::migrate::Migrate;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
@@ -12,10 +12,8 @@ use sqlx::{ConnectOptions, Connection};
 
 use crate::config::StoreConfig;
 use crate::error::StoreError;
-use crate::migration::Migrated;
+use crate::migration::{Migrated, SQLITE};
 use crate::sqlite::{files, rows};
-
-pub(crate) static MIGRATIONS: Migrator = sqlx::migrate!("./migrations/sqlite");
 
 const PAGE_BYTES: u64 = 4_096;
 /// Pages in the write-ahead log at which a commit copies them into the database: 16 MiB. That commit
@@ -60,11 +58,11 @@ pub(crate) async fn migrate(
         let place = files::database(directory).display().to_string();
         StoreError::Migration { place, reason }
     };
-    let table = &MIGRATIONS.table_name;
+    let table = &SQLITE.table_name;
     connection.ensure_migrations_table(table).await.map_err(failed)?;
     let before = connection.list_applied_migrations(table).await.map_err(failed)?;
-    MIGRATIONS.run(connection).await.map_err(failed)?;
-    Ok(Migrated::of(&MIGRATIONS, &before))
+    SQLITE.run(connection).await.map_err(failed)?;
+    Ok(Migrated::of(&SQLITE, &before))
 }
 
 /// Copies the write-ahead log into the database and closes.

@@ -10,7 +10,7 @@ use super::{
 
 async fn tables() -> SqliteConnection {
     let mut connection = SqliteConnectOptions::new().in_memory(true).connect().await.unwrap();
-    super::connect::MIGRATIONS.run(&mut connection).await.unwrap();
+    crate::migration::SQLITE.run(&mut connection).await.unwrap();
     connection
 }
 
