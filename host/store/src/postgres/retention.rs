@@ -78,6 +78,8 @@ impl Inner {
         let scope = Scope::Tenant(&plan.tenant);
         let mut transaction = self.link.begin(scope, Access::Write).await?;
         if !fits(&mut transaction, plan).await? {
+            // Now, not when the connection is next looked at: whoever plans anew takes the turn again.
+            transaction.rollback().await?;
             return Ok(None);
         }
         let counts = remove(&mut transaction, plan).await?;
