@@ -14,8 +14,8 @@ pub(crate) struct Guard {
     pub(crate) limiter: Limiter,
     pub(crate) meter: Meter,
     deadline: Instant,
-    /// When the guest last went into a host call: what it waits there is bounded by its time-out,
-    /// and does not count against its deadline.
+    /// When the guest last went into a host call, or came back into it: what it waits there is bounded
+    /// by its time-out, and does not count against its deadline.
     left_guest_at: Instant,
     /// How many calls of the host are under way: a host call that has the guest make room for its
     /// answer has the ticks of that guest within it.
@@ -37,6 +37,16 @@ impl Guard {
             left_guest_at: now,
             calls_under_way: 0,
         }
+    }
+
+    /// The host computes or waits from now on.
+    fn leave_guest(&mut self) {
+        self.left_guest_at = Instant::now();
+    }
+
+    /// The guest computes again.
+    fn enter_guest(&mut self) {
+        self.deadline += self.left_guest_at.elapsed();
     }
 }
 
@@ -80,11 +90,11 @@ fn around_host_calls<S: Guarded>(
         CallHook::CallingHost => {
             let guard = context.data_mut().guard();
             guard.calls_under_way += 1;
-            guard.left_guest_at = Instant::now();
+            guard.leave_guest();
         }
         CallHook::ReturningFromHost => {
             let guard = context.data_mut().guard();
-            guard.deadline += guard.left_guest_at.elapsed();
+            guard.enter_guest();
             guard.calls_under_way = guard.calls_under_way.saturating_sub(1);
             // INVARIANT: fuel is a function of what the guest does. What is set at a tick within a call
             // is overwritten by the guest that goes on, and the call would cost nothing.
@@ -101,7 +111,20 @@ fn around_host_calls<S: Guarded>(
             }
             context.data_mut().guard().meter.returned(left);
         }
-        CallHook::CallingWasm | CallHook::ReturningFromWasm => {}
+        // The guest makes room for the answer of a call. It finds the tick that passed while it waited, so
+        // it is told before what that wait adds; what it computes there counts.
+        CallHook::CallingWasm => {
+            let guard = context.data_mut().guard();
+            if guard.calls_under_way > 0 {
+                guard.enter_guest();
+            }
+        }
+        CallHook::ReturningFromWasm => {
+            let guard = context.data_mut().guard();
+            if guard.calls_under_way > 0 {
+                guard.leave_guest();
+            }
+        }
     }
     Ok(())
 }

@@ -13,6 +13,8 @@ use crate::world::{Caller, EXECUTIONS};
 const DROPPED: u64 = 0;
 const HELD: u64 = 60_000;
 
+/// How many are held at once: fewer than a host runs, or the next one waits until a grace period ends.
+const HELD_MAX: usize = 8;
 /// How many are asked before anything counts.
 const WARM_UP: usize = 200;
 
@@ -21,7 +23,7 @@ pub(crate) fn measure(effort: Effort) {
         Effort::Quick => 20,
         Effort::Full => 1_000,
     };
-    let held = Asked::of(HELD, runs.min(20));
+    let held = Asked::of(HELD, runs.min(HELD_MAX));
     let dropped = Asked::of(DROPPED, runs);
     print("suspended/kib-each", dropped.kib_each);
     print("suspended/held/goes-on-ms", held.goes_on_ms);

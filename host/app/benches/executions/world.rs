@@ -62,6 +62,7 @@ impl Caller {
             if is(&seen) {
                 return seen;
             }
+            assert!(!matches!(text(&seen["status"]), "failed" | "denied" | "unknown"), "{seen}");
         }
     }
 

@@ -7,6 +7,7 @@ mod faults;
 #[path = "../load/guests.rs"]
 #[allow(dead_code, reason = "shared with the tests of loading, which need more of it")]
 mod guests;
+mod waits;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

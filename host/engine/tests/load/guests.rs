@@ -20,6 +20,8 @@ pub(crate) struct Guest {
     pub(crate) configure: &'static str,
     /// Body of `evaluate (param $request i32) (result i32)`: gives the address of a result.
     pub(crate) evaluate: &'static str,
+    /// What `cabi_realloc` does before it makes room.
+    pub(crate) realloc: &'static str,
     /// WIT of more imports and exports of the world.
     pub(crate) world: &'static str,
 }
@@ -43,6 +45,7 @@ impl Default for Guest {
             describe: "",
             configure: OK,
             evaluate: "unreachable",
+            realloc: "",
             world: "",
         }
     }
@@ -74,7 +77,7 @@ impl Guest {
     }
 
     fn module(&self) -> String {
-        let Self { imports, memory, more, describe, configure, evaluate, .. } = self;
+        let Self { imports, memory, more, describe, configure, evaluate, realloc, .. } = self;
         let (texts, table) = self.texts();
         format!(
             r#"(module {imports}
@@ -90,6 +93,7 @@ impl Guest {
                 (func (export "writ:host/policy@0.1.0#evaluate")
                     (param $request i32) (result i32) {evaluate})
                 (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+                    {realloc}
                     (global.set $free
                         (i32.add (local.get 3) (i32.and (i32.add (global.get $free) (i32.const 7))
                             (i32.const -8))))
