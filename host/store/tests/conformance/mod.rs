@@ -132,7 +132,7 @@ macro_rules! conformance_tests {
         $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         async fn $name() {
             let opened = $open().await;
-            conformance::$area::$name(&opened.store).await;
+            $crate::conformance::$area::$name(&opened.store).await;
         })+
     };
 }

@@ -1,15 +1,13 @@
 //! With keys, nobody who has the database alone reads arguments, results or journals, nor puts one
 //! value in another's place; in either database.
-#![allow(clippy::unwrap_used, reason = "tests say with unwrap that they would fail")]
-
-mod conformance;
-mod opened;
 
 use std::time::{Duration, Instant};
 
-use conformance::evaluation::{NOW_MS, decision};
-use conformance::flow::{asking, cancel, claim, grounds, happen, permitted, request, tenant, vote};
-use opened::{Opened, Place};
+use crate::conformance::evaluation::{NOW_MS, decision};
+use crate::conformance::flow::{
+    asking, cancel, claim, grounds, happen, permitted, request, tenant, vote,
+};
+use crate::opened::{Opened, Place};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row, SqliteConnection};
 use tokio::task::JoinSet;
 use writ_core::approval::{Ballot, Choice};

@@ -1,12 +1,8 @@
 //! A disk that is full: nothing that was answered is lost, and nothing lost is answered.
-#![allow(clippy::unwrap_used, reason = "tests say with unwrap that they would fail")]
 
-mod conformance;
-mod opened;
-
-use conformance::evaluation::{Evaluation, decision, get, set};
-use conformance::flow::{cancel, grounds, happen, permitted};
-use opened::Opened;
+use crate::conformance::evaluation::{Evaluation, decision, get, set};
+use crate::conformance::flow::{cancel, grounds, happen, permitted};
+use crate::opened::Opened;
 use sqlx::Connection;
 use tokio::task::JoinSet;
 use writ_core::Tenant;

@@ -1,10 +1,6 @@
 //! SQLite does what every store must do, also where nothing stays in memory.
-#![allow(clippy::unwrap_used, reason = "tests say with unwrap that they would fail")]
 
-mod conformance;
-mod opened;
-
-use opened::Opened;
+use crate::opened::Opened;
 use writ_store::Sealing;
 
 async fn cached() -> Opened {
@@ -23,16 +19,16 @@ async fn sealed() -> Opened {
 }
 
 mod with_a_cache {
-    use super::{cached, conformance};
+    use super::cached;
     crate::conformance_tests!(cached);
 }
 
 mod without_a_cache {
-    use super::{conformance, uncached};
+    use super::uncached;
     crate::conformance_tests!(uncached);
 }
 
 mod with_sealed_values {
-    use super::{conformance, sealed};
+    use super::sealed;
     crate::conformance_tests!(sealed);
 }

@@ -1,13 +1,10 @@
 //! A tenant has one key in use that signs, and one first key of an operator, however many hosts
 //! begin at once; in either database.
-#![allow(clippy::unwrap_used, reason = "tests say with unwrap that they would fail")]
-
-mod opened;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use opened::{Opened, Place};
+use crate::opened::{Opened, Place};
 use tokio::task::JoinSet;
 use writ_core::key::KEY_ID_LENGTH;
 use writ_core::{Digest, Key, KeyId, Principal, Role, Tenant};

@@ -1,10 +1,6 @@
 //! PostgreSQL does what every store must do.
-#![allow(clippy::unwrap_used, reason = "tests say with unwrap that they would fail")]
 
-mod conformance;
-mod opened;
-
-use opened::Opened;
+use crate::opened::Opened;
 use writ_store::Sealing;
 
 async fn shared() -> Opened {
@@ -18,11 +14,11 @@ async fn sealed() -> Opened {
 }
 
 mod with_plain_values {
-    use super::{conformance, shared};
+    use super::shared;
     crate::conformance_tests!(shared);
 }
 
 mod with_sealed_values {
-    use super::{conformance, sealed};
+    use super::sealed;
     crate::conformance_tests!(sealed);
 }

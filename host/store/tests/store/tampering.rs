@@ -1,16 +1,12 @@
 //! What somebody changes behind the store's back is found, and named.
-#![allow(clippy::unwrap_used, reason = "tests say with unwrap that they would fail")]
-
-mod conformance;
-mod opened;
 
 use std::path::PathBuf;
 
-use conformance::evaluation::{NOW_MS, get, set};
-use conformance::flow::{
+use crate::conformance::evaluation::{NOW_MS, get, set};
+use crate::conformance::flow::{
     asking, cancel, claim, grounds, happen, permitted, report, request, tenant, vote,
 };
-use opened::{Opened, Place};
+use crate::opened::{Opened, Place};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use tokio::runtime::Runtime;
 use writ_core::chain::{Breach, Break};

@@ -1,12 +1,8 @@
 //! In PostgreSQL a transaction sees and changes the rows of the tenant that it names, and no other.
-#![allow(clippy::unwrap_used, reason = "tests say with unwrap that they would fail")]
 
-mod conformance;
-mod opened;
-
-use conformance::evaluation::{decision, set};
-use conformance::flow::{asking, permitted};
-use opened::Opened;
+use crate::conformance::evaluation::{decision, set};
+use crate::conformance::flow::{asking, permitted};
+use crate::opened::Opened;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 
 /// Every table with rows of tenants.

@@ -1,12 +1,8 @@
 //! Many commits share one fsync, and none waits for others that have not come yet.
-#![allow(clippy::unwrap_used, reason = "tests say with unwrap that they would fail")]
 
-mod conformance;
-mod opened;
-
-use conformance::evaluation::{Evaluation, decision};
-use conformance::flow::{cancel, happen, permitted};
-use opened::Opened;
+use crate::conformance::evaluation::{Evaluation, decision};
+use crate::conformance::flow::{cancel, happen, permitted};
+use crate::opened::Opened;
 use tokio::task::JoinSet;
 use writ_store::Store;
 
@@ -77,7 +73,10 @@ async fn writes_of_one_key_within_a_batch_end_with_the_last() {
     let stats = opened.store.stats();
     assert_eq!((stats.decisions, stats.batches, stats.conflicts), (10, 10, 0));
     let opened = opened.again().await;
-    assert_eq!(conformance::evaluation::get(&opened.store, "n").await.as_deref(), Some("10"));
+    assert_eq!(
+        crate::conformance::evaluation::get(&opened.store, "n").await.as_deref(),
+        Some("10")
+    );
 }
 
 #[tokio::test]

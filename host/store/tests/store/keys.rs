@@ -1,12 +1,9 @@
 //! Keys are kept with everything but their secret, and end once; in either database.
-#![allow(clippy::unwrap_used, reason = "tests say with unwrap that they would fail")]
-
-mod opened;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use opened::Opened;
+use crate::opened::Opened;
 use writ_core::key::KEY_ID_LENGTH;
 use writ_core::{Digest, Key, KeyId, Principal, Role, Tenant};
 

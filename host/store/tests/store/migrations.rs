@@ -1,12 +1,8 @@
 //! What an older version has written is brought up to date when its files are opened.
-#![allow(clippy::unwrap_used, reason = "tests say with unwrap that they would fail")]
 
-mod conformance;
-mod opened;
-
-use conformance::evaluation::decision;
-use conformance::flow::{asking, happen, permitted, request, vote};
-use opened::Opened;
+use crate::conformance::evaluation::decision;
+use crate::conformance::flow::{asking, happen, permitted, request, vote};
+use crate::opened::Opened;
 use sqlx::{Connection, SqliteConnection};
 use writ_core::Tenant;
 use writ_core::ports::{About, Window};

@@ -1,12 +1,8 @@
 //! Decisions that somebody changes, removes or puts elsewhere behind the store's back are found, and
 //! the first is named.
-#![allow(clippy::unwrap_used, reason = "tests say with unwrap that they would fail")]
 
-mod conformance;
-mod opened;
-
-use conformance::evaluation::{NOW_MS, decision};
-use opened::{Opened, Place};
+use crate::conformance::evaluation::{NOW_MS, decision};
+use crate::opened::{Opened, Place};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use tokio::task::JoinSet;
 use writ_core::chain::Breach;

@@ -1,11 +1,7 @@
 //! The store's files: who may open them, and what is in them afterwards.
-#![allow(clippy::unwrap_used, reason = "tests say with unwrap that they would fail")]
 
-mod conformance;
-mod opened;
-
-use conformance::evaluation::{Evaluation, decision, delete, get, namespace, set, stored};
-use opened::Opened;
+use crate::conformance::evaluation::{Evaluation, decision, delete, get, namespace, set, stored};
+use crate::opened::Opened;
 use writ_store::{CommitError, Store, StoreError};
 
 #[tokio::test]

@@ -1,16 +1,12 @@
 //! Two hosts that share one PostgreSQL database do together what one does.
-#![allow(clippy::unwrap_used, reason = "tests say with unwrap that they would fail")]
-
-mod conformance;
-mod opened;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use conformance::evaluation::{Evaluation, NOW_MS, assert_conflict, decision, get, set};
-use conformance::flow::{asking, cancel, claim, grounds, happen, permitted, vote};
-use opened::Opened;
+use crate::conformance::evaluation::{Evaluation, NOW_MS, assert_conflict, decision, get, set};
+use crate::conformance::flow::{asking, cancel, claim, grounds, happen, permitted, vote};
+use crate::opened::Opened;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use writ_core::execution::Event;
