@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::canonical;
+use crate::strict::Strict;
 
 /// How deep arrays and objects may nest.
 pub const DEPTH_MAX: usize = 64;
@@ -25,7 +26,7 @@ pub struct Json(Arc<str>);
 /// Why a value is not accepted as JSON.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidJson {
-    /// Not JSON text at all.
+    /// Not JSON text at all, or an object in it gives a name twice.
     #[error("not valid JSON: {0}")]
     Syntax(String),
     /// Nested deeper than [`DEPTH_MAX`].
@@ -72,7 +73,7 @@ impl Json {
     /// # Errors
     /// Each of [`InvalidJson`] but [`InvalidJson::NotAnObject`].
     pub fn parse(text: &str) -> Result<Self, InvalidJson> {
-        let value =
+        let Strict(value) =
             serde_json::from_str(text).map_err(|error| InvalidJson::Syntax(error.to_string()))?;
         Self::from_value(&value)
     }
@@ -175,7 +176,8 @@ impl serde::Serialize for Json {
 
 impl<'de> serde::Deserialize<'de> for Json {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::from_value(&Value::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+        let Strict(value) = Strict::deserialize(deserializer)?;
+        Self::from_value(&value).map_err(serde::de::Error::custom)
     }
 }
 
@@ -209,6 +211,14 @@ mod tests {
         let nested = |levels| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
         assert_eq!(Json::parse(&nested(DEPTH_MAX + 2)).unwrap_err(), InvalidJson::TooDeep);
         assert!(Json::parse(&nested(DEPTH_MAX)).is_ok());
+    }
+
+    #[test]
+    fn refuses_a_name_that_is_given_twice() {
+        for text in [r#"{"deny":["a"],"deny":[]}"#, r#"[{"a":{"b":1,"\u0062":2}}]"#] {
+            let refused = Json::parse(text).unwrap_err().to_string();
+            assert!(refused.contains("is given twice at line 1"), "{refused}");
+        }
     }
 
     #[test]

@@ -30,6 +30,7 @@ pub mod requirement;
 pub mod rollout;
 pub mod sensitive;
 pub mod strand;
+pub mod strict;
 pub mod text;
 pub mod tool;
 pub mod verbatim;

@@ -1,18 +1,15 @@
 //! Reading JSON bodies: strictly, and with errors that name the field.
 //!
 //! A body is read once, by types. Only where that fails is it read again, more slowly, to learn
-//! where it fails. A name that is given twice in an object is refused (RFC 7493, section 2.3):
-//! readers differ in which one they keep, and the action that runs must be the one decided.
-
-use std::fmt;
+//! where it fails. A name that is given twice in an object is refused ([`writ_core::strict`]).
 
 use serde::Deserialize;
-use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, Visitor};
 use serde::forward_to_deserialize_any;
-use serde_json::{Map, Number, Value};
 use serde_path_to_error::Track;
 use writ_core::Json;
 use writ_core::json::InvalidJson;
+use writ_core::strict::{Members, Strict};
 
 /// How long a type, an id or a name may be, in bytes: policies compare them with many globs.
 const TEXT_BYTES_MAX: usize = 1_024;
@@ -156,33 +153,10 @@ impl TryFrom<String> for Text {
 
 impl<'de> Deserialize<'de> for Object {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let object = deserializer.deserialize_map(ObjectVisitor)?;
+        let object = deserializer.deserialize_map(Members)?;
         // A hint is a second line; in an answer it stands in the same sentence.
         let one_line = |error: InvalidJson| error.to_string().replace("\nhint: ", "; ");
         Json::from_object(object).map(Self).map_err(|e| serde::de::Error::custom(one_line(e)))
-    }
-}
-
-struct ObjectVisitor;
-
-impl<'de> Visitor<'de> for ObjectVisitor {
-    type Value = Map<String, Value>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut object = Map::new();
-        while let Some(name) = map.next_key::<String>()? {
-            let Strict(value) = map.next_value()?;
-            if object.contains_key(&name) {
-                let text = format_args!("the name `{name}` is given twice");
-                return Err(serde::de::Error::custom(text));
-            }
-            object.insert(name, value);
-        }
-        Ok(object)
     }
 }
 
@@ -208,65 +182,6 @@ impl TryFrom<Strict> for Anything {
 
     fn try_from(Strict(value): Strict) -> Result<Self, InvalidJson> {
         Json::from_value(&value).map(Self)
-    }
-}
-
-/// Any value whose objects give each name once.
-struct Strict(Value);
-
-impl<'de> Deserialize<'de> for Strict {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(StrictVisitor).map(Self)
-    }
-}
-
-struct StrictVisitor;
-
-impl<'de> Visitor<'de> for StrictVisitor {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any JSON value")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("not a finite number"))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
-        let mut array = Vec::new();
-        while let Some(Strict(item)) = items.next_element()? {
-            array.push(item);
-        }
-        Ok(array.into())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Value, A::Error> {
-        ObjectVisitor.visit_map(map).map(Value::Object)
     }
 }
 
