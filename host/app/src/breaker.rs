@@ -4,6 +4,10 @@
 //! policies. The breaker is a state machine without a clock: time is passed in, as milliseconds
 //! on any clock that does not go backwards. It does not know what a policy is.
 
+mod subjects;
+
+pub use subjects::{Admitted, Breakers, Subject};
+
 /// When a breaker opens, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BreakerConfig {
@@ -22,7 +26,7 @@ impl Default for BreakerConfig {
     }
 }
 
-/// The breaker of one binding.
+/// A breaker of one binding.
 #[derive(Clone, Debug)]
 pub struct Breaker {
     config: BreakerConfig,

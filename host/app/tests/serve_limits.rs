@@ -19,8 +19,12 @@ fn start(config: &str, policies: &[(&str, &str)]) -> Writ {
 }
 
 fn ask(client: &mut Client, action: &str, properties: Value) -> Value {
+    ask_as(client, "a1", action, properties)
+}
+
+fn ask_as(client: &mut Client, subject: &str, action: &str, properties: Value) -> Value {
     let question = json!({
-        "subject": {"type": "agent", "id": "a1"},
+        "subject": {"type": "agent", "id": subject},
         "action": {"name": action, "properties": properties},
         "resource": {"type": "account", "id": "1"},
     });
@@ -148,19 +152,17 @@ fn a_policy_that_loops_is_rested_and_others_are_served() {
     let policies = [("tool-list.wasm", "tool-list"), ("loop.wasm", "hostile/loop-in-evaluate")];
     let server = start(config, &policies);
     let mut client = server.client();
-    let mut first = |action: &str| {
-        let answer = ask(&mut client, action, json!({}));
+    let mut first = |subject: &str, action: &str| {
+        let answer = ask_as(&mut client, subject, action, json!({}));
         answer["context"]["policies"][0].clone()
     };
-    for _ in 0..3 {
-        let looped = first("drop");
-        assert_eq!(looped["fault"], "deadline-exceeded");
-        assert_ne!(looped["fuel"], 0);
+    for subject in ["a1", "a2", "a3"] {
+        assert_eq!(first(subject, "drop")["fault"], "deadline-exceeded");
     }
     for _ in 0..50 {
-        let rested = first("drop");
+        let rested = first("a4", "drop");
         assert_eq!((&rested["fault"], &rested["fuel"]), (&json!("breaker-open"), &json!(0)));
-        assert_eq!(first("pay")["verdict"], "allow");
+        assert_eq!(first("a1", "pay")["verdict"], "allow");
     }
     let page = client.get("/metrics").unwrap();
     for line in [
@@ -172,4 +174,36 @@ fn a_policy_that_loops_is_rested_and_others_are_served() {
     ] {
         assert!(page.text().lines().any(|known| known == line), "no `{line}`");
     }
+}
+
+#[test]
+fn whose_requests_alone_cost_too_much_is_refused_alone() {
+    let config = r#"
+        [breaker]
+        failures-max = 3
+        backoff-ms = 60000
+        backoff-ms-max = 60000
+
+        [[binding]]
+        name = "notes"
+        source = "rules.wasm"
+        limits = { fuel = 2000000 }
+        [[binding.settings.rules]]
+        name = "plain"
+        when = { path = "/action/properties/note", regex = "^(a|b|ab)*$" }
+        effect = "allow"
+    "#;
+    let server = start(config, &[("rules.wasm", "rules")]);
+    let mut client = server.client();
+    let mut said = |subject: &str, note: String| {
+        let answer = ask_as(&mut client, subject, "note", json!({"note": note}));
+        let policy = &answer["context"]["policies"][0];
+        policy.get("fault").unwrap_or(&policy["verdict"]).as_str().unwrap().to_owned()
+    };
+    let costly = || "ab".repeat(20_000);
+    for _ in 0..3 {
+        assert_eq!(said("mallory", costly()), "out-of-fuel");
+    }
+    assert_eq!(said("mallory", "ab".into()), "breaker-open");
+    assert_eq!(said("ann", "ab".into()), "allow");
 }

@@ -1,14 +1,15 @@
 //! The policy set that decides now: a snapshot, and what the service keeps for each of its bindings.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 use writ_core::ports::Namespace;
-use writ_core::{BindingName, Digest, FaultCode, Mode, Tenant};
+use writ_core::{BindingName, Digest, Entity, FaultCode, Mode, Tenant};
 
 use super::shadow::Shadow;
-use crate::breaker::{Admission, Breaker, BreakerConfig, End, Position};
+use crate::breaker::{Admitted, BreakerConfig, Breakers, End, Position, Subject};
 use crate::clock::now_ms;
 use crate::policy_set::{Bound, Snapshot};
 use crate::telemetry::{BindingMetrics, Metrics};
@@ -38,15 +39,15 @@ pub(super) struct ActiveBinding {
     pub metrics: BindingMetrics,
     /// How many may evaluate the policy at once: one that waits must leave slots to the others.
     turns: Semaphore,
-    // Guards the breaker's state; held for a few instructions, never across an evaluation.
-    breaker: Mutex<Breaker>,
+    // Guards the breakers' state; held for a few instructions, never across an evaluation.
+    breakers: Mutex<Breakers>,
 }
 
 /// The right to evaluate a binding once. Dropped without an end, it settles as
 /// [`End::Unknown`], so that a request whose caller has gone away does not hold the probe.
 pub(super) struct Permit<'a> {
     binding: &'a ActiveBinding,
-    admission: Admission,
+    admitted: Admitted,
     clock_ms: u64,
     settled: bool,
 }
@@ -124,20 +125,23 @@ impl ActiveBinding {
             namespace: Arc::new(Namespace { tenant: tenant.clone(), binding: name }),
             metrics,
             turns: Semaphore::new(RUNNING_MAX),
-            breaker: Mutex::new(Breaker::new(breaker)),
+            breakers: Mutex::new(Breakers::new(breaker)),
             bound,
         }
     }
 
-    /// The right to evaluate the policy once; none where the breaker is open.
-    pub(super) fn admit(&self, clock_ms: u64) -> Option<Permit<'_>> {
-        let mut breaker = self.breaker();
-        let admission = breaker.admit(clock_ms);
-        if admission != Some(Admission::Pass) {
-            self.metrics.breaker(breaker.position());
+    /// The right to evaluate the policy once for a subject; none where a breaker is open.
+    pub(super) fn admit(&self, subject: &Entity, clock_ms: u64) -> Option<Permit<'_>> {
+        let subject = hash(subject);
+        let mut breakers = self.breakers();
+        let before = breakers.position();
+        let admitted = breakers.admit(subject, clock_ms);
+        let after = breakers.position();
+        drop(breakers);
+        if before != after {
+            self.metrics.breaker(after);
         }
-        let permit = |admission| Permit { binding: self, admission, clock_ms, settled: false };
-        admission.map(permit)
+        admitted.map(|admitted| Permit { binding: self, admitted, clock_ms, settled: false })
     }
 
     /// A turn to evaluate the policy; none where all are taken for as long as an evaluation may take.
@@ -149,8 +153,8 @@ impl ActiveBinding {
         tokio::time::timeout(timeout, self.turns.acquire()).await.ok()?.ok()
     }
 
-    fn breaker(&self) -> MutexGuard<'_, Breaker> {
-        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
+    fn breakers(&self) -> MutexGuard<'_, Breakers> {
+        self.breakers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -163,11 +167,11 @@ impl Permit<'_> {
 
     fn end(&mut self, end: End) {
         self.settled = true;
-        let mut breaker = self.binding.breaker();
-        let before = breaker.position();
-        breaker.settle(self.admission, end, self.clock_ms);
-        let after = breaker.position();
-        drop(breaker);
+        let mut breakers = self.binding.breakers();
+        let before = breakers.position();
+        breakers.settle(self.admitted, end, self.clock_ms);
+        let after = breakers.position();
+        drop(breakers);
         if before != after {
             self.binding.metrics.breaker(after);
             self.log(after);
@@ -193,6 +197,13 @@ impl Drop for Permit<'_> {
             self.end(End::Unknown);
         }
     }
+}
+
+/// Who asks, as breakers tell subjects apart. Not the same in two processes, so that nobody can choose
+/// whose name has the same hash.
+fn hash(subject: &Entity) -> Subject {
+    static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    KEYS.hash_one((&subject.kind, &subject.id))
 }
 
 /// What a fault tells the breaker: whether the policy costs more than it was given.

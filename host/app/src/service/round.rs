@@ -119,7 +119,7 @@ impl Rounds {
         (request, request_digest): (&Request, &Digest),
         recorder: Option<&Arc<Recorder>>,
     ) -> Evaluation {
-        let Some(permit) = binding.admit(self.clock_ms()) else {
+        let Some(permit) = binding.admit(&request.subject, self.clock_ms()) else {
             binding.metrics.refused();
             return refused(
                 FaultCode::BreakerOpen,
