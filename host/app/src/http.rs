@@ -322,6 +322,12 @@ fn request_id(headers: &HeaderMap) -> Result<Option<HeaderValue>, Problem> {
                 .with_detail(format!("`{REQUEST_ID}` has {} bytes", id.len()))
                 .with_hint(format!("send at most {REQUEST_ID_BYTES_MAX}")))
         }
+        // It is recorded as text, and what is given back is what is recorded.
+        Some(id) if id.is_empty() || id.to_str().is_err() => {
+            Err(Problem::new(ProblemCode::HeaderInvalid)
+                .with_detail(format!("`{REQUEST_ID}` is empty, or not ASCII text"))
+                .with_hint("send visible ASCII characters, or leave it out"))
+        }
         id => Ok(id.cloned()),
     }
 }

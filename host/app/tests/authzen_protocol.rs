@@ -21,8 +21,12 @@ settings = { allow = ["read"], deny = ["drop"] }
 "#;
 
 fn server() -> Writ {
+    server_with(CONFIG)
+}
+
+fn server_with(config: &str) -> Writ {
     let policy = ("tool-list.wasm", guests::bytes("tool-list"));
-    Writ::start(env!("CARGO_BIN_EXE_writ"), CONFIG, &[policy])
+    Writ::start(env!("CARGO_BIN_EXE_writ"), config, &[policy])
 }
 
 fn question(action: &str) -> Value {
@@ -207,6 +211,11 @@ fn the_request_id_is_echoed_whatever_the_answer() {
     assert_eq!(send("/nothing", "x", "{}").header("x-request-id"), Some("x"));
     let without = ask(&mut server.client(), EVALUATION, &question("read"));
     assert_eq!(without.header("x-request-id"), None);
+    for none in ["", "grün"] {
+        let refused = send(EVALUATION, none, &body);
+        check_problem(&refused, 400, "header-invalid", None);
+        assert_eq!(refused.header("x-request-id"), None);
+    }
 }
 
 #[test]
@@ -360,6 +369,19 @@ fn the_discovery_document_names_the_host_as_the_caller_does() {
                 X-Forwarded-Proto: https\r\n";
     let reply = client.send(head, b"").unwrap();
     assert_eq!(reply.json()["policy_decision_point"], "https://localhost");
+}
+
+#[test]
+fn the_discovery_document_names_the_url_that_callers_elsewhere_know() {
+    let known = "public-url = \"https://writ.example/gate/\"\nbody-bytes-max";
+    let server = server_with(&CONFIG.replacen("body-bytes-max", known, 1));
+    for host in ["writ.example", "localhost:1"] {
+        let head = format!("GET /.well-known/authzen-configuration HTTP/1.1\r\nHost: {host}\r\n");
+        let found = server.client().send(&head, b"").unwrap().json();
+        assert_eq!(found["policy_decision_point"], "https://writ.example/gate");
+        let asked = format!("https://writ.example/gate{EVALUATION}");
+        assert_eq!(found["access_evaluation_endpoint"], asked);
+    }
 }
 
 #[test]

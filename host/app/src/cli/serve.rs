@@ -164,7 +164,8 @@ pub(super) async fn open(config: &Config, origin: Origin, serves: Serves) -> Res
         tracing::error!("a version that is rolled out is not here: {refusal}");
     }
     let server = &config.server;
-    let guard = Guard::new(server.listen, &server.allowed_hosts, &server.allowed_origins);
+    let guard = Guard::new(server.listen, &server.allowed_hosts, &server.allowed_origins)
+        .known_as(server.public_url.as_ref());
     let body_bytes_max = server.body_bytes_max;
     Ok(App::new(Parts {
         service,

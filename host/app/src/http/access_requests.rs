@@ -26,7 +26,7 @@ use super::executions::create::idempotency;
 use super::page::Id;
 use super::problem::{Problem, ProblemCode};
 use super::reply::json as reply;
-use super::{App, discovery, json};
+use super::{App, json};
 use crate::access_request::{Binding, Rejected};
 use crate::auth::Caller;
 use crate::service::executions::{ExecutionError, NewExecution};
@@ -88,7 +88,7 @@ pub async fn submit(
     let active = set_for(&app, &request, &headers);
     let new = NewExecution { request, tool: None, idempotency };
     let created = app.executions.create(&active, by, new, meta(&caller, &headers)).await;
-    Ok(answer(StatusCode::CREATED, &headers, &created.map_err(problem)?))
+    Ok(answer(&app, StatusCode::CREATED, &headers, &created.map_err(problem)?))
 }
 
 /// One denial is one task, whatever keys it is sent under and whoever sends it: the same body of the
@@ -114,7 +114,7 @@ pub async fn task(
     headers: HeaderMap,
     Id(id): Id,
 ) -> Result<Response, Problem> {
-    Ok(answer(StatusCode::OK, &headers, &one(&app, &caller, &id).await?))
+    Ok(answer(&app, StatusCode::OK, &headers, &one(&app, &caller, &id).await?))
 }
 
 /// Calls a task off while it is pending.
@@ -146,7 +146,7 @@ pub async fn cancel(
     }
     let why = why.comment.or(why.reason);
     let cancelled = app.executions.cancel(caller.principal(), &id, why).await.map_err(problem)?;
-    Ok(answer(StatusCode::OK, &parts.headers, &cancelled))
+    Ok(answer(&app, StatusCode::OK, &parts.headers, &cancelled))
 }
 
 /// The execution that is a task; no other execution is.
@@ -158,8 +158,8 @@ async fn one(app: &App, caller: &Caller, id: &str) -> Result<Execution, Problem>
     }
 }
 
-fn answer(done: StatusCode, headers: &HeaderMap, execution: &Execution) -> Response {
-    let at = format!("{}{PATH}/{}", discovery::base(headers), execution.id);
+fn answer(app: &App, done: StatusCode, headers: &HeaderMap, execution: &Execution) -> Response {
+    let at = format!("{}{PATH}/{}", app.guard.base(headers), execution.id);
     let task = TaskReply::new(execution, &at);
     let is_pending = TaskStatus::of(execution) == TaskStatus::Pending;
     let is_new = done == StatusCode::CREATED;

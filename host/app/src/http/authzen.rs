@@ -184,7 +184,16 @@ pub(super) fn meta(caller: &Caller, headers: &HeaderMap) -> Meta {
     Meta {
         caller: Some(caller.principal().clone()),
         request_id: text(REQUEST_ID.as_str()).map(str::to_owned),
-        trace: headers.get("traceparent").and_then(|value| TraceContext::parse(value.as_bytes())),
+        trace: trace(headers),
+    }
+}
+
+/// The trace that a request is part of; none where there are several: see [`super::guard`].
+fn trace(headers: &HeaderMap) -> Option<TraceContext> {
+    let mut values = headers.get_all("traceparent").iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => TraceContext::parse(value.as_bytes()),
+        _ => None,
     }
 }
 

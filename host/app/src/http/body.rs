@@ -12,7 +12,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 
 use super::problem::{Problem, ProblemCode};
-use super::{App, json};
+use super::{App, guard, json};
 
 /// How long a client may take to send a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -144,8 +144,8 @@ fn check_kind(headers: &HeaderMap) -> Result<(), Problem> {
         let problem = Problem::new(ProblemCode::ContentType).with_hint(hint);
         Err(Problem { detail: detail.map(str::to_owned), ..problem })
     };
-    let Some(parameters) = headers.get(CONTENT_TYPE).and_then(|kind| of_json(kind.as_bytes()))
-    else {
+    let kind = guard::only(headers, &CONTENT_TYPE)?;
+    let Some(parameters) = kind.and_then(|kind| of_json(kind.as_bytes())) else {
         return refused(None, "send the header `Content-Type: application/json`");
     };
     if !is_utf8(parameters) {

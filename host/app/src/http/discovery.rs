@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::http::header::{CACHE_CONTROL, HOST};
+use axum::http::header::CACHE_CONTROL;
 use axum::response::IntoResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -44,7 +44,9 @@ pub struct Configuration {
     capabilities: [&'static str; 1],
 }
 
-/// Tells where questions are asked. The base URL is that by which the caller has reached this
+/// Tells where questions are asked.
+///
+/// The base URL is `public-url` of the configuration; without it that by which the caller has reached this
 /// host: its `Host`, which has been checked, and `https` where a proxy in front says so.
 #[utoipa::path(
     get, path = PATH, tag = "authzen", operation_id = "discover",
@@ -54,8 +56,8 @@ pub struct Configuration {
         super::openapi::NameErrors,
     ),
 )]
-pub async fn configuration(headers: HeaderMap) -> impl IntoResponse {
-    let base = base(&headers);
+pub async fn configuration(State(app): State<Arc<App>>, headers: HeaderMap) -> impl IntoResponse {
+    let base = app.guard.base(&headers);
     let configuration = Configuration {
         access_evaluation_endpoint: format!("{base}{}", authzen::EVALUATION),
         access_evaluations_endpoint: format!("{base}{}", authzen::EVALUATIONS),
@@ -77,11 +79,4 @@ pub async fn configuration(headers: HeaderMap) -> impl IntoResponse {
 )]
 pub async fn keys(State(app): State<Arc<App>>) -> impl IntoResponse {
     ([CACHED], Json(app.signers.key_set()))
-}
-
-/// The URL by which the caller has reached this host.
-pub(super) fn base(headers: &HeaderMap) -> String {
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let secure = headers.get("x-forwarded-proto").is_some_and(|proto| proto == "https");
-    format!("{}://{host}", if secure { "https" } else { "http" })
 }

@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 use axum::http::header::{HOST, HeaderName, ORIGIN};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, Request};
+use reqwest::Url;
 
 use super::problem::{Problem, ProblemCode};
 
@@ -21,6 +22,8 @@ pub struct Guard {
     listen: String,
     hosts: Vec<String>,
     origins: Vec<String>,
+    /// How callers elsewhere call this host, without a slash at its end.
+    public_url: Option<String>,
 }
 
 impl Guard {
@@ -36,7 +39,28 @@ impl Guard {
             listen: listen.to_string(),
             origins: allowed_origins.iter().map(lower).collect(),
             hosts: own.into_iter().chain(allowed_hosts.iter().map(lower)).collect(),
+            public_url: None,
         }
+    }
+
+    /// The same for a host that callers elsewhere know by a URL, whatever they are led through.
+    pub fn known_as(self, public_url: Option<&Url>) -> Self {
+        let public_url = public_url.map(|url| url.as_str().trim_end_matches('/').to_owned());
+        Self { public_url, ..self }
+    }
+
+    /// The URL before every path: the one that callers elsewhere know; else that by which this caller
+    /// has reached the host, by its `Host`, which has been checked, and `https` where a proxy in front
+    /// says so.
+    pub(super) fn base(&self, headers: &HeaderMap) -> String {
+        if let Some(known) = &self.public_url {
+            return known.clone();
+        }
+        let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        let is_secure = headers
+            .get("x-forwarded-proto")
+            .is_some_and(|proto| proto.as_bytes().eq_ignore_ascii_case(b"https"));
+        format!("{}://{host}", if is_secure { "https" } else { "http" })
     }
 
     /// Whether a request may be answered.
