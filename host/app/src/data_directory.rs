@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, DirBuilder, DirBuilderExt, PermissionsExt};
+use cap_std::fs::{Dir, DirBuilder, DirBuilderExt, MetadataExt, PermissionsExt};
 
 use crate::config::DataLocation;
 use crate::config::root::Root;
@@ -47,6 +47,12 @@ pub enum DataError {
     /// Other users may write into it.
     #[error("other users may write into the data directory `{0}`\nhint: `chmod 700 {0}`")]
     Shared(PathBuf),
+    /// It is another user's.
+    #[error(
+        "the data directory `{0}` belongs to another user, who may change what is in it\n\
+         hint: run this as that user, `chown` the directory, or {OTHER}"
+    )]
+    NotOurs(PathBuf),
 }
 
 impl DataDirectory {
@@ -69,9 +75,12 @@ impl DataDirectory {
             DataLocation::Given(path) => create_ambient(path),
         };
         let dir = opened.map_err(|source| DataError::new(path.clone(), source))?;
-        let mode = dir.dir_metadata().map(|metadata| metadata.permissions().mode());
-        let mode = mode.map_err(|source| DataError::Io { path: path.clone(), source })?;
-        if mode & 0o022 != 0 {
+        let metadata = dir.dir_metadata();
+        let metadata = metadata.map_err(|source| DataError::Io { path: path.clone(), source })?;
+        if metadata.uid() != rustix::process::geteuid().as_raw() {
+            return Err(DataError::NotOurs(path));
+        }
+        if metadata.permissions().mode() & 0o022 != 0 {
             return Err(DataError::Shared(path));
         }
         Ok(Self { dir, path })

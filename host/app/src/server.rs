@@ -74,6 +74,8 @@ pub async fn run(
         Background::start(app.reload.clone().catch_up()),
     ];
     app.lifecycle.advance(Stage::Serving);
+    let address = listener.as_ref().and_then(|listener| listener.local_addr().ok());
+    tracing::info!(address = address.map(tracing::field::display), "the host serves");
     let mut shutdown = pin!(shutdown);
     loop {
         tokio::select! {
@@ -82,6 +84,7 @@ pub async fn run(
         }
     }
     app.lifecycle.advance(Stage::Draining);
+    tracing::info!("the host stops: what is under way is finished first");
     drop(listener);
     drop(stop);
     let ended = server.drain(drain_timeout).await;
@@ -92,6 +95,7 @@ pub async fn run(
     if let Records::Durable(store) = app.service.records() {
         store.clone().close().await?;
     }
+    tracing::info!("the host has stopped");
     Ok(ended)
 }
 

@@ -109,7 +109,8 @@ pub struct PolicyRecord {
     /// masked.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub particulars: Option<Digest>,
-    /// Fuel burnt; that of the first evaluation where the answer was remembered.
+    /// Fuel burnt; that of the first evaluation where the answer was remembered. Of one that ended at its
+    /// deadline, what it had burnt at its last call of the host: less than in truth.
     pub fuel: u64,
     /// How often it asked the host.
     #[serde(default)]

@@ -77,7 +77,9 @@ pub struct Execution {
 pub struct Evaluation {
     /// The verdict, or why there is none.
     pub result: Result<PolicyDecision, Fault>,
-    /// Fuel burnt, host calls included; that of the first evaluation where this one was remembered.
+    /// Fuel burnt, host calls included; that of the first evaluation where this one was remembered. Where
+    /// it ended at its deadline: what it had burnt when it last called its host, since what it burns is
+    /// counted by itself and told at its calls.
     pub fuel: u64,
     /// Wall-clock time.
     pub duration: Duration,

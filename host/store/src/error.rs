@@ -33,7 +33,8 @@ pub enum StoreError {
     /// The database's tables could not be brought up to date.
     #[error(
         "the tables in `{place}` cannot be brought up to date: {reason}\n\
-         hint: a newer version may have written them; a host only goes forward"
+         hint: {}",
+        to_mend(.reason)
     )]
     Migration {
         /// The database.
@@ -240,5 +241,17 @@ fn cause_of_code(code: &str) -> Cause {
         Some(11 | 26) => Cause::Damaged,
         Some(5 | 6) => Cause::Busy,
         _ => Cause::Other,
+    }
+}
+/// What an operator may do about tables that cannot be brought up to date.
+fn to_mend(reason: &sqlx::migrate::MigrateError) -> &'static str {
+    use sqlx::migrate::MigrateError::{VersionMismatch, VersionMissing, VersionTooNew};
+    match reason {
+        VersionMissing(_) | VersionMismatch(_) | VersionTooNew(..) => {
+            "a newer version may have written them; a host only goes forward"
+        }
+        _ => {
+            "look whether the database is whole and has room, and restore it from a backup where it is not"
+        }
     }
 }

@@ -172,8 +172,7 @@ impl File<'_> {
         globs: &[String],
         path: &[Step],
     ) -> Result<Matcher, ConfigError> {
-        let hint = "`*` stands for any characters, `?` for one, `[a-z]` for one of a class, \
-                    `{a,b}` for one of several; a backslash before one of these takes it as it is";
+        let hint = "`*` stands for any characters, `?` for one; write a list for alternatives";
         matcher
             .require(part, globs)
             .map_err(|error: InvalidGlob| self.document.error(path, error).with_hint(hint))

@@ -82,6 +82,17 @@ impl Counts {
     }
 }
 
+/// Somebody else has been at a file, or the disk lost a part: in any case it is compiled again.
+fn warn_of(miss: Option<Miss>, key: &Key) {
+    let why = match miss {
+        None | Some(Miss::Missing) => return,
+        Some(Miss::Damaged) => "it is damaged",
+        Some(Miss::Foreign) => "another host wrote it, or wrote it for something else",
+        Some(Miss::Unreadable) => "it cannot be read, or is no plain file",
+    };
+    tracing::warn!(file = key.name(), why, "a file of the cache of compiled code is not used");
+}
+
 /// A directory of compiled code.
 pub(crate) struct Disk {
     dir: Dir,
@@ -108,7 +119,9 @@ impl Disk {
     /// Reads a file. Counts why where it cannot.
     pub(crate) fn read<H: DeserializeOwned>(&self, key: &Key) -> Option<(H, Vec<u8>)> {
         let result = self.try_read(key);
-        self.counts.of(result.as_ref().err().copied()).fetch_add(1, Ordering::Relaxed);
+        let miss = result.as_ref().err().copied();
+        self.counts.of(miss).fetch_add(1, Ordering::Relaxed);
+        warn_of(miss, key);
         result.ok()
     }
 
@@ -118,6 +131,7 @@ impl Disk {
         let result = self.try_read(key);
         if let Err(miss @ (Miss::Damaged | Miss::Foreign | Miss::Unreadable)) = result {
             self.counts.of(Some(miss)).fetch_add(1, Ordering::Relaxed);
+            warn_of(Some(miss), key);
         }
         result.ok()
     }
@@ -131,7 +145,7 @@ impl Disk {
     /// Writes a file. A cache that cannot be written to costs time, nothing else: counted, logged.
     pub(crate) fn write(&self, key: &Key, header: &impl Serialize, code: &[u8]) {
         if let Err(error) = self.try_write(key, header, code) {
-            tracing::warn!(%error, "compiled code cannot be kept");
+            tracing::warn!(%error, file = key.name(), "compiled code cannot be kept");
             self.counts.not_written.fetch_add(1, Ordering::Relaxed);
         }
     }

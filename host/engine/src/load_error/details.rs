@@ -87,4 +87,16 @@ impl CompileLimit {
             Self::Answer => "the size of compiled code",
         }
     }
+
+    pub(super) fn hint(self) -> &'static str {
+        match self {
+            Self::Memory | Self::Processor | Self::Time => {
+                "\nhint: raise it in `[engine.load]`, or make the component smaller: one of ordinary code stays \
+                 far below its default"
+            }
+            Self::Answer => {
+                "\nhint: make the component smaller: one of ordinary code stays far below"
+            }
+        }
+    }
 }

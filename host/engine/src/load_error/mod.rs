@@ -199,9 +199,8 @@ pub enum LoadError {
     },
     /// The process that compiles went over one of its limits.
     #[error(
-        "compiling took more than {} allows: {text}\n\
-         hint: make the component smaller; a component of ordinary code stays far below",
-        .limit.name()
+        "compiling took more than {} allows: {text}{}",
+        .limit.name(), .limit.hint()
     )]
     CompileLimit {
         /// Which limit, as far as can be told from how the process ended.
