@@ -167,6 +167,19 @@ mod tests {
     }
 
     #[test]
+    fn a_directory_of_another_user_is_refused() {
+        let (parent, root) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        // Who may give a directory away does so; everybody else is refused the system's.
+        let given = std::os::unix::fs::chown(parent.path(), Some(65_534), None);
+        let path = if given.is_ok() { parent.path() } else { Path::new("/usr") };
+        let opened = DataDirectory::open(
+            &DataLocation::Given(path.to_owned()),
+            &Root::open(root.path()).unwrap(),
+        );
+        assert!(matches!(opened, Err(DataError::NotOurs(_))), "{opened:?}");
+    }
+
+    #[test]
     fn a_secret_is_there_until_it_is_forgotten() {
         let parent = tempfile::tempdir().unwrap();
         let root = Root::open(parent.path()).unwrap();

@@ -121,8 +121,9 @@ pub(crate) fn pre_initialising() -> Config {
 
 fn pool(instances_max: u32) -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::default();
-    // Core instances are only counted. Memories and tables are address space: enough for one binding that
-    // takes all of its turns with the largest components that are loaded, and for as much again of others.
+    // Core instances are only counted. Memories and tables are address space: by default enough for one
+    // binding that takes all of its 64 turns with the largest components that are loaded, and for as much
+    // again of others.
     pool.total_component_instances(instances_max)
         .total_core_instances(instances_max * CORE_INSTANCES_MAX as u32)
         .total_memories(instances_max * 4)

@@ -80,51 +80,48 @@ fn at_each_tick<S: Guarded>(
     }
 }
 
-/// Takes the fuel of host calls, and ends the guest whose host calls went over a limit. wasmtime
-/// itself charges no fuel for what the host does.
+/// Follows a guest out to its host and back, and takes the fuel of its calls.
 fn around_host_calls<S: Guarded>(
     mut context: StoreContextMut<'_, S>,
     hook: CallHook,
 ) -> wasmtime::Result<()> {
+    let guard = context.data_mut().guard();
     match hook {
         CallHook::CallingHost => {
-            let guard = context.data_mut().guard();
             guard.calls_under_way += 1;
             guard.leave_guest();
         }
         CallHook::ReturningFromHost => {
-            let guard = context.data_mut().guard();
             guard.enter_guest();
             guard.calls_under_way = guard.calls_under_way.saturating_sub(1);
-            // INVARIANT: fuel is a function of what the guest does. What is set at a tick within a call
-            // is overwritten by the guest that goes on, and the call would cost nothing.
-            if guard.calls_under_way > 0 {
-                return Ok(());
-            }
-            let owed = guard.meter.leave()?;
-            let mut left = context.get_fuel()?;
-            if owed > 0 {
-                let paid = left.checked_sub(owed);
-                left = paid.unwrap_or(0);
-                context.set_fuel(left)?;
-                paid.ok_or(Trap::OutOfFuel)?;
-            }
-            context.data_mut().guard().meter.returned(left);
+            return pay(context);
         }
-        // The guest makes room for the answer of a call. It finds the tick that passed while it waited, so
-        // it is told before what that wait adds; what it computes there counts.
-        CallHook::CallingWasm => {
-            let guard = context.data_mut().guard();
-            if guard.calls_under_way > 0 {
-                guard.enter_guest();
-            }
-        }
-        CallHook::ReturningFromWasm => {
-            let guard = context.data_mut().guard();
-            if guard.calls_under_way > 0 {
-                guard.leave_guest();
-            }
-        }
+        // Within a call the guest makes room for the answer. The tick that has passed since it left is found
+        // there first: what it waited must have been added by then, and what it computes there counts.
+        CallHook::CallingWasm if guard.calls_under_way > 0 => guard.enter_guest(),
+        CallHook::ReturningFromWasm if guard.calls_under_way > 0 => guard.leave_guest(),
+        CallHook::CallingWasm | CallHook::ReturningFromWasm => {}
     }
+    Ok(())
+}
+
+/// Takes the fuel of a host call that has ended, and ends the guest whose host calls went over a limit.
+/// wasmtime itself charges no fuel for what the host does.
+fn pay<S: Guarded>(mut context: StoreContextMut<'_, S>) -> wasmtime::Result<()> {
+    let guard = context.data_mut().guard();
+    // INVARIANT: fuel is a function of what the guest does. What is set at a tick within a call is
+    // overwritten by the guest that goes on, and the call would cost nothing.
+    if guard.calls_under_way > 0 {
+        return Ok(());
+    }
+    let owed = guard.meter.leave()?;
+    let mut left = context.get_fuel()?;
+    if owed > 0 {
+        let paid = left.checked_sub(owed);
+        left = paid.unwrap_or(0);
+        context.set_fuel(left)?;
+        paid.ok_or(Trap::OutOfFuel)?;
+    }
+    context.data_mut().guard().meter.returned(left);
     Ok(())
 }

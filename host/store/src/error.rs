@@ -243,6 +243,7 @@ fn cause_of_code(code: &str) -> Cause {
         _ => Cause::Other,
     }
 }
+
 /// What an operator may do about tables that cannot be brought up to date.
 fn to_mend(reason: &sqlx::migrate::MigrateError) -> &'static str {
     use sqlx::migrate::MigrateError::{VersionMismatch, VersionMissing, VersionTooNew};

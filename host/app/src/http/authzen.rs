@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, Request as HttpRequest};
+use axum::http::{HeaderMap, HeaderName, Request as HttpRequest};
 use axum::response::Response;
 use futures_util::future;
 use writ_core::Request;
@@ -17,7 +17,7 @@ use super::problem::{Problem, ProblemCode};
 use super::reevaluation::reevaluate;
 use super::reply::{DecisionReply, DecisionsReply, ok};
 use super::wire::{EvaluationBody, EvaluationsBody, ItemBody, Semantic};
-use super::{App, REQUEST_ID, body};
+use super::{App, REQUEST_ID, body, guard};
 use crate::access_request::Binding;
 use crate::auth::Caller;
 use crate::clock::now_ms;
@@ -25,6 +25,8 @@ use crate::service::beside::InForce;
 use crate::service::{Active, Answer, Meta, Undecided};
 use crate::telemetry::TraceContext;
 
+/// Which trace a request is part of (W3C Trace Context).
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// Where one question is asked.
 pub const EVALUATION: &str = "/access/v1/evaluation";
 /// Where several are.
@@ -184,16 +186,11 @@ pub(super) fn meta(caller: &Caller, headers: &HeaderMap) -> Meta {
     Meta {
         caller: Some(caller.principal().clone()),
         request_id: text(REQUEST_ID.as_str()).map(str::to_owned),
-        trace: trace(headers),
-    }
-}
-
-/// The trace that a request is part of; none where there are several: see [`super::guard`].
-fn trace(headers: &HeaderMap) -> Option<TraceContext> {
-    let mut values = headers.get_all("traceparent").iter();
-    match (values.next(), values.next()) {
-        (Some(value), None) => TraceContext::parse(value.as_bytes()),
-        _ => None,
+        // Where there are several it is part of none: a trace is no reason to refuse a question.
+        trace: guard::only(headers, &TRACEPARENT)
+            .ok()
+            .flatten()
+            .and_then(|value| TraceContext::parse(value.as_bytes())),
     }
 }
 
