@@ -11,6 +11,7 @@ mod encryption;
 mod endpoints;
 pub mod environment;
 pub mod error;
+pub(crate) mod json_text;
 pub mod origin;
 mod outward;
 mod policies;

@@ -92,7 +92,12 @@ impl DataDirectory {
     /// Where it cannot be created or opened.
     pub fn cache(&self) -> Result<Dir, DataError> {
         create(&self.dir, Path::new(CACHE))
-            .map_err(|source| DataError::Io { path: self.path.join(CACHE), source })
+            .map_err(|source| DataError::new(self.cache_path(), source))
+    }
+
+    /// Where that is.
+    pub fn cache_path(&self) -> PathBuf {
+        self.path.join(CACHE)
     }
 
     /// What the file of a secret, inside, holds; none where it is not there.

@@ -223,7 +223,7 @@ fn eval_takes_a_component_and_its_settings() {
     assert_eq!(decided(r#"{"deny": ["read_*"]}"#).code, Some(1));
     insta::assert_snapshot!(decided(r#"{"alow": ["read_*"]}"#).text(), @r#"
     exit 65
-    error: --settings: there is no setting `alow`
+    error: --settings:1:10: there is no setting `alow`
     hint: did you mean `allow`?
     "#);
 }

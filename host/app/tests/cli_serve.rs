@@ -152,6 +152,26 @@ fn its_data_is_for_this_user_alone() {
 }
 
 #[test]
+fn a_cache_that_others_may_read_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("writ-data");
+    let cache = data.join("cache");
+    std::fs::create_dir_all(&cache).unwrap();
+    for (path, mode) in [(data, 0o700), (cache, 0o755)] {
+        std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+    }
+    let output = Command::new(env!("CARGO_BIN_EXE_writ"))
+        .args(["serve", "--listen", "127.0.0.1:0"])
+        .current_dir(directory.path())
+        .env_clear()
+        .output()
+        .unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("writ-data/cache`: the cache directory is open to others"), "{told}");
+    assert_eq!(output.status.code(), Some(70));
+}
+
+#[test]
 fn another_server_in_the_same_directory_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let _serving = Serving::start(directory.path());

@@ -277,6 +277,24 @@ fn listening_on_a_name_is_refused() {
 }
 
 #[test]
+fn a_host_that_is_a_url_is_refused() {
+    let text = refused("[server]\nallowed-hosts = [\"a.example\", \"https://b.example\"]\n");
+    insta::assert_snapshot!(text, @"
+    writ.toml:2:31: `https://b.example` is no host
+    hint: write a name as clients send it in `Host`, such as `writ.example`, or with a port for that port alone
+    ");
+}
+
+#[test]
+fn room_of_nothing_does_not_switch_off_remembering() {
+    let text = refused("[engine]\nmemo-bytes-max = 0\n");
+    insta::assert_snapshot!(text, @"
+    writ.toml:2:18: `engine.memo-bytes-max` is 0, must be 1024 to 68719476736
+    hint: `memo = false` remembers nothing
+    ");
+}
+
+#[test]
 fn an_origin_with_a_path_is_refused() {
     let text = refused("[server]\nallowed-origins = [\"http://a\", \"https://b.example/\"]\n");
     insta::assert_snapshot!(text, @r#"
@@ -369,6 +387,8 @@ fn an_unknown_key_of_tokens_is_refused() {
 fn a_claim_has_a_name() {
     let text = refused(&format!("{JWT}jwks-file = \"k\"\nroles-claim = \"\"\n"));
     insta::assert_snapshot!(text, @"writ.toml:5:15: `auth.jwt.roles-claim` must not be empty");
+    let text = refused(&format!("{JWT}jwks-file = \"k\"\ntenant-claim = \"\"\n"));
+    insta::assert_snapshot!(text, @"writ.toml:5:16: `auth.jwt.tenant-claim` must not be empty");
 }
 
 #[test]

@@ -79,13 +79,16 @@ async fn settings_that_are_left_out_are_refused_where_the_policy_needs_some() {
 }
 
 #[tokio::test]
-async fn a_setting_in_a_file_is_refused_with_its_path() {
+async fn a_setting_in_a_file_is_refused_with_its_line() {
     let directory = tempfile::tempdir().unwrap();
-    fs::write(directory.path().join("rate.json"), r#"{"limit": -1, "window-seconds": 60}"#)
-        .unwrap();
+    fs::write(
+        directory.path().join("rate.json"),
+        "{\n  \"limit\": -1,\n  \"window-seconds\": 60\n}\n",
+    )
+    .unwrap();
     let toml = rate_limit("settings-file = \"rate.json\"");
     insta::assert_snapshot!(refused_in(directory.path(), &toml).await, @r#"
-    rate.json: the settings break the policy's schema at `/limit`: -1 is less than the minimum of 1
+    rate.json:2:12: the settings break the policy's schema at `/limit`: -1 is less than the minimum of 1
     hint: `writ check COMPONENT` shows the schema of a policy's settings
     "#);
 }
@@ -101,8 +104,7 @@ async fn settings_that_only_the_policy_can_refuse_are_refused_with_its_words() {
 #[tokio::test]
 async fn settings_in_a_file_that_only_the_policy_can_refuse_are_refused_where_they_are_named() {
     let directory = tempfile::tempdir().unwrap();
-    let rules =
-        r#"{"rules": [{"name": "a", "effect": "allow", "when": {"path": "/a", "regex": "("}}]}"#;
+    let rules = r#"{"rules": [{"name": "a", "effect": "allow", "when": {"path": "/action/name", "regex": "("}}]}"#;
     fs::write(directory.path().join("rules.json"), rules).unwrap();
     let toml = "[[binding]]\nname = \"mine\"\nsource = \"builtin:rules\"\nsettings-file = \"rules.json\"\n";
     let text = refused_in(directory.path(), toml).await;

@@ -74,7 +74,7 @@ impl Json {
     /// Each of [`InvalidJson`] but [`InvalidJson::NotAnObject`].
     pub fn parse(text: &str) -> Result<Self, InvalidJson> {
         let Strict(value) =
-            serde_json::from_str(text).map_err(|error| InvalidJson::Syntax(error.to_string()))?;
+            serde_json::from_str(text).map_err(|error| InvalidJson::of_reading(&error))?;
         Self::from_value(&value)
     }
 
@@ -116,6 +116,17 @@ impl Json {
         let mut value = self.to_value();
         json_patch::merge(&mut value, &patch.to_value());
         Self::from_value(&value)
+    }
+}
+
+impl InvalidJson {
+    /// Why any value could not be read. The reader has a bound of its own on how deep values nest, above
+    /// [`DEPTH_MAX`], and tells it apart from other errors by its text alone.
+    pub fn of_reading(error: &serde_json::Error) -> Self {
+        match error.to_string() {
+            text if text.starts_with("recursion limit exceeded") => Self::TooDeep,
+            text => Self::Syntax(text),
+        }
     }
 }
 
@@ -209,7 +220,9 @@ mod tests {
     #[test]
     fn refuses_what_is_nested_too_deep() {
         let nested = |levels| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
-        assert_eq!(Json::parse(&nested(DEPTH_MAX + 2)).unwrap_err(), InvalidJson::TooDeep);
+        for depth in [DEPTH_MAX + 2, 126, 127, 1_000] {
+            assert_eq!(Json::parse(&nested(depth)).unwrap_err(), InvalidJson::TooDeep, "{depth}");
+        }
         assert!(Json::parse(&nested(DEPTH_MAX)).is_ok());
     }
 

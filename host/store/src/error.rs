@@ -10,6 +10,10 @@ use writ_core::ports::{Namespace, Unavailable};
 use crate::execution::IDEMPOTENCY_KEY_BYTES_MAX;
 use crate::sealing::SealError;
 
+/// What an operator may do about a database that fails as it is opened.
+pub(crate) const LOOK_AFTER: &str =
+    "look whether the database is whole and has room, and restore it from a backup where it is not";
+
 /// The store could not be opened, asked or closed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -54,7 +58,7 @@ pub enum StoreError {
     /// The database cannot be opened.
     #[error("the database `{place}` cannot be opened: {reason}")]
     Database {
-        /// Which: its host and name.
+        /// Which: its file, or its host and name.
         place: String,
         /// What is wrong.
         reason: String,
@@ -251,8 +255,6 @@ fn to_mend(reason: &sqlx::migrate::MigrateError) -> &'static str {
         VersionMissing(_) | VersionMismatch(_) | VersionTooNew(..) => {
             "a newer version may have written them; a host only goes forward"
         }
-        _ => {
-            "look whether the database is whole and has room, and restore it from a backup where it is not"
-        }
+        _ => LOOK_AFTER,
     }
 }

@@ -1,7 +1,6 @@
 //! The engine as commands set it up: the configuration's bounds, and this binary as compiler.
 
-use cap_std::fs::Dir;
-use writ_engine::{CompilerCommand, Engine, EngineConfig};
+use writ_engine::{CompilerCommand, Engine, EngineConfig, EngineError};
 
 use super::exit::Failure;
 use crate::config::environment::current_program;
@@ -13,12 +12,16 @@ pub(super) const COMPILE: &str = "__compile";
 /// How many evaluations a command needs at the same time that is no server.
 const COMMAND_INSTANCES: u32 = 8;
 
-/// An engine within bounds; compiled code is kept in `cache`.
-pub(super) fn set_up(bounds: &EngineBounds, cache: Option<Dir>) -> Result<Engine, Failure> {
+/// An engine within bounds; compiled code is kept in the data directory, where one is given.
+pub(super) fn set_up(
+    bounds: &EngineBounds,
+    data: Option<&DataDirectory>,
+) -> Result<Engine, Failure> {
     let program = current_program().map_err(|error| {
         Failure::internal(format!("the path of this program is not known: {error}"))
     })?;
     let compiler = CompilerCommand { program, args: vec![COMPILE.into()] };
+    let cache = data.map(DataDirectory::cache).transpose().map_err(Failure::internal)?;
     let config = EngineConfig {
         load: bounds.load.clone(),
         instances_max: bounds.instances_max,
@@ -27,7 +30,12 @@ pub(super) fn set_up(bounds: &EngineBounds, cache: Option<Dir>) -> Result<Engine
         cache,
         compiler,
     };
-    Engine::new(config).map_err(Failure::internal)
+    Engine::new(config).map_err(|error| match (error, data) {
+        (EngineError::Cache(error), Some(data)) => {
+            Failure::internal(format!("`{}`: {error}", data.cache_path().display()))
+        }
+        (error, _) => Failure::internal(error),
+    })
 }
 
 /// An engine for a command that is no server. It keeps compiled code only in a data directory that
@@ -39,13 +47,11 @@ pub(super) fn for_command(config: &Config) -> Result<Engine, Failure> {
 /// The same for a command that evaluates so many requests at the same time.
 pub(super) fn for_evaluations(config: &Config, instances_max: u32) -> Result<Engine, Failure> {
     let bounds = EngineBounds { instances_max, ..config.engine.clone() };
-    let cache = match config.data {
-        DataLocation::Given(_) if bounds.disk_cache => {
-            Some(data_directory(config)?.cache().map_err(Failure::internal)?)
-        }
+    let data = match config.data {
+        DataLocation::Given(_) if bounds.disk_cache => Some(data_directory(config)?),
         DataLocation::Given(_) | DataLocation::Inside(_) => None,
     };
-    set_up(&bounds, cache)
+    set_up(&bounds, data.as_ref())
 }
 
 /// The data directory that is configured, opened.

@@ -109,8 +109,7 @@ fn arm() -> Result<(), Failure> {
 /// Everything that answers requests and works, opened.
 pub(super) async fn open(config: &Config, origin: Origin, serves: Serves) -> Result<App, Failure> {
     let data = engine::data_directory(config)?;
-    let cache = config.engine.disk_cache.then(|| data.cache()).transpose();
-    let engine = engine::set_up(&config.engine, cache.map_err(Failure::internal)?)?;
+    let engine = engine::set_up(&config.engine, config.engine.disk_cache.then_some(&data))?;
     let component_bytes_max = config.engine.load.component_bytes_max;
     let store = Store::open(config.database(data.path())).await.map_err(not_opened)?;
     let start = Instant::now();
@@ -126,7 +125,7 @@ pub(super) async fn open(config: &Config, origin: Origin, serves: Serves) -> Res
     let snapshot = begun.snapshot.clone();
     let (set, bindings, cases) = (snapshot.digest, snapshot.bindings.len(), begun.cases);
     let version = begun.version;
-    let duration_ms = start.elapsed().as_millis();
+    let duration_ms = start.elapsed().as_millis() as u64;
     tracing::info!(%set, version, bindings, cases, duration_ms, "the policy set is loaded");
     if snapshot.bindings.is_empty() {
         tracing::warn!("no policy is bound: every request is denied, and `/ready` says so");

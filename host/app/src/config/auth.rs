@@ -20,13 +20,14 @@ pub(super) fn checked(
     let Some(jwt) = raw.jwt else { return Ok(None) };
     let refused = |key: &str, text: String| document.error(&at!["auth", "jwt", key], text);
     for (key, value) in [
-        ("issuer", &jwt.issuer),
-        ("audience", &jwt.audience),
-        ("person-claim", &jwt.person_claim),
-        ("roles-claim", &jwt.roles_claim),
-        ("groups-claim", &jwt.groups_claim),
+        ("issuer", Some(&jwt.issuer)),
+        ("audience", Some(&jwt.audience)),
+        ("person-claim", Some(&jwt.person_claim)),
+        ("roles-claim", Some(&jwt.roles_claim)),
+        ("groups-claim", Some(&jwt.groups_claim)),
+        ("tenant-claim", jwt.tenant_claim.as_ref()),
     ] {
-        if value.is_empty() {
+        if value.is_some_and(String::is_empty) {
             return Err(refused(key, format!("`auth.jwt.{key}` must not be empty")));
         }
     }

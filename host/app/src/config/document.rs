@@ -81,12 +81,19 @@ impl Document {
     }
 
     fn place_of(&self, span: Option<Range<usize>>) -> Place {
-        let position = span.map(|span| {
-            let before = self.text.get(..span.start).unwrap_or(&self.text);
+        Place::in_text(&self.name, &self.text, span.map(|span| span.start))
+    }
+}
+
+impl Place {
+    /// A place in a file's text, by its offset in bytes.
+    pub(super) fn in_text(file: &str, text: &str, offset: Option<usize>) -> Self {
+        let position = offset.map(|offset| {
+            let before = text.get(..offset).unwrap_or(text);
             let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
             (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
         });
-        Place { file: self.name.clone(), position }
+        Self { file: file.to_owned(), position }
     }
 }
 

@@ -471,7 +471,9 @@ impl Engine {
         let key = at!["engine", "instances-max"];
         in_range(key, u64::from(self.instances_max), 1, 1_000)?;
         let key = at!["engine", "memo-bytes-max"];
-        in_range(key, self.memo_bytes_max, 1 << 10, 64 << 30)?;
+        in_range(key, self.memo_bytes_max, 1 << 10, 64 << 30).map_err(|(key, text)| {
+            (key, format!("{text}\nhint: `memo = false` remembers nothing"))
+        })?;
         let key = at!["cache", "code-bytes-max"];
         in_range(key, cache.code_bytes_max, 1 << 20, 64 << 30)?;
         let load = self

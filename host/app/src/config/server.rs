@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use axum::http::uri::Authority;
 use reqwest::Url;
 
 use super::document::{Document, at};
@@ -45,6 +46,14 @@ pub(super) fn checked(
             address(&raw.listen).map_err(|text| document.error(&at!["server", "listen"], text))?
         }
     };
+    if let Some(index) = raw.allowed_hosts.iter().position(|host| !is_host(host)) {
+        let host = &raw.allowed_hosts[index];
+        let text = format!(
+            "`{host}` is no host\n\
+             hint: write a name as clients send it in `Host`, such as `writ.example`, or with a port for that port alone"
+        );
+        return Err(document.error(&at!["server", "allowed-hosts", index], text));
+    }
     if let Some(index) = raw.allowed_origins.iter().position(|origin| !is_origin(origin)) {
         let origin = &raw.allowed_origins[index];
         let text = format!(
@@ -80,6 +89,12 @@ fn public_url(text: &str) -> Result<Url, String> {
         true => Ok(url),
         false => Err(format!("a public URL ends with its path, and names nobody\n{hint}")),
     }
+}
+
+/// Whether a text may be the value of `Host` (RFC 9110, section 7.2).
+fn is_host(text: &str) -> bool {
+    let host = text.parse::<Authority>().ok().filter(|_| !text.contains(['@', '*']));
+    host.is_some_and(|host| !host.host().is_empty())
 }
 
 /// Whether a text may be the value of `Origin` (RFC 6454, section 7) that a browser sends.
@@ -119,6 +134,17 @@ mod tests {
         }
         for text in ["localhost:8181", "127.0.0.1", "", ":80"] {
             assert!(address(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_host_is_a_name_or_an_address_with_or_without_a_port() {
+        for text in ["writ.example", "writ.example:8443", "10.0.0.1", "[::1]", "[::1]:80"] {
+            assert!(is_host(text), "{text}");
+        }
+        for text in ["", ":80", "https://writ.example", "writ.example/", "*.example", "a@b", "a b"]
+        {
+            assert!(!is_host(text), "{text}");
         }
     }
 

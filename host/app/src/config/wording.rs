@@ -52,6 +52,7 @@ fn mistyped(message: &str, path: &str) -> Option<(String, Option<String>)> {
     let rest =
         ["invalid type: ", "invalid value: "].iter().find_map(|p| message.strip_prefix(p))?;
     let (found, expected) = rest.rsplit_once(", expected ")?;
+    let found = found.trim_end_matches(" as i128").trim_end_matches(" as u128");
     let expected = plain(expected);
     let text = format!("{}must be {expected}, but is {found}", prefix(path));
     Some((text, written(expected, found, path)))
@@ -133,6 +134,12 @@ mod tests {
     fn no_text_speaks_of_rust() {
         let (text, _) = of_serde("invalid value: integer `-1`, expected u64", "limits.fuel");
         assert_eq!(text, "`limits.fuel` must be a whole number of 0 or more, but is integer `-1`");
+        let (text, _) =
+            of_serde("invalid type: integer `9223372036854775808` as i128, expected u64", "a");
+        assert_eq!(
+            text,
+            "`a` must be a whole number of 0 or more, but is integer `9223372036854775808`"
+        );
         let (text, _) = of_serde("invalid type: integer `3`, expected struct RawServer", "server");
         assert_eq!(text, "`server` must be a table, but is integer `3`");
     }

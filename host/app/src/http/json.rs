@@ -100,11 +100,11 @@ fn explain<T: DeserializeOwned>(body: &[u8]) -> BodyError {
     let tracked = serde_path_to_error::Deserializer::new(&mut reader, &mut track);
     let error = match object::<T, _>(tracked) {
         Err(error) if error.is_data() => error,
-        Err(error) => return BodyError::Malformed(error.to_string()),
+        Err(error) => return unreadable(&error, &track.path()),
         Ok(_) => return BodyError::Malformed("the body could not be read".into()),
     };
     let message = error.to_string();
-    let mut pointer = pointer(&track.path());
+    let mut pointer = pointer(&track.path(), usize::MAX);
     if let Some(field) = missing_field(&message) {
         pointer.push('/');
         pointer.push_str(field);
@@ -113,14 +113,25 @@ fn explain<T: DeserializeOwned>(body: &[u8]) -> BodyError {
     BodyError::Invalid(FieldError { pointer, message })
 }
 
+/// JSON that is nested too deep to be read is JSON nevertheless; its whole path would say nothing.
+fn unreadable(error: &serde_json::Error, path: &serde_path_to_error::Path) -> BodyError {
+    match InvalidJson::of_reading(error) {
+        error @ InvalidJson::TooDeep => {
+            let (pointer, message) = (pointer(path, 1), error.to_string());
+            BodyError::Invalid(FieldError { pointer, message })
+        }
+        _ => BodyError::Malformed(error.to_string()),
+    }
+}
+
 fn missing_field(message: &str) -> Option<&str> {
     message.strip_prefix("missing field `")?.split('`').next()
 }
 
-fn pointer(path: &serde_path_to_error::Path) -> String {
+fn pointer(path: &serde_path_to_error::Path, segments_max: usize) -> String {
     use serde_path_to_error::Segment;
     let mut pointer = String::new();
-    for segment in path {
+    for segment in path.iter().take(segments_max) {
         match segment {
             Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
             Segment::Map { key } => {
@@ -276,12 +287,15 @@ mod tests {
             read::<Outer>(b"{\"inner\":{\"id\":\"\xff\"}}"),
             Err(BodyError::Malformed(_))
         ));
-        let deep = format!(
-            r#"{{"inner":{{"id":"x"}},"context":{{"a":{}1{}}}}}"#,
-            "[".repeat(500),
-            "]".repeat(500)
-        );
-        assert!(matches!(read::<Outer>(deep.as_bytes()), Err(BodyError::Malformed(_))));
+    }
+
+    #[test]
+    fn what_is_nested_too_deep_is_named_whatever_its_depth() {
+        for levels in [65, 130, 500] {
+            let (open, close) = ("[".repeat(levels), "]".repeat(levels));
+            let body = format!(r#"{{"inner":{{"id":"x"}},"context":{{"a":{open}{close}}}}}"#);
+            check(&body, "/context", "nested deeper than 64 levels");
+        }
     }
 
     #[test]

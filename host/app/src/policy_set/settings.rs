@@ -14,6 +14,7 @@ use super::source::Source;
 use super::violation::{Violation, shortened};
 use crate::config::ConfigError;
 use crate::config::document::{Document, Place, Step};
+use crate::config::json_text::JsonText;
 
 /// What `configure` is given.
 #[derive(Clone, Debug)]
@@ -26,8 +27,10 @@ pub struct Settings {
 enum Origin {
     /// In a configuration, at this path.
     Inline(Arc<Document>, Vec<Step>),
-    /// In a file of their own, in an option of the command line, or nowhere: then the component.
-    Whole(String),
+    /// In a file of their own, or in an option of the command line.
+    Text(JsonText),
+    /// Nowhere that has lines: what they are called.
+    Named(String),
 }
 
 impl Settings {
@@ -42,7 +45,7 @@ impl Settings {
 
     /// `{}` for a component that is used alone; what is wrong with it is wrong with the component.
     pub fn absent(component: &Source) -> Self {
-        Self { json: Json::empty_object(), origin: Origin::Whole(component.to_string()) }
+        Self { json: Json::empty_object(), origin: Origin::Named(component.to_string()) }
     }
 
     /// A table of the configuration.
@@ -62,12 +65,12 @@ impl Settings {
     /// Where it is no JSON that can be held exactly.
     pub fn parse(name: &str, text: &str) -> Result<Self, ConfigError> {
         let json = Json::parse(text).map_err(|error| ConfigError::in_file(name.as_ref(), error))?;
-        Ok(Self { json, origin: Origin::Whole(name.to_owned()) })
+        Ok(Self { json, origin: Origin::Text(JsonText::new(name, text)) })
     }
 
     /// Those of a binding that is kept, or sent.
     pub(super) fn kept(binding: &BindingName, json: Json) -> Self {
-        Self { json, origin: Origin::Whole(format!("the settings of `{binding}`")) }
+        Self { json, origin: Origin::Named(format!("the settings of `{binding}`")) }
     }
 
     /// The settings as canonical JSON.
@@ -79,16 +82,16 @@ impl Settings {
     /// configuration itself.
     pub(crate) fn file(&self) -> Option<&str> {
         match &self.origin {
-            Origin::Inline(..) => None,
-            Origin::Whole(name) => Some(name),
+            Origin::Text(text) => Some(text.name()),
+            Origin::Inline(..) | Origin::Named(_) => None,
         }
     }
 
     /// The key of a binding that gives them.
     pub(super) fn key(&self) -> &'static str {
         match self.origin {
-            Origin::Inline(..) => "settings",
-            Origin::Whole(_) => "settings-file",
+            Origin::Text(_) => "settings-file",
+            Origin::Inline(..) | Origin::Named(_) => "settings",
         }
     }
 
@@ -125,7 +128,8 @@ impl Settings {
     /// Where the part at a path was written.
     fn place(&self, path: Vec<Step>) -> Place {
         match &self.origin {
-            Origin::Whole(name) => Place { file: name.clone(), position: None },
+            Origin::Text(text) => text.place(&path),
+            Origin::Named(name) => Place { file: name.clone(), position: None },
             Origin::Inline(document, start) => {
                 document.place(&start.iter().cloned().chain(path).collect::<Vec<_>>())
             }

@@ -50,7 +50,7 @@ impl Sqlite {
     /// Opens the files, or creates them, brings their tables up to date, and starts the writer.
     pub(crate) async fn open(config: StoreConfig) -> Result<Self, StoreError> {
         let (config, lock) = files::claim(config)?;
-        let mut connection = connect::writer(&config).await.map_err(Failure::from)?;
+        let mut connection = connect::first_writer(&config).await?;
         connect::migrate(&mut connection, &config.directory).await?;
         let readers = connect::readers(&config);
         let shared = Arc::new(Shared::new(
@@ -72,7 +72,7 @@ impl Sqlite {
     /// Brings the tables up to date, and closes the files again.
     pub(crate) async fn migrate(config: StoreConfig) -> Result<Migrated, StoreError> {
         let (config, _lock) = files::claim(config)?;
-        let mut connection = connect::writer(&config).await.map_err(Failure::from)?;
+        let mut connection = connect::first_writer(&config).await?;
         let migrated = connect::migrate(&mut connection, &config.directory).await?;
         connect::close(connection).await.map_err(Failure::from)?;
         Ok(migrated)

@@ -11,7 +11,7 @@ use sqlx::sqlite::{
 use sqlx::{ConnectOptions, Connection};
 
 use crate::config::StoreConfig;
-use crate::error::StoreError;
+use crate::error::{LOOK_AFTER, StoreError};
 use crate::migration::{Migrated, SQLITE};
 use crate::sqlite::{files, rows};
 
@@ -37,6 +37,14 @@ pub(crate) async fn writer(config: &StoreConfig) -> Result<SqliteConnection, sql
         .statement_cache_capacity(STATEMENTS_KEPT)
         .connect()
         .await
+}
+
+/// The same for the first time, where an operator must be told which file fails.
+pub(crate) async fn first_writer(config: &StoreConfig) -> Result<SqliteConnection, StoreError> {
+    writer(config).await.map_err(|error| StoreError::Database {
+        place: files::database(&config.directory).display().to_string(),
+        reason: format!("{error}\nhint: {LOOK_AFTER}"),
+    })
 }
 
 /// Connections for what is not in memory; each is opened when it is first needed.

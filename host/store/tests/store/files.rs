@@ -91,6 +91,27 @@ async fn a_file_that_is_no_database_is_refused() {
     let config = opened.config();
     opened.store.close().await.unwrap();
     std::fs::write(config.directory.join("writ.db"), "x".repeat(8_192)).unwrap();
-    let refused = Store::open(config).await.unwrap_err();
-    assert_eq!(refused.to_string(), "the store cannot answer: its file is damaged");
+    let file = config.directory.canonicalize().unwrap().join("writ.db");
+    let refused = Store::open(config).await.unwrap_err().to_string();
+    assert_eq!(
+        refused,
+        format!(
+            "the database `{}` cannot be opened: error returned from database: (code: 26) file is not a database\n\
+             hint: look whether the database is whole and has room, and restore it from a backup where it is not",
+            file.display()
+        )
+    );
+}
+
+#[tokio::test]
+async fn a_file_that_is_a_link_is_refused() {
+    for name in ["writ.db", "writ.lock"] {
+        let directory = tempfile::tempdir().unwrap();
+        let elsewhere = tempfile::NamedTempFile::new().unwrap();
+        std::os::unix::fs::symlink(elsewhere.path(), directory.path().join(name)).unwrap();
+        let config = writ_store::StoreConfig::new(directory.path());
+        let refused = Store::open(config).await.unwrap_err().to_string();
+        let text = format!("{name}` cannot be opened: it is a symbolic link");
+        assert!(refused.ends_with(&text), "{refused}");
+    }
 }
