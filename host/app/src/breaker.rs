@@ -4,9 +4,9 @@
 //! policies. The breaker is a state machine without a clock: time is passed in, as milliseconds
 //! on any clock that does not go backwards. It does not know what a policy is.
 
-mod subjects;
+mod nested;
 
-pub use subjects::{Admitted, Breakers, Subject};
+pub use nested::{Admitted, Breakers, Path, Who};
 
 /// When a breaker opens, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub struct Breaker {
 }
 
 /// Where a breaker stands, for metrics.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Position {
     /// Everything passes.
     Closed,

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 use writ_core::ports::Namespace;
-use writ_core::{BindingName, Digest, Entity, FaultCode, Mode, Tenant};
+use writ_core::{BindingName, Digest, Entity, FaultCode, Mode, Principal, Tenant};
 
 use super::shadow::Shadow;
-use crate::breaker::{Admitted, BreakerConfig, Breakers, End, Position, Subject};
+use crate::breaker::{Admitted, BreakerConfig, Breakers, End, Path, Position, Who};
 use crate::clock::now_ms;
 use crate::policy_set::{Bound, Snapshot};
 use crate::telemetry::{BindingMetrics, Metrics};
@@ -119,6 +119,7 @@ impl Active {
 impl ActiveBinding {
     fn new(bound: Bound, tenant: &Tenant, breaker: BreakerConfig, metrics: &Metrics) -> Self {
         let name = bound.binding.name.clone();
+        metrics.functions.expect(plain_names(&bound));
         let metrics = metrics.binding(&name);
         metrics.breaker(Position::Closed);
         Self {
@@ -130,12 +131,11 @@ impl ActiveBinding {
         }
     }
 
-    /// The right to evaluate the policy once for a subject; none where a breaker is open.
-    pub(super) fn admit(&self, subject: &Entity, clock_ms: u64) -> Option<Permit<'_>> {
-        let subject = hash(subject);
+    /// The right to evaluate the policy once for somebody; none where a breaker is open.
+    pub(super) fn admit(&self, asker: Path, clock_ms: u64) -> Option<Permit<'_>> {
         let mut breakers = self.breakers();
         let before = breakers.position();
-        let admitted = breakers.admit(subject, clock_ms);
+        let admitted = breakers.admit(asker, clock_ms);
         let after = breakers.position();
         drop(breakers);
         if before != after {
@@ -183,7 +183,7 @@ impl Permit<'_> {
         match position {
             Position::Open => tracing::warn!(
                 binding,
-                "the binding is rested: its policy keeps running into its limits"
+                "the binding is rested for who asks: its policy keeps running into its limits"
             ),
             Position::Closed => tracing::info!(binding, "the binding is in use again"),
             Position::HalfOpen => {}
@@ -199,11 +199,18 @@ impl Drop for Permit<'_> {
     }
 }
 
-/// Who asks, as breakers tell subjects apart. Not the same in two processes, so that nobody can choose
+/// The actions that a binding's `match` names as they are.
+fn plain_names(bound: &Bound) -> impl Iterator<Item = &str> {
+    let globs = bound.matches.get("action").into_iter().flatten();
+    globs.map(String::as_str).filter(|glob| !glob.contains(['*', '?']))
+}
+
+/// Who asks, as breakers tell them apart. Not the same in two processes, so that nobody can choose
 /// whose name has the same hash.
-fn hash(subject: &Entity) -> Subject {
+pub(super) fn asker(principal: Option<&Principal>, subject: &Entity) -> Path {
     static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
-    KEYS.hash_one((&subject.kind, &subject.id))
+    let principal: Who = KEYS.hash_one(principal.map(|principal| principal.person.folded()));
+    [principal, KEYS.hash_one((&subject.kind, &subject.id))]
 }
 
 /// What a fault tells the breaker: whether the policy costs more than it was given.

@@ -13,12 +13,14 @@ use writ_core::{
 };
 use writ_engine::Execution;
 
+use super::active::asker;
 use super::beside::Beside;
 use super::contention::Held;
 use super::keep::{Attempt, Keep};
 use super::round::{Asked, Round};
 use super::shadow::Shadow;
 use super::{Active, Answer, Service, Undecided};
+use crate::breaker::Path;
 use crate::clock::now_ms;
 use crate::telemetry::TraceContext;
 
@@ -112,7 +114,8 @@ impl<'a> Deciding<'a> {
         meta: Meta,
     ) -> Self {
         let canonical = Verbatim::new(request.canonical());
-        let asked = Asked { active, execution, digest: canonical.digest() };
+        let asker = asker(meta.caller.as_deref(), &request.subject);
+        let asked = Asked { active, execution, digest: canonical.digest(), asker };
         let properties = request.action.properties.clone();
         let beside = service.in_force.load().learner(active.digest, request).cloned();
         let shadow = active.shadow().filter(|shadow| shadow.concerns(request));
@@ -123,6 +126,11 @@ impl<'a> Deciding<'a> {
     /// The decision's id.
     pub(super) fn id(&self) -> &str {
         &self.id
+    }
+
+    /// Who asks, for breakers.
+    pub(super) fn asker(&self) -> Path {
+        self.asked.asker
     }
 
     /// The execution that it is about.
@@ -184,7 +192,7 @@ impl<'a> Deciding<'a> {
 
     fn record(&self, round: &mut Round) -> DecisionRecord {
         let (subject, action, resource) = DecisionRecord::parties(&round.request);
-        let Asked { active, execution, digest } = self.asked;
+        let Asked { active, execution, digest, .. } = self.asked;
         let (asked, bases) =
             ((self.id.as_str(), &self.canonical), std::mem::take(&mut round.bases));
         let whole = self.service.rounds.recording.whole(asked, execution, bases);

@@ -16,7 +16,7 @@ use writ_engine::{Call, Evaluation, Execution, Recorder};
 
 use super::active::{Active, ActiveBinding, end_of};
 use super::recording::{Recording, basis};
-use crate::breaker::End;
+use crate::breaker::{End, Path};
 use crate::telemetry::Metrics;
 
 /// What was read and is to be written, by namespace.
@@ -43,6 +43,8 @@ pub(super) struct Asked<'a> {
     pub active: &'a Active,
     pub execution: &'a Arc<Execution>,
     pub digest: Digest,
+    /// Who asks, for breakers.
+    pub asker: Path,
 }
 
 struct Staged {
@@ -119,7 +121,7 @@ impl Rounds {
         (request, request_digest): (&Request, &Digest),
         recorder: Option<&Arc<Recorder>>,
     ) -> Evaluation {
-        let Some(permit) = binding.admit(&request.subject, self.clock_ms()) else {
+        let Some(permit) = binding.admit(asked.asker, self.clock_ms()) else {
             binding.metrics.refused();
             return refused(
                 FaultCode::BreakerOpen,

@@ -24,7 +24,7 @@ use super::ephemeral::Ephemeral;
 use super::round::{Asked, Ledgers, Round, Rounds, Shadows};
 use super::{Active, Recording};
 use crate::background::Background;
-use crate::breaker::BreakerConfig;
+use crate::breaker::{BreakerConfig, Path};
 use crate::policy_set::Snapshot;
 use crate::telemetry::Metrics;
 use before::Before;
@@ -47,6 +47,8 @@ pub struct Shadow {
 /// A decision, as it was made.
 struct Seen {
     id: String,
+    /// Who asked.
+    asker: Path,
     execution: Arc<Execution>,
     /// What was asked, before any policy amended it.
     request: Request,
@@ -122,6 +124,7 @@ impl Shadow {
         Some(Seen {
             id: deciding.id().to_owned(),
             is_first: deciding.id() == execution.id,
+            asker: deciding.asker(),
             execution,
             request: deciding.asked(&round.request),
             outcome: round.outcome.clone(),
@@ -152,7 +155,8 @@ impl Asking {
             decided: seen.decided.clone(),
         };
         let rounds = self.rounds.as_of(before, candidate.overlay());
-        let asked = Asked { active: candidate.set(), execution, digest: request.digest() };
+        let (active, digest) = (candidate.set(), request.digest());
+        let asked = Asked { active, execution, digest, asker: seen.asker };
         let mut round = rounds.round(asked, request.clone()).await;
         let mut ledgers = round.take_ledgers(round.outcome.permits());
         ledgers.retain(|(namespace, _)| !seen.decided.contains(&namespace.binding));
