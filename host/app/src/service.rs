@@ -115,6 +115,8 @@ impl Service {
     /// The same, where tools say which of their arguments must not be told.
     #[must_use]
     pub fn with_tools(self, tools: Arc<Toolbox>) -> Self {
+        let names = tools.iter().map(|signature| signature.bound.name.as_str());
+        self.metrics().functions.expect(names);
         Self { tools, ..self }
     }
 

@@ -94,7 +94,12 @@ impl Retry {
             if Instant::now() + wait >= end {
                 return Err(GivenUp { attempts, error });
             }
-            tracing::info!(attempts, error, wait_ms = wait.as_millis(), "an event is sent again");
+            tracing::info!(
+                attempts,
+                error,
+                wait_ms = wait.as_millis() as u64,
+                "an event is sent again"
+            );
             event.rest(wait, again).await;
         }
     }

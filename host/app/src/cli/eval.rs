@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use writ_core::text::visible;
 use writ_core::{BindingName, Outcome, PolicyRecord, Request};
 
 use super::engine;
@@ -142,14 +143,14 @@ async fn decide(config: &Config, snapshot: Snapshot, request: Request) -> Result
 fn human(answer: &Answer, policies: &str) -> String {
     let code = answer.outcome.code().replace('-', " ");
     let mut text = match (&answer.outcome, answer.reason()) {
-        (Outcome::ApprovalRequired(_), Some(reason)) => reason,
-        (_, Some(reason)) => format!("{code}: {reason}"),
+        (Outcome::ApprovalRequired(_), Some(reason)) => visible(&reason),
+        (_, Some(reason)) => format!("{code}: {}", visible(&reason)),
         (_, None) => code,
     };
     text.push('\n');
     text.push_str(policies);
     if let Some(action) = &answer.amended {
-        text.push_str(&text::row("amended", &action.properties));
+        text.push_str(&text::row("amended", visible(action.properties.as_str())));
     }
     text.push_str(&text::row("policy set", answer.policy_set));
     text
@@ -185,13 +186,13 @@ fn said(record: &PolicyRecord) -> String {
         said.push_str(&format!(" {fault}"));
     }
     if let Some(reason) = &record.reason {
-        said.push_str(&format!(": {reason}"));
+        said.push_str(&format!(": {}", visible(reason)));
     }
     if record.mode == writ_core::Mode::Shadow {
         said.push_str(" (shadow)");
     }
     if let Some(annotations) = &record.annotations {
-        said.push_str(&format!("\n{annotations}"));
+        said.push_str(&format!("\n{}", visible(&annotations.to_string())));
     }
     said
 }

@@ -80,7 +80,7 @@ pub struct VersionReply {
     activated: Option<ActivationReply>,
     /// What it says: its bindings, in the order in which they are evaluated; not in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<Vec<Object>>)]
     bindings: Option<serde_json::Value>,
 }
 

@@ -1,7 +1,8 @@
 //! The label `function_name`: action names, of which only so many are told apart.
 //!
-//! An action's name comes from the caller, so its values are not a closed set. The first
-//! [`NAMES_MAX`] plain names get a series of their own; all others share `other`.
+//! An action's name comes from the caller, so its values are not a closed set. Names that the operator
+//! writes are expected, and have a series of their own whatever callers send; so have the first
+//! [`NAMES_MAX`] others. All the rest share `other`.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -9,7 +10,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use prometheus::{IntCounter, IntCounterVec};
 use writ_core::Outcome;
 
-/// How many names have series of their own.
+/// How many names that are expected have series of their own, and how many that are not.
 pub const NAMES_MAX: usize = 64;
 /// How long such a name may be, in bytes.
 pub const NAME_BYTES_MAX: usize = 64;
@@ -21,8 +22,14 @@ pub const OTHER: &str = "other";
 pub struct Functions {
     executions: IntCounterVec,
     other: Arc<Function>,
-    // Guards the names that were seen so far. Written at most NAMES_MAX times in all.
-    known: RwLock<HashMap<String, Arc<Function>>>,
+    // Guards the names that are told apart. Written at most 2 * NAMES_MAX times in all.
+    known: RwLock<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    functions: HashMap<String, Arc<Function>>,
+    expected: usize,
 }
 
 /// The counters of one name.
@@ -40,26 +47,43 @@ impl Functions {
         Self { executions, other, known: RwLock::default() }
     }
 
-    /// The counters of an action's name.
-    pub fn of(&self, action: &str) -> Arc<Function> {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        match known.get(action) {
-            Some(function) => function.clone(),
-            None if known.len() >= NAMES_MAX || !is_plain(action) => self.other.clone(),
-            None => {
-                drop(known);
-                self.learn(action)
+    /// Keeps a series for each of these names, which are the operator's: beyond [`NAMES_MAX`], none.
+    pub fn expect<'a>(&self, actions: impl IntoIterator<Item = &'a str>) {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        for action in actions.into_iter().filter(|action| is_plain(action)) {
+            if known.expected < NAMES_MAX && !known.functions.contains_key(action) {
+                known.expected += 1;
+                known.learn(&self.executions, action);
             }
         }
     }
 
-    fn learn(&self, action: &str) -> Arc<Function> {
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= NAMES_MAX && !known.contains_key(action) {
+    /// The counters of an action's name.
+    pub fn of(&self, action: &str) -> Arc<Function> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(function) = known.functions.get(action) {
+            return function.clone();
+        }
+        if known.is_full() || !is_plain(action) {
             return self.other.clone();
         }
-        let new = || Arc::new(Function::new(&self.executions, action));
-        known.entry(action.to_owned()).or_insert_with(new).clone()
+        drop(known);
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        match known.is_full() && !known.functions.contains_key(action) {
+            true => self.other.clone(),
+            false => known.learn(&self.executions, action),
+        }
+    }
+}
+
+impl Known {
+    fn is_full(&self) -> bool {
+        self.functions.len() >= NAMES_MAX + self.expected
+    }
+
+    fn learn(&mut self, executions: &IntCounterVec, action: &str) -> Arc<Function> {
+        let new = || Arc::new(Function::new(executions, action));
+        self.functions.entry(action.to_owned()).or_insert_with(new).clone()
     }
 }
 
@@ -107,6 +131,19 @@ mod tests {
         assert_eq!(functions.of("action-999").name, OTHER);
         let series = functions.executions.collect()[0].get_metric().len();
         assert_eq!(series, (NAMES_MAX + 1) * Outcome::CODES.len());
+    }
+
+    #[test]
+    fn names_that_are_expected_are_told_apart_whatever_callers_send() {
+        let functions = functions();
+        (0..1_000).for_each(|index| drop(functions.of(&format!("action-{index}"))));
+        functions.expect(["pay", "with space", "action-3"]);
+        assert_eq!(functions.of("pay").name, "pay");
+        assert_eq!(functions.of("action-999").name, OTHER);
+        functions.expect((0..1_000).map(|_| "pay"));
+        (0..100).for_each(|index| functions.expect([format!("tool-{index}").as_str()]));
+        assert_eq!(functions.of("tool-62").name, "tool-62");
+        assert_eq!(functions.of("tool-63").name, OTHER);
     }
 
     #[test]

@@ -179,7 +179,7 @@ impl Default for Metrics {
 fn functions(register: &Register) -> Functions {
     Functions::new(register.counters(
         "governance_executions_total",
-        "Decisions, by action name (the first 64 seen; the rest is `other`) and outcome.",
+        "Decisions, by outcome and action name (those that tools, endpoints and `match` have, and the first 64 others seen; the rest is `other`).",
         &["function_name", "status"],
     ))
 }

@@ -156,7 +156,7 @@ impl Executions {
             execution = execution.id,
             tool = tool.signature.bound.name.as_str(),
             fuel = called.fuel,
-            duration_ms = called.duration.as_millis(),
+            duration_ms = called.duration.as_millis() as u64,
             host_calls = called.host_calls,
             "a run of a tool has ended"
         );
