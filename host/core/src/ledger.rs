@@ -219,15 +219,15 @@ impl Ledger {
         was_there
     }
 
-    /// Merges a page of the store's keys with what is staged. `limit` is the page's length that the
-    /// store was asked for.
+    /// Merges a page of the store's keys with what is staged: at most `limit` keys, which is the
+    /// length that the store was asked for, and where the next page begins, if there is one.
     pub fn list(
         &mut self,
         listing: Listing,
         prefix: &str,
         after: Option<&str>,
         limit: usize,
-    ) -> Vec<String> {
+    ) -> (Vec<String>, Option<String>) {
         self.generation.get_or_insert(listing.generation);
         let last = (listing.keys.len() == limit).then(|| listing.keys.last().cloned()).flatten();
         let in_page = |key: &str| {
@@ -242,7 +242,11 @@ impl Ledger {
                 None => keys.remove(key),
             };
         }
-        keys.into_iter().collect()
+        let mut keys: Vec<_> = keys.into_iter().collect();
+        let is_too_long = keys.len() > limit;
+        keys.truncate(limit);
+        let next = if is_too_long { keys.last().cloned() } else { last };
+        (keys, next)
     }
 
     /// What was seen of a key, before anything was staged.
@@ -450,8 +454,31 @@ mod tests {
         ledger.set("a9", vec![], None).unwrap();
         ledger.delete("a2");
         let page = Listing { keys: vec!["a2".into(), "a3".into()], generation: 7 };
-        assert_eq!(ledger.list(page.clone(), "a", None, 2), ["a1", "a3"]);
-        assert_eq!(ledger.list(page, "a", None, 3), ["a1", "a3", "a9"]);
+        let keys = |keys: &[&str]| keys.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let listed = ledger.list(page.clone(), "a", None, 2);
+        assert_eq!(listed, (keys(&["a1", "a3"]), Some("a3".into())));
+        assert_eq!(ledger.list(page, "a", None, 3), (keys(&["a1", "a3", "a9"]), None));
         assert_eq!(ledger.generation(), Some(7));
+    }
+
+    #[test]
+    fn what_is_staged_makes_no_page_longer() {
+        let mut ledger = Ledger::new(0, &Limits::default());
+        ledger.learn_usage(Usage::default());
+        for n in 0..7 {
+            ledger.set(&format!("k{n}"), vec![], None).unwrap();
+        }
+        let mut found = Vec::new();
+        let mut after = None;
+        loop {
+            // The store has nothing of them.
+            let page = Listing { keys: vec![], generation: 1 };
+            let (keys, next) = ledger.list(page, "k", after.as_deref(), 3);
+            assert!(keys.len() <= 3, "{keys:?}");
+            found.extend(keys);
+            let Some(next) = next else { break };
+            after = Some(next);
+        }
+        assert_eq!(found, ["k0", "k1", "k2", "k3", "k4", "k5", "k6"]);
     }
 }

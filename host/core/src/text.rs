@@ -23,9 +23,23 @@ pub fn visible(text: &str) -> String {
     shown
 }
 
+/// The beginning of such a text, for an error or a log: `chars_max` characters of it.
+pub fn shown(text: &str, chars_max: usize) -> String {
+    match text.char_indices().nth(chars_max) {
+        Some((end, _)) => format!("{}…", visible(&text[..end])),
+        None => visible(text),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_text_is_cut_between_characters() {
+        assert_eq!(shown("äöü", 3), "äöü");
+        assert_eq!(shown("äö\nü", 3), "äö\\u{a}…");
+    }
 
     #[test]
     fn nothing_of_others_forges_a_line_or_hides() {

@@ -61,10 +61,11 @@ impl ResourceLimiter for Limiter {
         &mut self,
         current: usize,
         desired: usize,
-        _maximum: Option<usize>,
+        maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         let sum = self.table_elements.saturating_add(desired.saturating_sub(current));
-        let fits = sum <= self.table_elements_max;
+        let own_maximum = maximum.is_none_or(|maximum| desired <= maximum);
+        let fits = sum <= self.table_elements_max && own_maximum;
         match fits {
             true => self.table_elements = sum,
             false => self.refused = Some(FaultCode::TableLimit),
@@ -107,5 +108,13 @@ mod tests {
         assert!(limiter.table_growing(0, 10, None).unwrap());
         assert!(!limiter.table_growing(0, 1, None).unwrap());
         assert_eq!(limiter.refused(), Some(FaultCode::TableLimit));
+    }
+
+    #[test]
+    fn what_a_table_refuses_itself_is_not_counted() {
+        let limits = Limits { table_elements_max: 10, ..Limits::default() };
+        let mut limiter = Limiter::new(&limits);
+        assert!(!limiter.table_growing(0, 8, Some(4)).unwrap());
+        assert!(limiter.table_growing(0, 10, None).unwrap());
     }
 }

@@ -13,7 +13,8 @@ use crate::load_error::CompileLimit;
 /// Whether the kernel's PAGEMAP_SCAN may be used to reset memories between evaluations.
 ///
 /// Not where pages may be swapped out: a page in swap would not be found, and the next guest would
-/// see it. Elsewhere than on Linux there is no such thing.
+/// see it. That is looked at once, so swap must not be switched on under a host that runs. Elsewhere
+/// than on Linux there is no such thing.
 pub(crate) fn pagemap_scan_is_sound() -> bool {
     #[cfg(target_os = "linux")]
     {

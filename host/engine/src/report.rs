@@ -8,6 +8,8 @@ use crate::load_error::LoadError;
 
 /// Longest summary, in characters.
 const SUMMARY_CHARS_MAX: usize = 1_000;
+/// How much of a guest's text an error quotes, in characters.
+const TEXT_CHARS_MAX: usize = 200;
 
 /// What a policy says of itself, checked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -169,12 +171,7 @@ fn checked_schema(field: &str, schema: &str) -> Result<Value, LoadError> {
 
 /// A guest's text, short and on one line.
 pub(crate) fn shown(text: &str) -> String {
-    let clean = |c: char| if c.is_control() { '\u{fffd}' } else { c };
-    let mut shown: String = text.chars().take(200).map(clean).collect();
-    if text.chars().nth(200).is_some() {
-        shown.push('…');
-    }
-    shown
+    writ_core::text::shown(text, TEXT_CHARS_MAX)
 }
 
 #[cfg(test)]

@@ -5,8 +5,7 @@
 
 use oci_client::manifest::{OCI_IMAGE_MEDIA_TYPE, OciImageManifest, WASM_LAYER_MEDIA_TYPE};
 use serde::Deserialize;
-use writ_core::Digest;
-use writ_core::text::visible;
+use writ_core::{Digest, text};
 
 /// The media types of a component: today's, and the one before it.
 const COMPONENT: [&str; 2] = ["application/wasm", WASM_LAYER_MEDIA_TYPE];
@@ -57,7 +56,7 @@ pub(super) fn layer(manifest: &[u8]) -> Result<Layer, String> {
 
 /// A text of the manifest's, as much of it as anybody wants to read.
 fn shown(text: &str) -> String {
-    visible(text).chars().take(100).collect()
+    text::shown(text, 100)
 }
 
 #[cfg(test)]

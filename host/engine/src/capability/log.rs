@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use writ_core::ports::Namespace;
+use writ_core::text::visible;
 use writ_core::{FaultCode, Limits, Sensitive};
 
 use crate::bindings::writ::host::log::{self, Level};
@@ -38,7 +39,8 @@ impl Log {
         // Before it is cut: half a value would not be known any more.
         let masked = sensitive.mask(message);
         let masked = self.sensitive.mask(&masked);
-        let line = printable(cut(&masked, self.line_bytes_max));
+        let line = visible(cut(&masked, self.line_bytes_max));
+        let line = cut(&line, self.line_bytes_max).to_owned();
         self.bytes_left = self.bytes_left.checked_sub(line.len().max(1)).ok_or_else(|| {
             HostFault::new(FaultCode::LogLimit, "the guest logged more than its limit")
         })?;
@@ -91,11 +93,6 @@ fn cut(text: &str, bytes_max: usize) -> &str {
     &text[..text.floor_char_boundary(bytes_max)]
 }
 
-/// A guest must not forge lines or move the cursor of a terminal.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,10 +126,20 @@ mod tests {
     }
 
     #[test]
-    fn control_characters_forge_no_line() {
+    fn what_is_written_out_makes_no_line_longer() {
+        let line = log(20, 100).line(&"\u{1}".repeat(20), &Sensitive::default()).unwrap();
+        assert_eq!(line, "\\u{1}\\u{1}\\u{1}\\u{1}");
+    }
+
+    #[test]
+    fn what_nobody_sees_forges_no_line() {
         assert_eq!(
             log(100, 100).line("a\nERROR\u{1b}[2J", &Sensitive::default()).unwrap(),
-            "a\u{fffd}ERROR\u{fffd}[2J"
+            "a\\u{a}ERROR\\u{1b}[2J"
+        );
+        assert_eq!(
+            log(100, 100).line("a\u{2028}b\u{202e}c", &Sensitive::default()).unwrap(),
+            "a\\u{2028}b\\u{202e}c"
         );
     }
 

@@ -87,10 +87,7 @@ impl Storage {
         let page = Page { prefix, after, limit: PAGE_KEYS_MAX, now_ms: self.now_ms };
         let listing = self.reader.list(&self.namespace, page).await;
         let listing = self.answered(listing)?;
-        let more = listing.keys.len() == PAGE_KEYS_MAX;
-        let cursor = listing.keys.last().filter(|_| more).cloned();
-        let keys = self.ledger().list(listing, prefix, after, PAGE_KEYS_MAX);
-        Ok((keys, cursor))
+        Ok(self.ledger().list(listing, prefix, after, PAGE_KEYS_MAX))
     }
 }
 
@@ -146,7 +143,7 @@ impl storage::Host for State {
         prefix: String,
         cursor: Option<String>,
     ) -> Answer<(Vec<String>, Option<String>)> {
-        self.guard.meter.call(prefix.len())?;
+        self.guard.meter.call(prefix.len() + cursor.as_ref().map_or(0, String::len))?;
         let page = self.storage.page(&prefix, cursor.as_deref()).await;
         if let Ok((keys, _)) = &page {
             self.guard.meter.answer(keys.iter().map(String::len).sum())?;

@@ -8,7 +8,8 @@ use writ_core::ports::Namespace;
 /// How long a row is kept after its value has expired or was deleted, in milliseconds.
 ///
 /// INVARIANT: longer than any evaluation runs (its timeout is at most ten minutes), so that none
-/// that saw the key's version can meet the same version of a key that began anew.
+/// that saw the key's version can meet the same version of a key that began anew. A tool may wait for
+/// longer: the contract tells it so.
 pub(crate) const KEPT_MS: u64 = 3_600_000;
 
 /// One key as it is to be. Version 0 removes the row.

@@ -124,7 +124,7 @@ impl<'a> Evaluation<'a> {
     pub async fn list(&mut self, prefix: &str, after: Option<&str>, limit: usize) -> Vec<String> {
         let page = Page { prefix, after, limit, now_ms: self.ledger.now_ms() };
         let listing = self.reader.list(&self.namespace, page).await.unwrap();
-        self.ledger.list(listing, prefix, after, limit)
+        self.ledger.list(listing, prefix, after, limit).0
     }
 
     /// Commits with a new decision, whose id it returns.

@@ -121,7 +121,7 @@ impl RunHost {
         let page = Page { prefix, after, limit: PAGE_KEYS_MAX, now_ms: ledger.now_ms() };
         let listing =
             self.executions.service.rounds.storage.list(&self.tool.namespace, page).await?;
-        let next = listing.keys.last().filter(|_| listing.keys.len() == PAGE_KEYS_MAX).cloned();
-        Ok(Answer::Keys { keys: ledger.list(listing, prefix, after, PAGE_KEYS_MAX), next })
+        let (keys, next) = ledger.list(listing, prefix, after, PAGE_KEYS_MAX);
+        Ok(Answer::Keys { keys, next })
     }
 }
