@@ -185,6 +185,10 @@ bool exports_writ_host_policy_evaluate(exports_writ_host_policy_request_t *reque
   struct window window = {0};
   if (!load(&key, &window, err)) return false;
   slide(&window, now, window_ms);
+  if (writ_host_execution_has_begun()) {
+    // It was counted when it began.
+    return pass(ret, settings.limit > window.count ? settings.limit - window.count : 0);
+  }
   if (window.count >= settings.limit) {
     uint64_t leaves_first = window.instants[window.count - settings.limit];
     return deny(ret, seconds_rounded_up(leaves_first + window_ms - now));

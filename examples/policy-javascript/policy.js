@@ -52,6 +52,10 @@ function evaluate(request) {
 
   const window = slide(stored(key), now - windowMs);
   const over = window.instants.length - settings.limit;
+  if (execution.hasBegun()) {
+    // It was counted when it began.
+    return pass(Math.max(-over, 0));
+  }
   if (over >= 0) {
     return deny(Math.ceil((window.instants[over] + windowMs - now) / 1000));
   }

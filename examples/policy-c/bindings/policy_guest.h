@@ -157,7 +157,9 @@ typedef struct {
 typedef struct writ_host_storage_entry_t {
   policy_guest_list_u8_t   value;
   // Grows with each write of this key; never 0. Within an evaluation, a staged write has the
-  // version that it will have once committed.
+  // version that it will have once committed. An hour after a key was deleted or has expired, its
+  // version is forgotten: if it is set again later, versions begin anew. So who keeps a version for
+  // longer than that must not take it for the same value.
   uint64_t   version;
 } writ_host_storage_entry_t;
 

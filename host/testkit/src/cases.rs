@@ -68,7 +68,7 @@ impl<'a> Run<'a> {
                 id: format!("{}-{index}", self.namespace.binding),
                 tenant: Tenant::default(),
                 received_at_ms: now_ms,
-                has_begun: false,
+                has_begun: step.has_begun,
                 sensitive: Arc::default(),
             });
             let told = self.step(&image, step, case.commit, &execution).await;
@@ -101,7 +101,7 @@ impl<'a> Run<'a> {
         });
         let keeps = evaluation.result.is_ok() && (permits || commit == Commit::Always);
         let Some(mut ledger) = evaluation.ledger else { return Ok(()) };
-        if !keeps {
+        if !keeps || step.has_begun {
             ledger.discard_writes();
         }
         let record = record(&request, request_digest, execution);

@@ -3,14 +3,14 @@
 use std::fmt;
 
 use serde_json::Value;
-use writ_sdk::{Pointer, Request};
+use writ_sdk::{Place, Request};
 
 use crate::decimal::{Decimal, NotADecimal, Rounding};
 
 /// Why an amount cannot be counted. The caller reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidAmount {
-    place: Pointer,
+    place: Place,
     why: Why,
 }
 
@@ -26,11 +26,11 @@ enum Why {
 ///
 /// # Errors
 /// Where there is no number, or a negative one, or one above 10¹⁸.
-pub fn read_amount(request: &Request, place: &Pointer) -> Result<Decimal, InvalidAmount> {
+pub fn read_amount(request: &Request, place: &Place) -> Result<Decimal, InvalidAmount> {
     read(request, place).map_err(|why| InvalidAmount { place: place.clone(), why })
 }
 
-fn read(request: &Request, place: &Pointer) -> Result<Decimal, Why> {
+fn read(request: &Request, place: &Place) -> Result<Decimal, Why> {
     let value = request.at(place).ok_or(Why::Missing)?;
     let Value::Number(number) = value.as_ref() else { return Err(Why::NotANumber) };
     // The host's canonical JSON writes doubles; their shortest text is what the caller wrote.

@@ -13,6 +13,8 @@ const DIGITS: u32 = 9;
 const ONE: i128 = 10_i128.pow(DIGITS);
 /// The largest magnitude of a parsed decimal; sums may be larger.
 const MAGNITUDE_MAX: i128 = 10_i128.pow(18) * ONE;
+/// More digits than these do not fit into 128 bits.
+const DIGITS_MAX: i64 = 39;
 
 /// A decimal number, in billionths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -50,6 +52,16 @@ impl Decimal {
     /// # Errors
     /// [`NotADecimal`] says what is wrong.
     pub fn parse(text: &str, rounding: Rounding) -> Result<Self, NotADecimal> {
+        let decimal = Self::parse_sum(text, rounding)?;
+        let is_small = decimal.billionths.abs() <= MAGNITUDE_MAX;
+        if is_small { Ok(decimal) } else { Err(NotADecimal::TooLarge) }
+    }
+
+    /// The same for a sum, which may be larger than what it is made of.
+    ///
+    /// # Errors
+    /// As [`Decimal::parse`]; [`NotADecimal::TooLarge`] only where 128 bits do not hold it.
+    pub fn parse_sum(text: &str, rounding: Rounding) -> Result<Self, NotADecimal> {
         let (negative, text) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),
             None => (false, text),
@@ -67,7 +79,7 @@ impl Decimal {
             (true, Rounding::Refuse) => return Err(NotADecimal::TooFine),
             (true, Rounding::Up) => i128::from(!negative),
         };
-        let magnitude = billionths + raise;
+        let magnitude = billionths.checked_add(raise).ok_or(NotADecimal::TooLarge)?;
         Ok(Self { billionths: if negative { -magnitude } else { magnitude } })
     }
 
@@ -101,7 +113,7 @@ fn shift(digits: &str, places: i64) -> Result<(i128, bool), NotADecimal> {
     if digits.is_empty() {
         return Ok((0, false));
     }
-    if length + places > 28 {
+    if length + places > DIGITS_MAX {
         return Err(NotADecimal::TooLarge);
     }
     let kept = usize::try_from((length + places.min(0)).max(0)).unwrap_or(0);
@@ -110,8 +122,8 @@ fn shift(digits: &str, places: i64) -> Result<(i128, bool), NotADecimal> {
     let zeros = u32::try_from(places.max(0)).map_err(|_| NotADecimal::TooLarge)?;
     let whole: i128 =
         if kept.is_empty() { 0 } else { kept.parse().map_err(|_| NotADecimal::TooLarge)? };
-    let shifted = whole * 10_i128.pow(zeros);
-    if shifted > MAGNITUDE_MAX { Err(NotADecimal::TooLarge) } else { Ok((shifted, inexact)) }
+    let shifted = whole.checked_mul(10_i128.pow(zeros)).ok_or(NotADecimal::TooLarge)?;
+    Ok((shifted, inexact))
 }
 
 impl fmt::Display for Decimal {

@@ -8,7 +8,7 @@ mod decimal;
 mod spent;
 
 use serde::Deserialize;
-use writ_sdk::{Decision, Host, Per, Pointer, Policy, Request, Requirement};
+use writ_sdk::{Decision, Host, Per, Place, Policy, Request, Requirement};
 
 pub use amount::{InvalidAmount, read_amount};
 pub use decimal::{Decimal, NotADecimal, Rounding};
@@ -19,7 +19,7 @@ pub use spent::{Damaged, Spent};
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Settings {
     /// Where the amount is.
-    pub amount: Pointer,
+    pub amount: Place,
     /// How much may be spent within a window; a number, or a decimal as text.
     pub limit: Decimal,
     /// The length of a window, in seconds; none: the budget is never renewed.

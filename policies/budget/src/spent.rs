@@ -26,7 +26,7 @@ impl Spent {
         let text = str::from_utf8(stored).map_err(|_| Damaged)?;
         let (start, sum) = text.split_once(' ').ok_or(Damaged)?;
         let window_start = start.parse().map_err(|_| Damaged)?;
-        let sum = Decimal::parse(sum, Rounding::Refuse).map_err(|_| Damaged)?;
+        let sum = Decimal::parse_sum(sum, Rounding::Refuse).map_err(|_| Damaged)?;
         if sum < Decimal::ZERO { Err(Damaged) } else { Ok(Self { window_start, sum }) }
     }
 
@@ -64,6 +64,13 @@ mod tests {
         for other in ["", "1", "1 ", "1 -2", "x 2", "1 2 3"] {
             assert_eq!(Spent::parse(other.as_bytes()), Err(Damaged), "{other}");
         }
+    }
+
+    #[test]
+    fn a_sum_may_be_larger_than_any_amount() {
+        let stored = "0 1000000000000000005.25";
+        assert_eq!(Spent::parse(stored.as_bytes()).unwrap().to_string(), stored);
+        assert_eq!(Spent::parse(b"0 99999999999999999999999999999999"), Err(Damaged));
     }
 
     #[test]

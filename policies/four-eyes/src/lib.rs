@@ -7,7 +7,7 @@
 mod threshold;
 
 use serde::Deserialize;
-use writ_sdk::{Decision, Globs, Host, Policy, Request, Requirement};
+use writ_sdk::{Decision, Disposition, Globs, Host, Policy, Request, Requirement};
 
 pub use threshold::{Reached, Threshold};
 
@@ -15,7 +15,7 @@ pub use threshold::{Reached, Threshold};
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Settings {
-    /// Who must agree. May not allow self-approval.
+    /// Who must agree. May not allow self-approval, nor let time stand for agreement.
     pub requirement: Requirement,
     /// Which actions need it; all, where it is left out.
     #[serde(default)]
@@ -55,6 +55,11 @@ impl Policy for FourEyes {
     fn configure(settings: Settings) -> Result<Self, String> {
         if settings.requirement.allow_self_approval {
             return Err("four eyes are not two: `allow-self-approval` must be false".to_owned());
+        }
+        if settings.requirement.stages.iter().any(|stage| stage.on_expiry == Disposition::Approve) {
+            return Err(
+                "silence is nobody's agreement: `on-expiry` must not be `approve`".to_owned()
+            );
         }
         settings.requirement.check()?;
         Ok(Self { settings })

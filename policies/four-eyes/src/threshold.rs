@@ -2,14 +2,14 @@
 
 use serde::Deserialize;
 use serde_json::{Number, Value};
-use writ_sdk::{Pointer, Request};
+use writ_sdk::{Place, Request};
 
 /// A place in the request and the least figure there that matters.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Threshold {
     /// Where the figure is.
-    pub path: Pointer,
+    pub path: Place,
     /// From which figure on.
     pub min: Number,
 }

@@ -22,7 +22,14 @@ impl Form {
                 let items: Vec<String> = items.iter().map(|item| self.of(item)).collect();
                 format!("[{}]", items.join(","))
             }
-            Value::Null | Value::Bool(_) | Value::Object(_) => value.to_string(),
+            Value::Object(members) => {
+                let member = |(name, value): (&String, &Value)| {
+                    format!("{}:{}", Value::from(name.as_str()), self.of(value))
+                };
+                let members: Vec<String> = members.iter().map(member).collect();
+                format!("{{{}}}", members.join(","))
+            }
+            Value::Null | Value::Bool(_) => value.to_string(),
         }
     }
 
@@ -67,5 +74,15 @@ mod tests {
             }
         }
         assert_eq!(form.of(&json!(1)), form.of(&json!(1.0)));
+    }
+
+    #[test]
+    fn the_members_of_objects_and_lists_are_of_the_same_form() {
+        let form = Form { ignore_case: true, ignore_spaces: true };
+        let one = json!({"to": [{"Iban": "DE 89"}], "n": 1.0});
+        assert_eq!(form.of(&one), form.of(&json!({"n": 1, "to": [{"Iban": "de89"}]})));
+        // A name is a name.
+        assert_ne!(form.of(&one), form.of(&json!({"n": 1, "to": [{"iban": "de89"}]})));
+        assert_eq!(form.of(&one), r#"{"n":1,"to":[{"Iban":"de89"}]}"#);
     }
 }

@@ -1,11 +1,11 @@
 //! The values that a request holds at some places.
 
 use serde_json::Value;
-use writ_sdk::{Pointer, Request};
+use writ_sdk::{Place, Request};
 
 /// The value at each place, in the order of the places; of an array its items. `null` is no value:
 /// that is how callers leave out an argument.
-pub fn found(request: &Request, places: &[Pointer]) -> Vec<Value> {
+pub fn found(request: &Request, places: &[Place]) -> Vec<Value> {
     let mut values = Vec::new();
     for place in places {
         match request.at(place).as_deref() {

@@ -8,11 +8,13 @@
 mod form;
 mod found;
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
+use std::hash::{BuildHasherDefault, DefaultHasher};
+use std::mem;
 
 use serde::Deserialize;
 use serde_json::Value;
-use writ_sdk::{Decision, Host, Per, Pointer, Policy, Request, Requirement};
+use writ_sdk::{Decision, Host, Per, Place, Policy, Request, Requirement};
 
 pub use form::Form;
 pub use found::found;
@@ -25,7 +27,7 @@ const KEY_BYTES_MAX: usize = 256;
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Settings {
     /// Where the values are.
-    pub values: Vec<Pointer>,
+    pub values: Vec<Place>,
     /// Values that are known from the start, for every subject.
     #[serde(default)]
     pub known: Vec<Value>,
@@ -92,8 +94,12 @@ pub enum OnNew {
 pub struct KnownValues {
     settings: Settings,
     form: Form,
-    known: BTreeSet<String>,
+    known: Known,
 }
+
+/// A look at a set of this kind touches three pages of memory, however large it is, and each page costs
+/// a fresh sandbox as much as hundreds of instructions. Its hashes are the same on any machine.
+type Known = HashSet<Box<str>, BuildHasherDefault<DefaultHasher>>;
 
 impl Policy for KnownValues {
     const NAME: &'static str = "known-values";
@@ -102,7 +108,7 @@ impl Policy for KnownValues {
     const SETTINGS_SCHEMA: &'static str = include_str!("../settings.schema.json");
     type Settings = Settings;
 
-    fn configure(settings: Settings) -> Result<Self, String> {
+    fn configure(mut settings: Settings) -> Result<Self, String> {
         if settings.values.is_empty() {
             return Err("`values` names no place".to_owned());
         }
@@ -114,7 +120,9 @@ impl Policy for KnownValues {
         }
         let form =
             Form { ignore_case: settings.ignore_case, ignore_spaces: settings.ignore_spaces };
-        let known = settings.known.iter().map(|value| form.of(value)).collect();
+        // Taken, so that they are not in memory twice.
+        let known = mem::take(&mut settings.known);
+        let known = known.iter().map(|value| form.of(value).into()).collect();
         Ok(Self { settings, form, known })
     }
 
@@ -126,7 +134,7 @@ impl Policy for KnownValues {
         let mut new = Vec::new();
         for value in found {
             let form = self.form.of(&value);
-            if !self.known.contains(&form) && !self.is_remembered(request, &form, host)? {
+            if !self.known.contains(form.as_str()) && !self.is_remembered(request, &form, host)? {
                 new.push((value, form));
             }
         }

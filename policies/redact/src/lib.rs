@@ -3,12 +3,19 @@
 //! Answers with an amendment where it changed anything, and has no opinion otherwise: whether the
 //! action may go on at all is for other policies to say.
 
+mod card;
+mod digits;
+mod email;
+mod iban;
+mod number;
 mod patch;
 mod pattern;
 mod redaction;
 mod settings;
 
-use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+use serde_json::Value;
 use writ_sdk::{Decision, Host, Policy, Request};
 
 pub use pattern::Find;
@@ -39,19 +46,22 @@ impl Policy for Redact {
         }
         let before = request.action.properties.object();
         let mut after = Value::Object(before.clone());
-        let mut applied = Map::new();
+        let mut applied = BTreeMap::<_, u64>::new();
         for redaction in &self.redactions {
             let count = redaction.apply(&mut after);
             if count > 0 {
-                applied.insert(redaction.name().to_owned(), count.into());
+                *applied.entry(redaction.name()).or_default() += count;
             }
+        }
+        if applied.is_empty() {
+            return Ok(Decision::abstain());
         }
         let Value::Object(after) = after else { return Err("the arguments are gone".to_owned()) };
         let patch = patch::between(before, &after);
         if patch.is_empty() {
             return Ok(Decision::abstain());
         }
-        Ok(Decision::amend(patch).with("redacted", applied))
+        Ok(Decision::amend(patch).with("redacted", Value::from_iter(applied)))
     }
 }
 

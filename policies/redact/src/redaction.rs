@@ -26,7 +26,7 @@ impl TryFrom<settings::Redaction> for Redaction {
             (Some(_), Some(_)) => {
                 return Err(format!("redaction `{name}` has both `find` and `regex`"));
             }
-            (Some(find), None) => Some(Pattern::named(find)),
+            (Some(find), None) => Some(Pattern::Named(find)),
             (None, Some(regex)) => Some(Pattern::parse(&regex)?),
             (None, None) if path.tokens().is_empty() => {
                 return Err(format!("redaction `{name}` needs `path`, `find` or `regex`"));
@@ -123,6 +123,24 @@ fn remove(value: &mut Value, token: &str) -> u64 {
     }
 }
 
+/// The index that a token is, as RFC 6901 writes it: digits without a leading zero.
 fn index(token: &str) -> Option<usize> {
-    token.parse().ok()
+    let digits = token.bytes().all(|byte| byte.is_ascii_digit());
+    let zeros = token.len() > 1 && token.starts_with('0');
+    if digits && !zeros { token.parse().ok() } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_is_written_in_one_way_only() {
+        assert_eq!(["0", "7", "10"].map(index), [Some(0), Some(7), Some(10)]);
+        for token in
+            ["", "+1", "-1", "-", "01", "00", " 1", "1.0", "\u{661}", "99999999999999999999"]
+        {
+            assert_eq!(index(token), None, "{token}");
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! Conditions: tests of one place in a request, and what joins them.
 
 use serde::{Deserialize, Deserializer};
-use writ_sdk::{Globs, Pointer, Request};
+use writ_sdk::{Globs, Place, Request};
 
 use crate::operand::{Operand, Set};
 use crate::pattern::Pattern;
@@ -18,9 +18,9 @@ pub enum Condition {
     /// The other does not hold.
     Not(Box<Condition>),
     /// There is a value at the place, and every test of it holds.
-    At(Pointer, Vec<Test>),
+    At(Place, Vec<Test>),
     /// Whether there is a value at the place.
-    Exists(Pointer, bool),
+    Exists(Place, bool),
 }
 
 impl Default for Condition {
@@ -52,7 +52,7 @@ struct Raw {
     all: Option<Vec<Condition>>,
     any: Option<Vec<Condition>>,
     not: Option<Box<Condition>>,
-    path: Option<Pointer>,
+    path: Option<Place>,
     exists: Option<bool>,
     // `null` is a value to compare with, so it must not read as absent.
     #[serde(default, deserialize_with = "given")]
@@ -190,13 +190,13 @@ mod tests {
     fn what_means_two_things_or_nothing_is_refused() {
         refused(json!({}), "exactly one of");
         refused(json!({"all": [], "any": []}), "exactly one of");
-        refused(json!({"all": [], "path": "/a", "eq": 1}), "exactly one of");
+        refused(json!({"all": [], "path": "/context/a", "eq": 1}), "exactly one of");
         refused(json!({"all": [], "eq": 1}), "exactly one of");
-        refused(json!({"path": "/a"}), "needs a test");
-        refused(json!({"path": "/a", "exists": true, "eq": 1}), "stands alone");
+        refused(json!({"path": "/context/a"}), "needs a test");
+        refused(json!({"path": "/context/a", "exists": true, "eq": 1}), "stands alone");
         refused(json!({"path": "a", "eq": 1}), "no JSON pointer");
-        refused(json!({"path": "/a", "regex": "("}), "regular expression");
-        refused(json!({"path": "/a", "equals": 1}), "unknown field `equals`");
-        refused(json!({"path": "/a", "in": "x"}), "array");
+        refused(json!({"path": "/context/a", "regex": "("}), "regular expression");
+        refused(json!({"path": "/context/a", "equals": 1}), "unknown field `equals`");
+        refused(json!({"path": "/context/a", "in": "x"}), "array");
     }
 }

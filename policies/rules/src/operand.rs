@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
-use writ_sdk::{Pointer, Request};
+use writ_sdk::{Place, Request};
 
 use crate::value::equal;
 
@@ -15,7 +15,7 @@ pub enum Operand {
     /// A value of the settings.
     Value(Value),
     /// Another place in the request.
-    Path(Pointer),
+    Path(Place),
 }
 
 impl Operand {
@@ -35,7 +35,7 @@ impl<'de> Deserialize<'de> for Operand {
         let only = members.len() == 1;
         match (members.remove("path"), members.remove("value")) {
             (Some(Value::String(path)), None) if only => {
-                Pointer::parse(&path).map(Self::Path).map_err(de::Error::custom)
+                Place::parse(&path).map(Self::Path).map_err(de::Error::custom)
             }
             (None, Some(value)) if only => Ok(Self::Value(value)),
             _ => Err(de::Error::custom(
@@ -80,9 +80,9 @@ mod tests {
         let read = |value: Value| serde_json::from_value::<Operand>(value);
         assert_eq!(read(json!(1)).unwrap(), Operand::Value(json!(1)));
         assert_eq!(read(json!({"value": {"a": 1}})).unwrap(), Operand::Value(json!({"a": 1})));
-        let path = Operand::Path(Pointer::parse("/a").unwrap());
-        assert_eq!(read(json!({"path": "/a"})).unwrap(), path);
+        let path = Operand::Path(Place::parse("/action").unwrap());
+        assert_eq!(read(json!({"path": "/action"})).unwrap(), path);
         assert!(read(json!({"a": 1})).is_err());
-        assert!(read(json!({"path": "/a", "value": 1})).is_err());
+        assert!(read(json!({"path": "/action", "value": 1})).is_err());
     }
 }

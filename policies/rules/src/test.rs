@@ -43,8 +43,15 @@ pub enum Test {
 
 /// Bounds of a length: characters of a string, items of an array, members of an object.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(try_from = "RawLength")]
 pub struct Length {
+    min: Option<usize>,
+    max: Option<usize>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct RawLength {
     min: Option<usize>,
     max: Option<usize>,
 }
@@ -98,6 +105,19 @@ fn contains(value: &Value, part: &Value) -> bool {
         (Value::Array(items), part) => items.iter().any(|item| equal(item, part)),
         (Value::String(text), Value::String(part)) => text.contains(part.as_str()),
         _ => false,
+    }
+}
+
+impl TryFrom<RawLength> for Length {
+    type Error = String;
+
+    fn try_from(raw: RawLength) -> Result<Self, String> {
+        match (raw.min, raw.max) {
+            (Some(min), Some(max)) if min > max => {
+                Err(format!("no length is at least {min} and at most {max}"))
+            }
+            (min, max) => Ok(Self { min, max }),
+        }
     }
 }
 

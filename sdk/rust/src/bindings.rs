@@ -468,7 +468,9 @@ pub mod writ {
             pub struct Entry {
                 pub value: _rt::Vec<u8>,
                 /// Grows with each write of this key; never 0. Within an evaluation, a staged write has the
-                /// version that it will have once committed.
+                /// version that it will have once committed. An hour after a key was deleted or has expired, its
+                /// version is forgotten: if it is set again later, versions begin anew. So who keeps a version for
+                /// longer than that must not take it for the same value.
                 pub version: u64,
             }
             impl ::core::fmt::Debug for Entry {

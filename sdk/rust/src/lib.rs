@@ -84,6 +84,7 @@ mod imports;
 mod json;
 mod key;
 mod per;
+mod place;
 mod pointer;
 mod policy;
 mod request;
@@ -106,6 +107,7 @@ pub use host::{
 pub use json::Json;
 pub use key::key;
 pub use per::Per;
+pub use place::Place;
 pub use pointer::Pointer;
 pub use policy::{Policy, configure};
 pub use request::{Action, Entity, Request};

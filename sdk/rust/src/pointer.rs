@@ -1,9 +1,9 @@
 //! JSON Pointer (RFC 6901), parsed once.
 //!
-//! Settings name places in a request by pointer; parsing them in `configure` leaves only the
-//! walk for `evaluate`. It does not know what it points into: see [`Request::at`].
+//! Parsing pointers in `configure` leaves only the walk for `evaluate`. A pointer does not know what it
+//! points into: for places in a request there is [`Place`].
 //!
-//! [`Request::at`]: crate::Request::at
+//! [`Place`]: crate::Place
 
 use std::fmt;
 

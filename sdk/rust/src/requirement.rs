@@ -3,6 +3,8 @@
 //! A policy's settings hold a requirement with what is fixed (who, how many, how long); the policy
 //! fills in what depends on the request, which is the title and the reason.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use crate::decision::REASON_CHARS_MAX;
@@ -98,13 +100,16 @@ impl Stage {
         if self.quorum == 0 {
             return Err("a quorum is at least 1".to_owned());
         }
-        let users_only = self.approvers.iter().all(|approver| approver.starts_with("user:"));
-        if users_only && self.quorum as usize > self.approvers.len() {
-            return Err(format!(
-                "a quorum of {} cannot be reached by {} users",
-                self.quorum,
-                self.approvers.len()
-            ));
+        // One person under two spellings has one vote. The host knows more spellings than these.
+        let users: Option<BTreeSet<String>> = self
+            .approvers
+            .iter()
+            .map(|approver| approver.strip_prefix("user:").map(str::to_lowercase))
+            .collect();
+        if let Some(users) = users.map(|users| users.len())
+            && self.quorum as usize > users
+        {
+            return Err(format!("a quorum of {} cannot be reached by {users} users", self.quorum));
         }
         if !(1..=YEAR).contains(&self.expires_after_seconds) {
             return Err(format!("a stage stays open for 1 to {YEAR} seconds"));
@@ -115,7 +120,7 @@ impl Stage {
 
 fn is_approver(text: &str) -> bool {
     let id = text.strip_prefix("user:").or_else(|| text.strip_prefix("group:"));
-    id.is_some_and(|id| !id.is_empty())
+    id.is_some_and(|id| !id.is_empty() && !id.chars().any(char::is_control))
 }
 
 fn one() -> u32 {
@@ -162,7 +167,9 @@ mod tests {
             (json!([{"approvers": ["ops"]}]), "`ops` is no approver"),
             (json!([{"approvers": ["user:"]}]), "`user:` is no approver"),
             (json!([{"approvers": ["user:a"], "quorum": 0}]), "at least 1"),
+            (json!([{"approvers": ["user:a\u{7}"]}]), "is no approver"),
             (json!([{"approvers": ["user:a"], "quorum": 2}]), "cannot be reached"),
+            (json!([{"approvers": ["user:a", "user:A"], "quorum": 2}]), "reached by 1 users"),
             (json!([{"approvers": ["user:a"], "expires-after-seconds": 0}]), "1 to 31536000"),
         ];
         for (stages, text) in cases {

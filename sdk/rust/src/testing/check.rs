@@ -42,9 +42,12 @@ pub fn check_cases<P: Policy>(folder: impl AsRef<Path>) {
 /// remembers its answers.
 ///
 /// # Panics
-/// If a step asks the host; the text names the file, the case and the step.
+/// If a step asks the host; the text names the file, the case and the step. If the folder holds no
+/// step that can be run.
 pub fn check_asks_nothing<P: Policy>(folder: impl AsRef<Path>) {
-    for (file, case) in read_cases(folder.as_ref()) {
+    let folder = folder.as_ref();
+    let mut steps = 0;
+    for (file, case) in read_cases(folder) {
         let Ok(policy) = configure::<P>(&case.settings.to_string()) else { continue };
         for (at, step) in case.steps.iter().enumerate() {
             let host = TestHost::new();
@@ -52,7 +55,9 @@ pub fn check_asks_nothing<P: Policy>(folder: impl AsRef<Path>) {
             let _ = policy.evaluate(&Request::from(&step.request), &host);
             assert_eq!(host.calls(), 0, "{file}: {}: step {}", case.name, at + 1);
         }
+        steps += case.steps.len();
     }
+    assert!(steps > 0, "no step in `{}`", folder.display());
 }
 
 /// Every case of a folder with its file's name, in the order of the names.
@@ -106,12 +111,14 @@ fn run<P: Policy>(
     if let Some(now_ms) = step.at_ms {
         host.set_time(now_ms);
     }
+    host.set_begun(step.has_begun);
     let outcome = policy.evaluate(&Request::from(&step.request), host);
     let permitted = outcome.as_ref().is_ok_and(|decision| match decision.verdict {
         Verdict::Allow | Verdict::Amend(_) => true,
         Verdict::Abstain | Verdict::Deny(_) | Verdict::RequireApproval(_) => false,
     });
-    if outcome.is_ok() && (permitted || commit == Commit::Always) {
+    let keeps = outcome.is_ok() && (permitted || commit == Commit::Always);
+    if keeps && !step.has_begun {
         host.commit();
     } else {
         host.discard();
@@ -142,4 +149,59 @@ impl From<&CaseRequest> for Request {
 fn canonical(object: &Map<String, Value>) -> Json {
     let text = serde_json_canonicalizer::to_string(object).expect("values of a file are JSON");
     Json::from_text(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::host::Host;
+
+    /// Counts every evaluation, and tells whether the action has begun.
+    struct Counter;
+
+    impl Policy for Counter {
+        const NAME: &'static str = "counter";
+        const VERSION: &'static str = "0.1.0";
+        const SUMMARY: &'static str = "Counts.";
+        const SETTINGS_SCHEMA: &'static str = "{}";
+        type Settings = Value;
+
+        fn configure(_: Value) -> Result<Self, String> {
+            Ok(Self)
+        }
+
+        fn evaluate(&self, _: &Request, host: &impl Host) -> Result<Decision, String> {
+            let count = host.increment("count", 1, None)?;
+            Ok(Decision::allow().with("count", count).with("begun", host.has_begun()))
+        }
+    }
+
+    fn step(has_begun: bool, count: u32) -> Value {
+        json!({
+            "has_begun": has_begun,
+            "request": {
+                "subject": {"type": "user", "id": "alice"},
+                "action": {"name": "pay"},
+                "resource": {"type": "account", "id": "7"},
+            },
+            "expect": {"verdict": "allow", "annotations": {"count": count, "begun": has_begun}},
+        })
+    }
+
+    #[test]
+    fn what_has_begun_is_told_so_and_keeps_nothing() {
+        for commit in ["on-permit", "always"] {
+            let steps = [step(false, 1), step(true, 2), step(true, 2), step(false, 2)];
+            let case = json!({"name": "n", "settings": {}, "commit": commit, "steps": steps});
+            assert_eq!(check_case::<Counter>(&serde_json::from_value(case).unwrap()), Ok(()));
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "no step in `src`")]
+    fn a_folder_without_steps_says_nothing_of_what_is_asked() {
+        check_asks_nothing::<Counter>("src");
+    }
 }

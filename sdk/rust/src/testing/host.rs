@@ -41,9 +41,9 @@ impl TestHost {
         self.now_ms.set(now_ms);
     }
 
-    /// Asks from now on about an action that has begun already.
-    pub fn set_begun(&self) {
-        self.has_begun.set(true);
+    /// Says whether the action that is asked about has begun already; at first it has not.
+    pub fn set_begun(&self, has_begun: bool) {
+        self.has_begun.set(has_begun);
     }
 
     /// Puts the answers of `recent_approvals` there, newest first.
