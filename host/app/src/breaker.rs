@@ -6,7 +6,7 @@
 
 mod nested;
 
-pub use nested::{Admitted, Breakers, Path, Who};
+pub use nested::{Admitted, Breakers, Moves, Path, WHOSE, Who};
 
 /// When a breaker opens, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -166,8 +166,10 @@ fn a_policy_that_loops_is_rested_and_others_are_served() {
     }
     let page = client.get("/metrics").unwrap();
     for line in [
-        r#"writ_breaker_state{binding="loop"} 2"#,
-        r#"writ_breaker_state{binding="tools"} 0"#,
+        // All had one key.
+        r#"writ_breaker_opened_total{binding="loop",whose="principal"} 1"#,
+        r#"writ_breaker_opened_total{binding="loop",whose="all"} 0"#,
+        r#"writ_breaker_state{binding="loop"} 0"#,
         r#"writ_breaker_refusals_total{binding="loop"} 50"#,
         r#"writ_faults_total{code="deadline-exceeded"} 3"#,
         r#"writ_faults_total{code="breaker-open"} 50"#,

@@ -18,7 +18,18 @@ const MEMBERS_MAX: usize = 256;
 pub type Who = u64;
 
 /// The principal that asks, and the subject for which it does.
-pub type Path = [Who; 2];
+pub type Path = [Who; DEPTH];
+
+const DEPTH: usize = 2;
+
+/// By what those on a path were admitted, and where they have moved to.
+type Marks<'a> = (&'a [Option<Admission>], &'a mut [Option<Position>]);
+
+/// Whose breakers there are, from the outermost on.
+pub const WHOSE: [&str; DEPTH + 1] = ["all", "principal", "subject"];
+
+/// Where each of [`WHOSE`] stands now that an end has moved.
+pub type Moves = [Option<Position>; DEPTH + 1];
 
 /// The breaker of some who ask, and of each of them.
 #[derive(Clone, Debug)]
@@ -37,7 +48,7 @@ pub struct Breakers {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Admitted {
     path: Path,
-    by: [Option<Admission>; 3],
+    by: [Option<Admission>; DEPTH + 1],
 }
 
 impl Breakers {
@@ -49,19 +60,20 @@ impl Breakers {
 
     /// Whether a call may be made for somebody at `now_ms`; none: it is refused.
     pub fn admit(&mut self, path: Path, now_ms: u64) -> Option<Admitted> {
-        let mut by = [None; 3];
+        let mut by = [None; DEPTH + 1];
         self.enter(&path, &mut by, now_ms).then_some(Admitted { path, by })
     }
 
     /// Tells how an admitted call ended, at `now_ms`.
-    pub fn settle(&mut self, Admitted { path, by }: Admitted, end: End, now_ms: u64) {
-        self.leave(&path, &by, end, now_ms);
+    pub fn settle(&mut self, Admitted { path, by }: Admitted, end: End, now_ms: u64) -> Moves {
+        let mut moves = Moves::default();
+        self.leave(&path, (&by, &mut moves), end, now_ms);
+        moves
     }
 
-    /// Where the breaker of all stands; while it lets all pass, that of the principal that fares worst.
+    /// Where the breaker of all stands.
     pub fn position(&self) -> Position {
-        let members = self.members.values().map(|member| member.own.position());
-        members.fold(Position::Closed, Position::max).max(self.own.position())
+        self.own.position()
     }
 
     fn enter(&mut self, path: &[Who], by: &mut [Option<Admission>], now_ms: u64) -> bool {
@@ -77,32 +89,39 @@ impl Breakers {
         *own = self.own.admit(now_ms);
         if let (None, Some((member, rest))) = (*own, member) {
             // Its own probe is not made: the next call makes it.
-            member.leave(rest, below, End::Unknown, now_ms);
+            member.leave(rest, (below, &mut [None; DEPTH]), End::Unknown, now_ms);
         }
         own.is_some()
     }
 
-    fn leave(&mut self, path: &[Who], by: &[Option<Admission>], end: End, now_ms: u64) {
-        let Some((own, below)) = by.split_first() else { return };
-        let says_nothing_new = path.split_first().is_some_and(|(who, rest)| {
+    fn leave(&mut self, path: &[Who], (by, moves): Marks<'_>, end: End, now_ms: u64) {
+        let Some((own, by)) = by.split_first() else { return };
+        let Some((moved, moves)) = moves.split_first_mut() else { return };
+        let own = own.unwrap_or(Admission::Pass);
+        let is_told_before = path.split_first().is_some_and(|(who, rest)| {
             let is_again = end == End::Failure && self.failed_last == Some(*who);
             match end {
                 End::Failure => self.failed_last = Some(*who),
                 End::Success => self.failed_last = None,
                 End::Unknown => {}
             }
-            let is_told_apart = self.leave_member(*who, (rest, below), end, now_ms);
+            let is_told_apart = self.leave_member(*who, (rest, (by, moves)), end, now_ms);
             is_again && is_told_apart
         });
-        let end = if says_nothing_new { End::Unknown } else { end };
-        self.own.settle(own.unwrap_or(Admission::Pass), end, now_ms);
+        // A probe of a principal's says something of that one in any case.
+        let says_nothing = is_told_before && (own == Admission::Pass || path.len() == DEPTH);
+        let end = if says_nothing { End::Unknown } else { end };
+        let before = self.own.position();
+        self.own.settle(own, end, now_ms);
+        let after = self.own.position();
+        *moved = (before != after && end != End::Unknown).then_some(after);
     }
 
     /// Whether a member is told apart from the others.
     fn leave_member(
         &mut self,
         who: Who,
-        (rest, by): (&[Who], &[Option<Admission>]),
+        (rest, marks): (&[Who], Marks<'_>),
         end: End,
         now_ms: u64,
     ) -> bool {
@@ -113,7 +132,7 @@ impl Breakers {
             self.members.entry(who).or_insert_with(|| Self::new(self.config));
         }
         let Some(member) = self.members.get_mut(&who) else { return false };
-        member.leave(rest, by, end, now_ms);
+        member.leave(rest, marks, end, now_ms);
         if end == End::Success && member.members.is_empty() && !member.refuses() {
             self.members.remove(&who);
         }
@@ -170,11 +189,38 @@ mod tests {
         (0..3).for_each(|subject| assert!(fail(&mut breakers, [1, subject], 0)));
         assert!(!fail(&mut breakers, [1, 99], 1), "it has invented another");
         assert!(succeed(&mut breakers, [2, 0], 1));
-        assert_eq!(breakers.own.position(), Position::Closed);
-        assert_eq!(breakers.position(), Position::Open);
+        assert_eq!(breakers.position(), Position::Closed);
         assert!(succeed(&mut breakers, [1, 99], 100), "it probes");
         assert_eq!(breakers.position(), Position::Closed);
         assert!(succeed(&mut breakers, [1, 98], 100));
+    }
+
+    #[test]
+    fn a_principal_that_goes_on_is_refused_for_longer_whichever_subject_probes() {
+        for subject in [2, 99] {
+            let mut breakers = Breakers::new(CONFIG);
+            (0..3).for_each(|subject| assert!(fail(&mut breakers, [1, subject], 0)));
+            assert!(fail(&mut breakers, [1, subject], 100), "it probes");
+            assert!(!fail(&mut breakers, [1, 50], 299), "{subject}");
+            assert!(succeed(&mut breakers, [1, 50], 300), "{subject}");
+        }
+    }
+
+    #[test]
+    fn an_end_tells_whose_breakers_it_has_moved() {
+        let mut breakers = Breakers::new(BreakerConfig { failures_max: 2, ..CONFIG });
+        let mut moves = |path, end, now_ms| {
+            let admitted = breakers.admit(path, now_ms).unwrap();
+            breakers.settle(admitted, end, now_ms)
+        };
+        let (open, closed) = (Some(Position::Open), Some(Position::Closed));
+        assert_eq!(moves([1, 1], End::Failure, 0), [None, None, None]);
+        assert_eq!(moves([1, 2], End::Failure, 0), [None, open, None]);
+        assert_eq!(moves([2, 1], End::Failure, 0), [open, None, None]);
+        assert_eq!(moves([2, 2], End::Unknown, 100), [None, None, None]);
+        assert_eq!(moves([1, 1], End::Success, 100), [closed, closed, None]);
+        assert_eq!(moves([3, 1], End::Failure, 100), [None, None, None]);
+        assert_eq!(moves([3, 1], End::Failure, 100), [None, None, open]);
     }
 
     #[test]

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 use writ_core::ports::Namespace;
-use writ_core::{BindingName, Digest, Entity, FaultCode, Mode, Principal, Tenant};
+use writ_core::{BindingName, Digest, Entity, FaultCode, Mode, Person, Tenant};
 
 use super::shadow::Shadow;
-use crate::breaker::{Admitted, BreakerConfig, Breakers, End, Path, Position, Who};
+use crate::breaker::{Admitted, BreakerConfig, Breakers, End, Path, Position, WHOSE, Who};
 use crate::clock::now_ms;
 use crate::policy_set::{Bound, Snapshot};
 use crate::telemetry::{BindingMetrics, Metrics};
@@ -169,23 +169,31 @@ impl Permit<'_> {
         self.settled = true;
         let mut breakers = self.binding.breakers();
         let before = breakers.position();
-        breakers.settle(self.admitted, end, self.clock_ms);
+        let moves = breakers.settle(self.admitted, end, self.clock_ms);
         let after = breakers.position();
         drop(breakers);
         if before != after {
             self.binding.metrics.breaker(after);
-            self.log(after);
+        }
+        for (level, position) in moves.into_iter().enumerate() {
+            position.into_iter().for_each(|position| self.tell(level, position));
         }
     }
 
-    fn log(&self, position: Position) {
+    /// Counts and logs that one of [`WHOSE`] breakers was opened or closed.
+    fn tell(&self, level: usize, position: Position) {
+        let whose = WHOSE[level];
         let binding = self.binding.bound.binding.name.as_str();
         match position {
-            Position::Open => tracing::warn!(
-                binding,
-                "the binding is rested for who asks: its policy keeps running into its limits"
-            ),
-            Position::Closed => tracing::info!(binding, "the binding is in use again"),
+            Position::Open => {
+                self.binding.metrics.opened(level);
+                tracing::warn!(
+                    binding,
+                    whose,
+                    "the binding is rested: its policy keeps running into its limits"
+                );
+            }
+            Position::Closed => tracing::info!(binding, whose, "the binding is in use again"),
             Position::HalfOpen => {}
         }
     }
@@ -207,9 +215,9 @@ fn plain_names(bound: &Bound) -> impl Iterator<Item = &str> {
 
 /// Who asks, as breakers tell them apart. Not the same in two processes, so that nobody can choose
 /// whose name has the same hash.
-pub(super) fn asker(principal: Option<&Principal>, subject: &Entity) -> Path {
+pub(super) fn asker(principal: Option<&Person>, subject: &Entity) -> Path {
     static KEYS: LazyLock<RandomState> = LazyLock::new(RandomState::new);
-    let principal: Who = KEYS.hash_one(principal.map(|principal| principal.person.folded()));
+    let principal: Who = KEYS.hash_one(principal.map(Person::folded));
     [principal, KEYS.hash_one((&subject.kind, &subject.id))]
 }
 

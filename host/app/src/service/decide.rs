@@ -8,8 +8,8 @@ use uuid::Uuid;
 use writ_core::combine::Denial;
 use writ_core::ports::Namespace;
 use writ_core::{
-    BindingName, DecisionRecord, Digest, Fault, FaultCode, Json, Outcome, PolicyRecord, Principal,
-    Request, Verbatim,
+    BindingName, DecisionRecord, Digest, Fault, FaultCode, Json, Outcome, Person, PolicyRecord,
+    Principal, Request, Verbatim,
 };
 use writ_engine::Execution;
 
@@ -38,6 +38,13 @@ pub struct Meta {
     pub request_id: Option<String>,
     /// The trace that the request is part of.
     pub trace: Option<TraceContext>,
+}
+
+/// What is asked, and who asks: not always the caller, who may go on for somebody else.
+pub(super) struct Asking<'a> {
+    /// Nobody where a command decides.
+    pub by: Option<&'a Person>,
+    pub request: &'a Request,
 }
 
 /// One request on its way to a decision.
@@ -94,7 +101,9 @@ impl Service {
             has_begun: false,
             sensitive: self.sensitive(&request),
         });
-        let deciding = Deciding::new(self, active, &execution, id, &request, meta);
+        let by = meta.caller.clone();
+        let asking = Asking { by: by.as_ref().map(|caller| &caller.person), request: &request };
+        let deciding = Deciding::new(self, active, &execution, id, asking, meta);
         let (round, keeping) = deciding.until_kept(request, &self.records).await?;
         match Attempt::of(&deciding.id, keeping.kept().await)? {
             Attempt::Kept(()) => Ok(deciding.decided(round)),
@@ -110,11 +119,11 @@ impl<'a> Deciding<'a> {
         active: &'a Active,
         execution: &'a Arc<Execution>,
         id: String,
-        request: &Request,
+        Asking { by, request }: Asking<'_>,
         meta: Meta,
     ) -> Self {
         let canonical = Verbatim::new(request.canonical());
-        let asker = asker(meta.caller.as_deref(), &request.subject);
+        let asker = asker(by, &request.subject);
         let asked = Asked { active, execution, digest: canonical.digest(), asker };
         let properties = request.action.properties.clone();
         let beside = service.in_force.load().learner(active.digest, request).cloned();

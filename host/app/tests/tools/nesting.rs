@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use writ_testkit::guests;
 
-use crate::world::{Tables, World, on_both, path, payout, text};
+use crate::world::{Tables, World, on_both, path, payout, question, text};
 
 on_both! {
     what_a_cancelled_tool_has_called_is_called_off_at_every_depth,
@@ -71,4 +71,53 @@ fn what_a_call_is_denied_for_is_what_its_caller_reads() {
     let reply = world.post(&world.agent, &path(&innermost, "/cancel"), &json!({}));
     assert_eq!(reply.json()["status"], "cancelled", "{}", reply.text());
     assert_eq!(world.until_status(&outer, "failed")["error"], "it is cancelled");
+}
+
+/// Costly questions that a tool asks are those of who started it: nobody else's tools are refused for them.
+#[test]
+fn what_a_tool_calls_for_counts_against_its_requester_alone() {
+    let more = r#"
+[breaker]
+failures-max = 3
+backoff-ms = 60000
+backoff-ms-max = 60000
+
+[[binding]]
+name = "notes"
+source = "rules.wasm"
+match = { action = "inner" }
+limits = { fuel = 2_000_000 }
+[[binding.settings.rules]]
+name = "plain"
+effect = "allow"
+when = { path = "/action/properties/note", regex = "^(a|b|ab)*$" }
+
+[[tools]]
+name = "outer"
+source = "relay.wasm"
+grants = { tools = ["inner"] }
+
+[[tools]]
+name = "inner"
+source = "relay.wasm"
+grants = { tools = ["payout"] }
+"#;
+    let relay = ("relay.wasm", guests::bytes("hostile/tool-relay"));
+    let world = World::with_more(more, &[relay]);
+    let mallory = world.key("mallory", "agent", &[]);
+    let ended = |key: &str, subject: &str, note: &str| {
+        let mut question = question("outer", &json!({"note": note, "cents": 500}));
+        question["subject"]["id"] = subject.into();
+        let outer = world.post(key, "/v1/executions", &question).json();
+        let ended = world.until_as(key, &path(&outer, ""), |seen| seen["status"] == "failed");
+        text(&ended["error"])
+    };
+    for subject in ["s1", "s2", "s3"] {
+        let error = ended(&mallory, subject, &"ab".repeat(20_000));
+        assert!(error.contains("out-of-fuel"), "{error}");
+    }
+    let error = ended(&mallory, "s4", "ab");
+    assert!(error.contains("breaker-open"), "{error}");
+    let error = ended(&world.agent, "s5", "ab");
+    assert!(error.contains("\"payee\" is a required"), "it was called, and calls on without a payee: {error}");
 }

@@ -114,19 +114,18 @@ impl World {
         files.extend(place.iter().cloned());
         let config = format!("{config}{more}");
         let server = Writ::start(env!("CARGO_BIN_EXE_writ"), &config, &files);
-        let key = |name: &str, role: &str, groups: &[&str]| {
-            let body = json!({"name": name, "roles": [role], "groups": groups});
-            let reply = server.client().post("/v1/keys", &body.to_string()).unwrap();
-            assert_eq!(reply.status, 201, "{}", reply.text());
-            text(&reply.json()["key"])
-        };
         Self {
-            agent: key("shop", "agent", &[]),
-            treasurer: key("tess", "approver", &["treasury"]),
-            director: key("dora", "approver", &["directors"]),
+            agent: key(&server, "shop", "agent", &[]),
+            treasurer: key(&server, "tess", "approver", &["treasury"]),
+            director: key(&server, "dora", "approver", &["directors"]),
             server,
             database,
         }
+    }
+
+    /// A key for somebody else.
+    pub(crate) fn key(&self, name: &str, role: &str, groups: &[&str]) -> String {
+        key(&self.server, name, role, groups)
     }
 
     /// Kills the server as `kill -9` does, and starts it again.
@@ -192,7 +191,12 @@ impl World {
 
     /// Waits until what the agent reads at a path is as it is to be.
     pub(crate) fn until_at(&self, path: &str, is: impl Fn(&Value) -> bool) -> Value {
-        let mut client = self.client(&self.agent);
+        self.until_as(&self.agent, path, is)
+    }
+
+    /// The same for whoever has a key.
+    pub(crate) fn until_as(&self, key: &str, path: &str, is: impl Fn(&Value) -> bool) -> Value {
+        let mut client = self.client(key);
         wait::until(PATIENCE, || {
             let seen = client.get(path).unwrap().json();
             if is(&seen) { Ok(seen) } else { Err(format!("{seen:#}")) }
@@ -213,6 +217,13 @@ impl World {
         let reply = self.post(key, &path, &json!({"decision": decision}));
         assert_eq!(reply.status, 200, "{}", reply.text());
     }
+}
+
+fn key(server: &Writ, name: &str, role: &str, groups: &[&str]) -> String {
+    let body = json!({"name": name, "roles": [role], "groups": groups});
+    let reply = server.client().post("/v1/keys", &body.to_string()).unwrap();
+    assert_eq!(reply.status, 201, "{}", reply.text());
+    text(&reply.json()["key"])
 }
 
 pub(crate) fn question(tool: &str, arguments: &Value) -> Value {

@@ -7,7 +7,7 @@ use writ_core::execution::{Parent, Retry, Status};
 use writ_core::{BoundTool, DecisionRecord, Digest, Execution, Person, Principal, Request, Tenant};
 use writ_store::{CommitError, CreateError, Created, Grounds, IdempotencyKey, Store};
 
-use super::super::decide::Deciding;
+use super::super::decide::{Asking, Deciding};
 use super::super::keep::{Attempt, Keep};
 use super::super::round::Round;
 use super::super::{Active, Meta, Service};
@@ -140,7 +140,8 @@ impl Executions {
             has_begun: false,
             sensitive: service.sensitive(&request),
         });
-        let deciding = Deciding::new(service, active, &execution, id, &request, meta);
+        let asking = Asking { by: Some(&received.requester), request: &request };
+        let deciding = Deciding::new(service, active, &execution, id, asking, meta);
         let retries = retries.map(Box::new);
         let creation = Creation { store: &self.store, received, idempotency, retries, at_ms };
         let (round, kept) = deciding.until_kept(request, &creation).await?;

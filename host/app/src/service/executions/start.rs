@@ -15,7 +15,7 @@ use writ_core::execution::{Event, Permission, Report, Status, Transition};
 use writ_core::{DecisionRecord, Digest, Execution, Person, Principal};
 use writ_store::{ChangeError, CommitError, Grounds};
 
-use super::super::decide::Deciding;
+use super::super::decide::{Asking, Deciding};
 use super::super::keep::{Attempt, Keep};
 use super::super::round::Round;
 use super::super::{Active, Meta, Service};
@@ -142,7 +142,7 @@ impl Executions {
         start: &Start<'_>,
         meta: Meta,
     ) -> Result<Option<Execution>, ExecutionError> {
-        let Execution { id, tenant, created_at_ms, request, .. } = &start.seen;
+        let Execution { id, tenant, created_at_ms, requester, request, .. } = &start.seen;
         let service: &Service = &self.service;
         let execution = Arc::new(writ_engine::Execution {
             id: id.clone(),
@@ -152,7 +152,8 @@ impl Executions {
             sensitive: service.sensitive(request),
         });
         let decision = Uuid::now_v7().to_string();
-        let deciding = Deciding::new(service, active, &execution, decision, request, meta);
+        let asking = Asking { by: Some(requester), request };
+        let deciding = Deciding::new(service, active, &execution, decision, asking, meta);
         let (round, kept) = deciding.until_kept(request.clone(), start).await?;
         if kept.is_some() {
             deciding.decided(round);

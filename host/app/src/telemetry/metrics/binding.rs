@@ -7,7 +7,7 @@ use writ_core::{BindingName, Fault, PolicyDecision, Verdict};
 
 use super::SECONDS;
 use super::register::Register;
-use crate::breaker::Position;
+use crate::breaker::{Position, WHOSE};
 
 /// Buckets of fuel.
 const FUEL: &[f64] = &[1e3, 3e3, 1e4, 3e4, 1e5, 3e5, 1e6, 3e6, 1e7, 1e8, 1e9];
@@ -22,6 +22,7 @@ pub(super) struct Bindings {
     verdicts: IntCounterVec,
     memoised: IntCounterVec,
     refused: IntCounterVec,
+    opened: IntCounterVec,
     breaker: IntGaugeVec,
 }
 
@@ -33,6 +34,8 @@ pub struct BindingMetrics {
     verdicts: Vec<IntCounter>,
     memoised: IntCounter,
     refused: IntCounter,
+    /// By [`WHOSE`].
+    opened: Vec<IntCounter>,
     breaker: IntGauge,
 }
 
@@ -64,12 +67,17 @@ impl Bindings {
             ),
             refused: register.counters(
                 "writ_breaker_refusals_total",
-                "Evaluations that were refused because the binding's breaker was open.",
+                "Evaluations that were refused because a breaker of the binding was open.",
                 binding,
+            ),
+            opened: register.counters(
+                "writ_breaker_opened_total",
+                "How often a breaker of the binding was opened: that of all who ask, of a principal, of a subject.",
+                &["binding", "whose"],
             ),
             breaker: register.gauges(
                 "writ_breaker_state",
-                "State of the binding's breaker: 0 closed, 1 half-open, 2 open.",
+                "State of the binding's breaker of all who ask: 0 closed, 1 half-open, 2 open.",
                 binding,
             ),
         }
@@ -86,12 +94,16 @@ impl Bindings {
         }
         self.memoised.remove_label_values(binding).ok();
         self.refused.remove_label_values(binding).ok();
+        for whose in WHOSE {
+            self.opened.remove_label_values(&[name.as_str(), whose]).ok();
+        }
         self.breaker.remove_label_values(binding).ok();
     }
 
     /// The series of one binding, resolved.
     pub(super) fn of(&self, name: &BindingName) -> BindingMetrics {
         let binding = [name.as_str()];
+        let opened = |whose: &&str| self.opened.with_label_values(&[name.as_str(), whose]);
         let verdict = |verdict: &&str| self.verdicts.with_label_values(&[name.as_str(), verdict]);
         BindingMetrics {
             duration: self.duration.with_label_values(&binding),
@@ -99,6 +111,7 @@ impl Bindings {
             verdicts: VERDICTS.iter().map(verdict).collect(),
             memoised: self.memoised.with_label_values(&binding),
             refused: self.refused.with_label_values(&binding),
+            opened: WHOSE.iter().map(opened).collect(),
             breaker: self.breaker.with_label_values(&binding),
         }
     }
@@ -133,7 +146,12 @@ impl BindingMetrics {
         self.refused.inc();
     }
 
-    /// Shows where the breaker stands.
+    /// Counts that one of [`WHOSE`] breakers was opened.
+    pub fn opened(&self, level: usize) {
+        self.opened[level].inc();
+    }
+
+    /// Shows where the breaker of all stands.
     pub fn breaker(&self, position: Position) {
         self.breaker.set(match position {
             Position::Closed => 0,
