@@ -1,6 +1,7 @@
 //! `writ test`: the cases of a policy set, without a server and without leaving anything behind.
 
 use serde_json::json;
+use writ_core::text::visible;
 
 use super::engine;
 use super::exit::{Exit, Failure};
@@ -71,10 +72,25 @@ fn human(report: &Report) -> String {
 fn line(case: &CaseReport) -> String {
     let CaseReport { file, name, step, differences } = case;
     let word = if case.holds() { "holds" } else { "DIFFERS" };
-    let mut line = format!("{word:<8} {file}: {name}\n");
+    let mut line = format!("{word:<8} {}: {}\n", visible(file), visible(name));
     for difference in differences {
-        let difference = difference.replace('\n', "\n           ");
+        let lines: Vec<_> = difference.lines().map(visible).collect();
+        let difference = lines.join("\n           ");
         line += &format!("         step {}: {difference}\n", step.unwrap_or_default());
     }
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_case_cannot_change_how_another_is_shown() {
+        let (file, name) = ("a.toml".to_owned(), "one\u{1b}[1A\nholds    b.toml: two".to_owned());
+        let differences = vec!["is \u{202e}\nmust be b".to_owned()];
+        let shown = line(&CaseReport { file, name, step: Some(1), differences });
+        let expected = "DIFFERS  a.toml: one\\u{1b}[1A\\u{a}holds    b.toml: two\n         step 1: is \\u{202e}\n           must be b\n";
+        assert_eq!(shown, expected);
+    }
 }
