@@ -5,7 +5,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use writ::config::DEFAULTS;
 use writ_testkit::guests;
 
 const SET: &str = r#"
@@ -50,10 +51,15 @@ fn test(config: &Path, arguments: &[&str]) -> Ended {
 
 /// `writ test` on the set above with one file of cases.
 fn with_cases(name: &str, cases: &str, arguments: &[&str]) -> Ended {
+    of_set(SET, name, cases, arguments)
+}
+
+/// The same on another set, which says that its cases are in `cases`.
+fn of_set(set: &str, name: &str, cases: &str, arguments: &[&str]) -> Ended {
     let directory = tempfile::tempdir().unwrap();
     fs::create_dir(directory.path().join("cases")).unwrap();
     fs::write(directory.path().join("cases").join(name), cases).unwrap();
-    fs::write(directory.path().join("writ.toml"), SET).unwrap();
+    fs::write(directory.path().join("writ.toml"), set).unwrap();
     test(&directory.path().join("writ.toml"), arguments)
 }
 
@@ -83,6 +89,65 @@ fn the_cases_of_an_example_hold() {
     holds    cases/payments.toml: what a day may cost is there again on the next day
     3 of 3 cases hold
     "#);
+}
+
+/// What the built-in set answers where actions of these names have such arguments.
+fn built_in(names: &[&str], properties: &Value, decision: &str, verdicts: &Value) {
+    let case = |name: &&str| {
+        json!({
+            "name": name,
+            "request": {
+                "subject": {"type": "agent", "id": "helper"},
+                "action": {"name": name, "properties": properties},
+                "resource": {"type": "account", "id": "7"},
+            },
+            "expect": {"decision": decision, "verdicts": verdicts},
+        })
+    };
+    let cases = Value::from_iter(names.iter().map(case)).to_string();
+    let set = format!("{DEFAULTS}\n[tests]\ndirectory = \"cases\"\n");
+    let ended = of_set(&set, "a.json", &cases, &[]);
+    assert_eq!(ended.code, Some(0), "{properties}: {}", ended.text);
+}
+
+#[test]
+fn the_built_in_set_bounds_what_moves_money() {
+    let counted = [
+        "pay",
+        "pay_invoice",
+        "transfer_funds",
+        "send_money",
+        "send_money_to",
+        "send_funds",
+        "send_payment",
+        "write_transfer",
+        "create_transfer",
+        "create_bulk_payments",
+        "create_payout",
+        "create_refund",
+        "update_scheduled_payment",
+    ];
+    let spent = json!({"large-payments": "abstain", "daily-budget": "abstain"});
+    built_in(&counted, &json!({"amount": 100}), "allowed", &spent);
+    let asked = json!({"large-payments": "require-approval"});
+    built_in(&counted, &json!({"amount": 1_000}), "approval-required", &asked);
+    let denied = json!({"daily-budget": "deny"});
+    for amount in [json!({}), json!({"amount": "5"}), json!({"amount": -5}), json!({"amount": 1e9})]
+    {
+        built_in(&counted, &amount, "denied-by-policy", &denied);
+    }
+}
+
+#[test]
+fn the_built_in_set_asks_about_a_large_amount_under_any_name() {
+    let others = ["send_payment_reminder", "create_transfer_report", "update_payment_method"];
+    let not_counted = json!({"large-payments": "abstain", "daily-budget": "none"});
+    built_in(&others, &json!({"to": "acme"}), "allowed", &not_counted);
+    built_in(&["search_payments"], &json!({"amount": 500}), "allowed", &not_counted);
+    let asked = json!({"large-payments": "require-approval", "daily-budget": "none"});
+    for amount in [json!({"amount": 1e9}), json!({"amount": "5"}), json!({"amount": 0})] {
+        built_in(&["create_payment_intent", "write_order"], &amount, "approval-required", &asked);
+    }
 }
 
 #[test]

@@ -39,7 +39,7 @@ pub enum NotADecimal {
     Syntax,
     /// It has more than nine digits behind the point.
     TooFine,
-    /// It is above 10¹⁸.
+    /// Its magnitude is above 10¹⁸; of a sum, above what 128 bits hold.
     TooLarge,
 }
 
@@ -147,7 +147,7 @@ impl fmt::Display for NotADecimal {
         f.write_str(match self {
             Self::Syntax => "it is not written as a number",
             Self::TooFine => "it has more than nine digits behind the point",
-            Self::TooLarge => "it is above 10^18",
+            Self::TooLarge => "it is too large (10^18 at most, more for a sum)",
         })
     }
 }

@@ -54,7 +54,7 @@ fn append(number: u32, character: u8) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::number;
+    use crate::number::{self, work::reads};
 
     #[track_caller]
     fn check(text: &str, expected: &[&str]) {
@@ -101,8 +101,19 @@ mod tests {
     }
 
     #[test]
-    fn a_long_text_of_groups_is_searched_in_time() {
-        assert!(number::find::<Iban>(&"DE88 ".repeat(1 << 18)).is_empty());
-        assert!(number::find::<Iban>(&"DE88".repeat(1 << 18)).is_empty());
+    fn its_letters_and_its_first_digit_stand_in_one_group() {
+        check("DE8 9 37 0400440532013000", &["DE8 9 37 0400440532013000"]);
+        check("DE 89 3704 0044 0532 0130 00", &[]);
+        check("D E89 3704 0044 0532 0130 00", &[]);
+        check("D E 8 9 3 7 0 4 0 0 4 4 0 5 3 2 0 1 3 0 0 0", &[]);
+    }
+
+    #[test]
+    fn the_work_is_the_length_of_the_text_times_that_of_a_number() {
+        for text in ["DE88 ", "DE88"] {
+            let text = text.repeat(1 << 10);
+            assert!(number::find::<Iban>(&text).is_empty());
+            assert!(reads::<Iban>(&text) <= 34 * text.len());
+        }
     }
 }

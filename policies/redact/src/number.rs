@@ -100,3 +100,40 @@ fn separator(text: &[u8]) -> Option<Separator> {
         _ => None,
     }
 }
+
+/// How much is read to find numbers, counted by tests.
+#[cfg(test)]
+pub(crate) mod work {
+    use std::cell::Cell;
+
+    use super::{Number, find};
+
+    thread_local! {
+        static READS: Cell<usize> = const { Cell::new(0) };
+    }
+
+    /// A number that counts what is read.
+    #[derive(Default)]
+    struct Counted<N>(N);
+
+    impl<N: Number> Number for Counted<N> {
+        const LETTERS: usize = N::LETTERS;
+        const GROUP: usize = N::GROUP;
+
+        fn read(&mut self, character: u8) -> bool {
+            READS.set(READS.get() + 1);
+            self.0.read(character)
+        }
+
+        fn holds(&self) -> bool {
+            self.0.holds()
+        }
+    }
+
+    /// How many characters are read to find all such numbers in a text.
+    pub(crate) fn reads<N: Number>(text: &str) -> usize {
+        READS.set(0);
+        find::<Counted<N>>(text);
+        READS.get()
+    }
+}
