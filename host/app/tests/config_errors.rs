@@ -281,7 +281,16 @@ fn a_host_that_is_a_url_is_refused() {
     let text = refused("[server]\nallowed-hosts = [\"a.example\", \"https://b.example\"]\n");
     insta::assert_snapshot!(text, @"
     writ.toml:2:31: `https://b.example` is no host
-    hint: write a name as clients send it in `Host`, such as `writ.example`, or with a port for that port alone
+    hint: write a name as clients send it in `Host`, such as `writ.example`, or `writ.example:8443` for that port alone
+    ");
+}
+
+#[test]
+fn a_host_with_a_port_that_is_no_number_is_refused() {
+    let text = refused("[server]\nallowed-hosts = [\"writ.example:https\"]\n");
+    insta::assert_snapshot!(text, @"
+    writ.toml:2:18: `writ.example:https` is no host
+    hint: write a name as clients send it in `Host`, such as `writ.example`, or `writ.example:8443` for that port alone
     ");
 }
 

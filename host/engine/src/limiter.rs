@@ -48,13 +48,15 @@ impl ResourceLimiter for Limiter {
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         let sum = self.memory_bytes.saturating_add(desired.saturating_sub(current));
-        let own_maximum = maximum.is_none_or(|maximum| desired <= maximum);
-        let fits = sum <= self.memory_bytes_max && own_maximum;
-        match fits {
-            true => self.memory_bytes = sum,
-            false => self.refused = Some(FaultCode::MemoryLimit),
+        if sum > self.memory_bytes_max {
+            self.refused = Some(FaultCode::MemoryLimit);
+            return Ok(false);
         }
-        Ok(fits)
+        let grows = is_within(desired, maximum);
+        if grows {
+            self.memory_bytes = sum;
+        }
+        Ok(grows)
     }
 
     fn table_growing(
@@ -64,13 +66,15 @@ impl ResourceLimiter for Limiter {
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         let sum = self.table_elements.saturating_add(desired.saturating_sub(current));
-        let own_maximum = maximum.is_none_or(|maximum| desired <= maximum);
-        let fits = sum <= self.table_elements_max && own_maximum;
-        match fits {
-            true => self.table_elements = sum,
-            false => self.refused = Some(FaultCode::TableLimit),
+        if sum > self.table_elements_max {
+            self.refused = Some(FaultCode::TableLimit);
+            return Ok(false);
         }
-        Ok(fits)
+        let grows = is_within(desired, maximum);
+        if grows {
+            self.table_elements = sum;
+        }
+        Ok(grows)
     }
 
     fn instances(&self) -> usize {
@@ -84,6 +88,12 @@ impl ResourceLimiter for Limiter {
     fn memories(&self) -> usize {
         MEMORIES_MAX
     }
+}
+
+/// Whether what grows has room by its own maximum. Where it has none, the guest is told so as Wasm says,
+/// and was refused nothing by a limit.
+fn is_within(desired: usize, maximum: Option<usize>) -> bool {
+    maximum.is_none_or(|maximum| desired <= maximum)
 }
 
 #[cfg(test)]
@@ -111,10 +121,31 @@ mod tests {
     }
 
     #[test]
+    fn what_a_memory_refuses_itself_is_not_counted() {
+        let limits = Limits { memory_bytes_max: 10 << 16, ..Limits::default() };
+        let mut limiter = Limiter::new(&limits);
+        assert!(!limiter.memory_growing(0, 8 << 16, Some(4 << 16)).unwrap());
+        assert_eq!((limiter.memory_bytes(), limiter.refused()), (0, None));
+        assert!(limiter.memory_growing(0, 10 << 16, None).unwrap());
+    }
+
+    #[test]
     fn what_a_table_refuses_itself_is_not_counted() {
         let limits = Limits { table_elements_max: 10, ..Limits::default() };
         let mut limiter = Limiter::new(&limits);
         assert!(!limiter.table_growing(0, 8, Some(4)).unwrap());
+        assert_eq!(limiter.refused(), None);
         assert!(limiter.table_growing(0, 10, None).unwrap());
+    }
+
+    #[test]
+    fn what_is_over_both_is_over_the_limit() {
+        let limits =
+            Limits { memory_bytes_max: 1 << 16, table_elements_max: 10, ..Limits::default() };
+        let mut limiter = Limiter::new(&limits);
+        assert!(!limiter.memory_growing(0, 2 << 16, Some(1 << 16)).unwrap());
+        assert_eq!(limiter.refused(), Some(FaultCode::MemoryLimit));
+        assert!(!limiter.table_growing(0, 11, Some(10)).unwrap());
+        assert_eq!(limiter.refused(), Some(FaultCode::TableLimit));
     }
 }

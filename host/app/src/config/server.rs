@@ -1,6 +1,7 @@
 //! Where the server listens, and to whom it answers.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU16;
 use std::time::Duration;
 
 use axum::http::uri::Authority;
@@ -50,7 +51,7 @@ pub(super) fn checked(
         let host = &raw.allowed_hosts[index];
         let text = format!(
             "`{host}` is no host\n\
-             hint: write a name as clients send it in `Host`, such as `writ.example`, or with a port for that port alone"
+             hint: write a name as clients send it in `Host`, such as `writ.example`, or `writ.example:8443` for that port alone"
         );
         return Err(document.error(&at!["server", "allowed-hosts", index], text));
     }
@@ -93,8 +94,15 @@ fn public_url(text: &str) -> Result<Url, String> {
 
 /// Whether a text may be the value of `Host` (RFC 9110, section 7.2).
 fn is_host(text: &str) -> bool {
-    let host = text.parse::<Authority>().ok().filter(|_| !text.contains(['@', '*']));
-    host.is_some_and(|host| !host.host().is_empty())
+    let Ok(authority) = text.parse::<Authority>() else { return false };
+    let name = authority.host();
+    let ends_well = |rest: &str| rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port);
+    !name.is_empty() && !text.contains(['@', '*']) && text.strip_prefix(name).is_some_and(ends_well)
+}
+
+/// Whether a text is a port as clients write it.
+fn is_port(text: &str) -> bool {
+    text.parse::<NonZeroU16>().is_ok_and(|port| port.to_string() == text)
 }
 
 /// Whether a text may be the value of `Origin` (RFC 6454, section 7) that a browser sends.
@@ -144,6 +152,23 @@ mod tests {
         }
         for text in ["", ":80", "https://writ.example", "writ.example/", "*.example", "a@b", "a b"]
         {
+            assert!(!is_host(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_port_of_a_host_is_a_number() {
+        for port in ["1", "443", "65535"] {
+            for host in ["writ.example", "10.0.0.1", "[2001:db8::1]"] {
+                assert!(is_host(&format!("{host}:{port}")), "{host}:{port}");
+            }
+        }
+        for port in ["", "0", "080", "+80", "-1", "https", "65536", "99999", "80:80"] {
+            for host in ["writ.example", "10.0.0.1", "[2001:db8::1]"] {
+                assert!(!is_host(&format!("{host}:{port}")), "{host}:{port}");
+            }
+        }
+        for text in ["2001:db8::1", "::1", "[::1]80", "[::1", "::1]"] {
             assert!(!is_host(text), "{text}");
         }
     }

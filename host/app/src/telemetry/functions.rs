@@ -1,8 +1,9 @@
 //! The label `function_name`: action names, of which only so many are told apart.
 //!
 //! An action's name comes from the caller, so its values are not a closed set. Names that the operator
-//! writes are expected, and have a series of their own whatever callers send; so have the first
-//! [`NAMES_MAX`] others. All the rest share `other`.
+//! writes are expected: the first [`NAMES_MAX`] of them have a series of their own whatever callers send;
+//! so have the first [`NAMES_MAX`] others. All the rest share `other`. A series stays until the host
+//! ends, so a name that is no longer expected keeps its place.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -10,7 +11,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use prometheus::{IntCounter, IntCounterVec};
 use writ_core::Outcome;
 
-/// How many names that are expected have series of their own, and how many that are not.
+/// How many names that are expected have series of their own, and how many that are not, in all the time
+/// of a host.
 pub const NAMES_MAX: usize = 64;
 /// How long such a name may be, in bytes.
 pub const NAME_BYTES_MAX: usize = 64;
@@ -47,7 +49,8 @@ impl Functions {
         Self { executions, other, known: RwLock::default() }
     }
 
-    /// Keeps a series for each of these names, which are the operator's: beyond [`NAMES_MAX`], none.
+    /// Keeps a series for each of these names, which are the operator's: [`NAMES_MAX`] in all. Further ones
+    /// are like those of callers.
     pub fn expect<'a>(&self, actions: impl IntoIterator<Item = &'a str>) {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         for action in actions.into_iter().filter(|action| is_plain(action)) {
@@ -144,6 +147,18 @@ mod tests {
         (0..100).for_each(|index| functions.expect([format!("tool-{index}").as_str()]));
         assert_eq!(functions.of("tool-62").name, "tool-62");
         assert_eq!(functions.of("tool-63").name, OTHER);
+    }
+
+    #[test]
+    fn names_that_were_expected_once_count_for_good() {
+        let functions = functions();
+        (0..=NAMES_MAX).for_each(|index| functions.expect([format!("set-{index}").as_str()]));
+        let beyond = format!("set-{NAMES_MAX}");
+        assert_eq!(functions.of(&beyond).name, beyond, "a caller's name, while those have room");
+        (0..1_000).for_each(|index| drop(functions.of(&format!("action-{index}"))));
+        functions.expect(["later"]);
+        assert_eq!(functions.of("later").name, OTHER);
+        assert_eq!(functions.of("set-0").name, "set-0");
     }
 
     #[test]

@@ -179,7 +179,7 @@ impl Default for Metrics {
 fn functions(register: &Register) -> Functions {
     Functions::new(register.counters(
         "governance_executions_total",
-        "Decisions, by outcome and action name (those that tools, endpoints and `match` have, and the first 64 others seen; the rest is `other`).",
+        "Decisions, by outcome and action name (since the start, the first 64 that tools, endpoints and `match` have, and the first 64 others seen; the rest is `other`).",
         &["function_name", "status"],
     ))
 }

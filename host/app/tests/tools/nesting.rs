@@ -119,5 +119,8 @@ grants = { tools = ["payout"] }
     let error = ended(&mallory, "s4", "ab");
     assert!(error.contains("breaker-open"), "{error}");
     let error = ended(&world.agent, "s5", "ab");
-    assert!(error.contains("\"payee\" is a required"), "it was called, and calls on without a payee: {error}");
+    assert!(
+        error.contains("\"payee\" is a required"),
+        "it was called, and calls on without a payee: {error}"
+    );
 }

@@ -1,5 +1,6 @@
 //! Faults that wasmtime tells by its texts alone: each is made here, so that a version that words
-//! one differently is found by a test, and not by a policy that then only seems to trap.
+//! one differently is found by a test, and not by a policy that then only seems to trap. And traps
+//! that only seem to come of a limit.
 
 use writ_core::{FaultCode, Json, Limits};
 
@@ -56,4 +57,27 @@ async fn more_text_than_an_answer_may_have_is_not_copied() {
         ..Guest::default()
     };
     check(&guest, FaultCode::ResultTooLarge, "fuel allocated for hostcalls").await;
+}
+
+#[tokio::test]
+async fn a_trap_after_a_memorys_own_maximum_is_a_trap() {
+    let guest = Guest {
+        memory: "2 4",
+        evaluate: "(if (i32.eq (memory.grow (i32.const 6)) (i32.const -1)) (then unreachable))
+            (i32.const 1792)",
+        ..Guest::default()
+    };
+    check(&guest, FaultCode::Trap, "unreachable").await;
+}
+
+#[tokio::test]
+async fn a_trap_after_a_tables_own_maximum_is_a_trap() {
+    let guest = Guest {
+        more: "(table $table 1 4 funcref)".to_owned(),
+        evaluate: "(if (i32.eq (table.grow $table (ref.null func) (i32.const 7)) (i32.const -1))
+                (then unreachable))
+            (i32.const 1792)",
+        ..Guest::default()
+    };
+    check(&guest, FaultCode::Trap, "unreachable").await;
 }

@@ -61,13 +61,21 @@ fn create_directory(path: &Path) -> io::Result<()> {
     builder.recursive(true).create(path)
 }
 
-/// Opens a file, never what a symbolic link points to, and creates it where it does not exist.
+/// Opens a file, and creates it where it does not exist. A symbolic link is refused: on Unix as the file is
+/// opened, elsewhere by a look before. SQLite opens its own again by name, and follows what is there then.
 fn create_file(path: &Path) -> io::Result<File> {
-    if path.is_symlink() {
-        return Err(io::Error::other("it is a symbolic link"));
+    let link = || io::Error::other("it is a symbolic link");
+    if cfg!(not(unix)) && path.is_symlink() {
+        return Err(link());
     }
     let mut options = OpenOptions::new();
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.read(true).write(true).create(true).truncate(false).open(path)
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        let flags = rustix::fs::OFlags::NOFOLLOW;
+        options.mode(0o600).custom_flags(flags.bits().cast_signed());
+    }
+    let opened = options.read(true).write(true).create(true).truncate(false).open(path);
+    // Systems have different words for a link, and none that says so.
+    opened.map_err(|error| if path.is_symlink() { link() } else { error })
 }

@@ -103,15 +103,30 @@ async fn a_file_that_is_no_database_is_refused() {
     );
 }
 
+#[cfg(unix)]
 #[tokio::test]
 async fn a_file_that_is_a_link_is_refused() {
-    for name in ["writ.db", "writ.lock"] {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let (there, not_there) = (elsewhere.path().join("there"), elsewhere.path().join("not-there"));
+    std::fs::write(&there, "").unwrap();
+    for (name, target) in ["writ.db", "writ.lock"].into_iter().zip([&there, &not_there]) {
         let directory = tempfile::tempdir().unwrap();
-        let elsewhere = tempfile::NamedTempFile::new().unwrap();
-        std::os::unix::fs::symlink(elsewhere.path(), directory.path().join(name)).unwrap();
+        std::os::unix::fs::symlink(target, directory.path().join(name)).unwrap();
         let config = writ_store::StoreConfig::new(directory.path());
         let refused = Store::open(config).await.unwrap_err().to_string();
         let text = format!("{name}` cannot be opened: it is a symbolic link");
         assert!(refused.ends_with(&text), "{refused}");
     }
+    assert!(!not_there.exists(), "what a link names is not created");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_directory_that_is_a_link_is_opened() {
+    let (parent, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let link = parent.path().join("data");
+    std::os::unix::fs::symlink(elsewhere.path(), &link).unwrap();
+    let store = Store::open(writ_store::StoreConfig::new(&link)).await.unwrap();
+    store.close().await.unwrap();
+    assert!(elsewhere.path().join("writ.db").is_file());
 }
