@@ -70,7 +70,8 @@ typedef struct {
 typedef struct writ_host_types_stage_t {
   // Who may decide: `user:ID` or `group:ID`; 1 to 64 of them.
   policy_guest_list_string_t   approvers;
-  // How many distinct people must say yes; at least 1.
+  // How many distinct people must say yes; at least 1, and no more than are named where all are
+  // users.
   uint32_t   quorum;
   // How long this stage stays open, in seconds; 1 to 31,536,000 (a year).
   uint32_t   expires_after_seconds;
@@ -90,7 +91,8 @@ typedef struct writ_host_types_requirement_t {
   policy_guest_string_t   reason;
   // Asked one after the other; every stage must agree. 1 to 8 of them.
   writ_host_types_list_stage_t   stages;
-  // Whether the subject of the request may be one of its approvers.
+  // Whether the subject of the request, who sent it and who had it retried may be among its
+  // approvers.
   bool   allow_self_approval;
   // Whether a vote must carry a reason.
   bool   reason_required;
@@ -246,9 +248,9 @@ typedef writ_host_types_requirement_t exports_writ_host_policy_requirement_t;
 typedef struct exports_writ_host_policy_description_t {
   // A short name: lower-case letters, digits and hyphens; 1 to 64 characters.
   policy_guest_string_t   name;
-  // Semantic version of the policy.
+  // Semantic version of the policy; at most 64 bytes.
   policy_guest_string_t   version;
-  // One sentence.
+  // One sentence; at most 1,000 characters on one line.
   policy_guest_string_t   summary;
   // JSON Schema (2020-12) of the settings that `configure` takes. The host activates a policy
   // only with settings that satisfy it.
@@ -297,17 +299,18 @@ typedef struct {
 } exports_writ_host_policy_result_decision_string_t;
 
 // Imported Functions from `writ:host/execution@0.1.0`
-// The id of this decision, or of the execution that a tool carries out; unique in the host's
-// store. Cannot fail.
+// The id of this decision, or of the execution that is decided, however often it is, or that a
+// tool carries out; unique in the host's store. Cannot fail.
 extern void writ_host_execution_id(policy_guest_string_t *ret);
 // The tenant on whose behalf the host decides. Cannot fail.
 extern void writ_host_execution_tenant(policy_guest_string_t *ret);
 // The instant at which the host received the request; the same however often it is read, also
 // when the host repeats the evaluation because of a storage conflict.
 extern writ_host_execution_timestamp_ms_t writ_host_execution_received_at(void);
-// Whether the action has begun already. The host asks policies again before a tool that waited, or
-// whose host died, goes on. What they stored when it began is in `storage`, so this action has been
-// counted; what they store now is not kept. Always true for a tool. Cannot fail.
+// Whether the action has been counted already. The host asks policies again before a tool that
+// waited, or whose host died, goes on, and before what was allowed at once begins where another set
+// decides by then. What they stored before is in `storage`; what they store now is not kept. Always
+// true for a tool. Cannot fail.
 extern bool writ_host_execution_has_begun(void);
 
 // Imported Functions from `writ:host/storage@0.1.0`
@@ -330,7 +333,8 @@ extern bool writ_host_storage_list_keys(policy_guest_string_t *prefix, policy_gu
 
 // Imported Functions from `writ:host/approval-history@0.1.0`
 // Newest first, at most 100: approvals asked within the last `within-seconds` for the same
-// tenant, subject, action name and resource. Empty where there are none.
+// tenant, subject, action name and resource, whatever the arguments were and whatever became of
+// them: only `state` says whether people agreed. Empty where nobody was asked.
 extern void writ_host_approval_history_recent(uint32_t within_seconds, writ_host_approval_history_list_approval_t *ret);
 
 // Imported Functions from `writ:host/log@0.1.0`

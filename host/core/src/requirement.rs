@@ -54,7 +54,8 @@ pub struct Requirement {
     pub reason: String,
     /// 1 to [`STAGES_MAX`].
     pub stages: Vec<Stage>,
-    /// Whether the subject of the request may be one of its approvers.
+    /// Whether the subject of the request, who sent it and who had it retried may be among its
+    /// approvers.
     pub allow_self_approval: bool,
     /// Whether a vote must carry a reason.
     pub reason_required: bool,

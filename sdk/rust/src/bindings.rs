@@ -140,7 +140,8 @@ pub mod writ {
             pub struct Stage {
                 /// Who may decide: `user:ID` or `group:ID`; 1 to 64 of them.
                 pub approvers: _rt::Vec<_rt::String>,
-                /// How many distinct people must say yes; at least 1.
+                /// How many distinct people must say yes; at least 1, and no more than are named where all are
+                /// users.
                 pub quorum: u32,
                 /// How long this stage stays open, in seconds; 1 to 31,536,000 (a year).
                 pub expires_after_seconds: u32,
@@ -168,7 +169,8 @@ pub mod writ {
                 pub reason: _rt::String,
                 /// Asked one after the other; every stage must agree. 1 to 8 of them.
                 pub stages: _rt::Vec<Stage>,
-                /// Whether the subject of the request may be one of its approvers.
+                /// Whether the subject of the request, who sent it and who had it retried may be among its
+                /// approvers.
                 pub allow_self_approval: bool,
                 /// Whether a vote must carry a reason.
                 pub reason_required: bool,
@@ -288,8 +290,8 @@ pub mod writ {
             use super::super::super::_rt;
             pub type TimestampMs = super::super::super::writ::host::types::TimestampMs;
             #[allow(unused_unsafe, clippy::all)]
-            /// The id of this decision, or of the execution that a tool carries out; unique in the host's
-            /// store. Cannot fail.
+            /// The id of this decision, or of the execution that is decided, however often it is, or that a
+            /// tool carries out; unique in the host's store. Cannot fail.
             #[allow(async_fn_in_trait)]
             pub fn id() -> _rt::String {
                 unsafe {
@@ -385,9 +387,10 @@ pub mod writ {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// Whether the action has begun already. The host asks policies again before a tool that waited, or
-            /// whose host died, goes on. What they stored when it began is in `storage`, so this action has been
-            /// counted; what they store now is not kept. Always true for a tool. Cannot fail.
+            /// Whether the action has been counted already. The host asks policies again before a tool that
+            /// waited, or whose host died, goes on, and before what was allowed at once begins where another set
+            /// decides by then. What they stored before is in `storage`; what they store now is not kept. Always
+            /// true for a tool. Cannot fail.
             #[allow(async_fn_in_trait)]
             pub fn has_begun() -> bool {
                 unsafe {
@@ -1279,7 +1282,7 @@ pub mod writ {
                 }
             }
         }
-        /// Approvals already given, for policies that ask once and then remember.
+        /// What people were asked before, for policies that ask once and then remember.
         #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
         pub mod approval_history {
             #[used]
@@ -1289,7 +1292,8 @@ pub mod writ {
             pub type Approval = super::super::super::writ::host::types::Approval;
             #[allow(unused_unsafe, clippy::all)]
             /// Newest first, at most 100: approvals asked within the last `within-seconds` for the same
-            /// tenant, subject, action name and resource. Empty where there are none.
+            /// tenant, subject, action name and resource, whatever the arguments were and whatever became of
+            /// them: only `state` says whether people agreed. Empty where nobody was asked.
             #[allow(async_fn_in_trait)]
             pub fn recent(within_seconds: u32) -> _rt::Vec<Approval> {
                 unsafe {
@@ -1521,9 +1525,9 @@ pub mod exports {
                 pub struct Description {
                     /// A short name: lower-case letters, digits and hyphens; 1 to 64 characters.
                     pub name: _rt::String,
-                    /// Semantic version of the policy.
+                    /// Semantic version of the policy; at most 64 bytes.
                     pub version: _rt::String,
-                    /// One sentence.
+                    /// One sentence; at most 1,000 characters on one line.
                     pub summary: _rt::String,
                     /// JSON Schema (2020-12) of the settings that `configure` takes. The host activates a policy
                     /// only with settings that satisfy it.

@@ -55,7 +55,8 @@ pub struct Requirement {
     pub reason: String,
     /// Asked one after the other, and every one must agree; 1 to 8 of them.
     pub stages: Vec<Stage>,
-    /// Whether the subject of the request may be one of its approvers; no by default.
+    /// Whether the subject of the request, who sent it and who had it retried may be among its
+    /// approvers; no by default.
     #[serde(default)]
     pub allow_self_approval: bool,
     /// Whether a vote must carry a reason; no by default.

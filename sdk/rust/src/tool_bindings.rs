@@ -701,9 +701,10 @@ pub mod writ {
         ///
         /// A name is relative to that directory: parts with `/` between them, such as `2026/july.csv`. `..`, an
         /// absolute name, and a symbolic link that leads outside are refused; one that stays inside is
-        /// followed. A call that begins again is answered as before and does not read or write anew, except
-        /// that a write or a removal whose outcome was not recorded when its host died is done once more, as a
-        /// whole.
+        /// followed, but as the last part where a file is written or removed: that replaces or removes the link.
+        /// Parts that begin with `.writ-` are the host's, and refused. A call that begins again is answered as
+        /// before and does not read or write anew, except that a write or a removal whose outcome was not
+        /// recorded when its host died is done once more, as a whole.
         ///
         /// Bounds: a file has at most 1 MiB; a directory that is listed at most 1,000 entries; a name 1 to 1,024
         /// bytes in at most 16 parts of 1 to 255 bytes. What goes through is counted with the tool's host calls
@@ -1011,7 +1012,8 @@ pub mod writ {
             }
             #[allow(unused_unsafe, clippy::all)]
             /// What a directory holds, in byte order: files by their names, directories with a `/` behind. The
-            /// empty name is the granted directory itself. What is neither, or leads outside, is left out.
+            /// empty name is the granted directory itself. What is neither, leads outside, or is the host's, is
+            /// left out.
             #[allow(async_fn_in_trait)]
             pub fn list_names(
                 directory: &str,
