@@ -34,6 +34,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Connections that ask at once.
 const MANY: usize = 32;
+/// Connections by which processors are busy while a batch waits for the disk.
+const MORE: usize = 256;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -68,7 +70,7 @@ fn throughput(effort: Effort) {
         Case::new("three", &three, Question::Varying),
     ];
     let mut fsyncs = vec![process::fsync_us()];
-    for connections in [MANY, 1] {
+    for connections in [MANY, MORE, 1] {
         let mut seen: BTreeMap<&str, Vec<Seen>> = BTreeMap::new();
         for _ in 0..effort.rounds() {
             for case in &cases {

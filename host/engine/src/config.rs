@@ -66,7 +66,7 @@ impl EngineConfig {
         Self {
             load: LoadLimits::default(),
             instances_max: 256,
-            memo_bytes_max: 16 << 20,
+            memo_bytes_max: 12 << 20,
             code_bytes_max: 256 << 20,
             cache: None,
             compiler,

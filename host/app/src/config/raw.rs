@@ -408,7 +408,7 @@ impl Default for Engine {
         Self {
             instances_max: 256,
             memo: true,
-            memo_bytes_max: 16 << 20,
+            memo_bytes_max: 12 << 20,
             load: LoadLimits::default(),
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use moka::sync::Cache;
+use quick_cache::sync::Cache;
 
 use crate::cache::code::Code;
 use crate::cache::key::Key;
@@ -11,8 +11,8 @@ use crate::load::Compiled;
 use crate::load_error::LoadError;
 use crate::report::Report;
 
-/// How many refusals and how many reports are kept.
-const SMALL_ENTRIES_MAX: u64 = 256;
+/// How many refusals and how many reports are kept, about.
+const SMALL_ENTRIES_MAX: usize = 256;
 
 /// What is in memory, all of it bounded.
 pub(crate) struct Memory {

@@ -17,8 +17,8 @@ those that are compared take turns within the run, so ratios hold where times do
 promise.
 
 The *echo* is an axum handler, in a process of its own, that parses the same JSON and sends it back.
-Requests are not equal, so that nothing is remembered, unless it says so; 32 connections, unless it
-says one. *Stored* means that SQLite has confirmed it with an fsync before it is answered.
+Requests are not equal, so that nothing is remembered, unless it says so; 32 connections, unless it says how
+many. *Stored* means that SQLite has confirmed it with an fsync before it is answered.
 
 | what | target | measured | |
 | --- | --- | --- | --- |
