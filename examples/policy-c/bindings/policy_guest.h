@@ -70,8 +70,8 @@ typedef struct {
 typedef struct writ_host_types_stage_t {
   // Who may decide: `user:ID` or `group:ID`; 1 to 64 of them.
   policy_guest_list_string_t   approvers;
-  // How many distinct people must say yes; at least 1, and no more than are named where all are
-  // users.
+  // How many distinct people must say yes; at least 1, and where all approvers are users, no more
+  // than are named (spellings that differ in case are one person).
   uint32_t   quorum;
   // How long this stage stays open, in seconds; 1 to 31,536,000 (a year).
   uint32_t   expires_after_seconds;
@@ -299,18 +299,19 @@ typedef struct {
 } exports_writ_host_policy_result_decision_string_t;
 
 // Imported Functions from `writ:host/execution@0.1.0`
-// The id of this decision, or of the execution that is decided, however often it is, or that a
-// tool carries out; unique in the host's store. Cannot fail.
+// The id of this decision; where an execution is decided or carried out, that of the execution, the
+// same each time. Unique in the host's store. Cannot fail.
 extern void writ_host_execution_id(policy_guest_string_t *ret);
 // The tenant on whose behalf the host decides. Cannot fail.
 extern void writ_host_execution_tenant(policy_guest_string_t *ret);
 // The instant at which the host received the request; the same however often it is read, also
 // when the host repeats the evaluation because of a storage conflict.
 extern writ_host_execution_timestamp_ms_t writ_host_execution_received_at(void);
-// Whether the action has been counted already. The host asks policies again before a tool that
-// waited, or whose host died, goes on, and before what was allowed at once begins where another set
-// decides by then. What they stored before is in `storage`; what they store now is not kept. Always
-// true for a tool. Cannot fail.
+// Whether the action was allowed before, with what policies stored then. The host asks them again
+// before a tool that waited, or whose host died, goes on; before an endpoint is called once more; and
+// before what was allowed at once begins, where the host has taken its policy set since. What they
+// stored is in `storage` then, and what they store now is not kept. False where people have just agreed.
+// Always true for a tool. Cannot fail.
 extern bool writ_host_execution_has_begun(void);
 
 // Imported Functions from `writ:host/storage@0.1.0`
@@ -332,9 +333,11 @@ extern bool writ_host_storage_delete(policy_guest_string_t *key, bool *ret, writ
 extern bool writ_host_storage_list_keys(policy_guest_string_t *prefix, policy_guest_string_t *maybe_cursor, policy_guest_tuple2_list_string_option_string_t *ret, writ_host_storage_error_t *err);
 
 // Imported Functions from `writ:host/approval-history@0.1.0`
-// Newest first, at most 100: approvals asked within the last `within-seconds` for the same
-// tenant, subject, action name and resource, whatever the arguments were and whatever became of
-// them: only `state` says whether people agreed. Empty where nobody was asked.
+// Newest first, at most 100: approvals that any policy or tool asked for, from `within-seconds` before
+// `received-at` on, about the same tenant, subject, action name and resource, whatever the arguments
+// were. `state` tells what became of each; one that time alone has approved (`on-expiry`) has no votes.
+// Where policies are asked again, what was asked for this very execution is among them. What the host
+// has removed for its age is not told.
 extern void writ_host_approval_history_recent(uint32_t within_seconds, writ_host_approval_history_list_approval_t *ret);
 
 // Imported Functions from `writ:host/log@0.1.0`

@@ -34,7 +34,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Connections that ask at once.
 const MANY: usize = 32;
-/// Connections by which processors are busy while a batch waits for the disk.
+/// So many that processors stay busy while a batch waits for the disk.
 const MORE: usize = 256;
 
 fn main() {

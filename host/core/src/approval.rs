@@ -153,7 +153,8 @@ impl Approval {
         }
     }
 
-    /// Counts a ballot. `themselves` are those who ask: the request's subject and who sent it.
+    /// Counts a ballot. `themselves` are those who ask: the request's subject, who sent it, and who
+    /// had it retried.
     ///
     /// A vote that counted changes nothing when it comes again, also after the end; a rejection ends the approval, also
     /// after one's own approval, as long as it is pending.

@@ -50,7 +50,7 @@ pub struct Whole {
     /// The id that policies were told, where it is another than the decision's: an execution's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub execution: Option<String>,
-    /// Whether the action had begun already, and was to go on.
+    /// Whether the action had been allowed before, with what policies stored then.
     #[serde(default, skip_serializing_if = "is_false")]
     pub has_begun: bool,
     /// What policies asked the store, in binding order; not those that asked nothing.

@@ -41,7 +41,7 @@ pub struct EngineConfig {
     /// How many evaluations may run at the same time; 1 to 1,000, 256 by default. One more is the
     /// fault `overloaded`.
     pub instances_max: u32,
-    /// Room for remembered evaluations, in bytes; 0 switches remembering off. 16 MiB by default.
+    /// Room for remembered evaluations, in bytes; 0 switches remembering off. 12 MiB by default.
     pub memo_bytes_max: u64,
     /// Room for compiled code in memory, in bytes. 256 MiB by default.
     pub code_bytes_max: u64,

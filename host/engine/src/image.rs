@@ -66,7 +66,7 @@ pub struct Execution {
     pub tenant: Tenant,
     /// When the request was received, in milliseconds since the Unix epoch.
     pub received_at_ms: u64,
-    /// Whether the action has begun already, and is to go on.
+    /// Whether the action was allowed before, with what policies stored then.
     pub has_begun: bool,
     /// What must not be told of its arguments.
     pub sensitive: Arc<Sensitive>,

@@ -9,7 +9,9 @@ mod table;
 mod targets;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -49,9 +51,7 @@ pub(crate) fn run(repo: &Repo, options: &Options) -> Result<()> {
     guests::run(repo, &guests)?;
     step("PostgreSQL", postgres::prepare)?;
     let programs = step("release build", || Programs::build(repo))?;
-    let scratch = repo.path("target/bench");
-    std::fs::create_dir_all(&scratch)
-        .with_context(|| format!("cannot make `{}`", scratch.display()))?;
+    let scratch = scratch(repo)?;
     let mut figures = Figures::new();
     step("engine", || measure(&programs.evaluate, options, &scratch, &mut figures))?;
     step("server", || measure(&programs.http, options, &scratch, &mut figures))?;
@@ -73,6 +73,17 @@ pub(crate) fn run(repo: &Repo, options: &Options) -> Result<()> {
     let page = repo.path("BENCHMARKS.md");
     let notes = notes(&std::fs::read_to_string(&page).unwrap_or_default());
     std::fs::write(page, table + &notes).context("cannot write `BENCHMARKS.md`")
+}
+
+/// Where benches keep their files: on a disk, as `/tmp` need not be, and open as that is, since a cluster
+/// of PostgreSQL is another user's where this is root.
+fn scratch(repo: &Repo) -> Result<PathBuf> {
+    let scratch = repo.path("target/bench");
+    let made = std::fs::create_dir_all(&scratch);
+    let opened =
+        made.and_then(|()| std::fs::set_permissions(&scratch, Permissions::from_mode(0o1777)));
+    opened.with_context(|| format!("cannot make `{}`", scratch.display()))?;
+    Ok(scratch)
 }
 
 /// What people have written below a table, which outlives it.

@@ -140,8 +140,8 @@ pub mod writ {
             pub struct Stage {
                 /// Who may decide: `user:ID` or `group:ID`; 1 to 64 of them.
                 pub approvers: _rt::Vec<_rt::String>,
-                /// How many distinct people must say yes; at least 1, and no more than are named where all are
-                /// users.
+                /// How many distinct people must say yes; at least 1, and where all approvers are users, no more
+                /// than are named (spellings that differ in case are one person).
                 pub quorum: u32,
                 /// How long this stage stays open, in seconds; 1 to 31,536,000 (a year).
                 pub expires_after_seconds: u32,
@@ -290,8 +290,8 @@ pub mod writ {
             use super::super::super::_rt;
             pub type TimestampMs = super::super::super::writ::host::types::TimestampMs;
             #[allow(unused_unsafe, clippy::all)]
-            /// The id of this decision, or of the execution that is decided, however often it is, or that a
-            /// tool carries out; unique in the host's store. Cannot fail.
+            /// The id of this decision; where an execution is decided or carried out, that of the execution, the
+            /// same each time. Unique in the host's store. Cannot fail.
             #[allow(async_fn_in_trait)]
             pub fn id() -> _rt::String {
                 unsafe {
@@ -387,10 +387,11 @@ pub mod writ {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// Whether the action has been counted already. The host asks policies again before a tool that
-            /// waited, or whose host died, goes on, and before what was allowed at once begins where another set
-            /// decides by then. What they stored before is in `storage`; what they store now is not kept. Always
-            /// true for a tool. Cannot fail.
+            /// Whether the action was allowed before, with what policies stored then. The host asks them again
+            /// before a tool that waited, or whose host died, goes on; before an endpoint is called once more; and
+            /// before what was allowed at once begins, where the host has taken its policy set since. What they
+            /// stored is in `storage` then, and what they store now is not kept. False where people have just agreed.
+            /// Always true for a tool. Cannot fail.
             #[allow(async_fn_in_trait)]
             pub fn has_begun() -> bool {
                 unsafe {
@@ -1291,9 +1292,11 @@ pub mod writ {
             use super::super::super::_rt;
             pub type Approval = super::super::super::writ::host::types::Approval;
             #[allow(unused_unsafe, clippy::all)]
-            /// Newest first, at most 100: approvals asked within the last `within-seconds` for the same
-            /// tenant, subject, action name and resource, whatever the arguments were and whatever became of
-            /// them: only `state` says whether people agreed. Empty where nobody was asked.
+            /// Newest first, at most 100: approvals that any policy or tool asked for, from `within-seconds` before
+            /// `received-at` on, about the same tenant, subject, action name and resource, whatever the arguments
+            /// were. `state` tells what became of each; one that time alone has approved (`on-expiry`) has no votes.
+            /// Where policies are asked again, what was asked for this very execution is among them. What the host
+            /// has removed for its age is not told.
             #[allow(async_fn_in_trait)]
             pub fn recent(within_seconds: u32) -> _rt::Vec<Approval> {
                 unsafe {

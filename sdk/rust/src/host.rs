@@ -67,8 +67,8 @@ pub trait Storage {
 
 /// The running evaluation: everything that is not in the request.
 pub trait Execution {
-    /// The id of this decision, or of the execution that is decided, however often it is; unique in
-    /// the host's store.
+    /// The id of this decision; where an execution is decided, that of the execution, the same each time.
+    /// Unique in the host's store.
     fn id(&self) -> String;
 
     /// The tenant on whose behalf the host decides.
@@ -78,17 +78,17 @@ pub trait Execution {
     /// often it is asked.
     fn received_at_ms(&self) -> u64;
 
-    /// Whether the action has been counted already: the host asks again before a tool that waited goes
-    /// on, and before what was allowed at once begins where another set decides by then. Storage then
-    /// holds what was stored before, and what is stored now is not kept.
+    /// Whether the action was allowed before, with what policies stored then: the host asks again before
+    /// a tool that waited goes on, before an endpoint is called once more, and before what was allowed at
+    /// once begins, where the host has taken its policy set since. What is stored now is not kept.
     fn has_begun(&self) -> bool;
 }
 
 /// What people were asked before.
 pub trait ApprovalHistory {
-    /// Newest first, at most 100: approvals asked within the last `within_seconds` for the same
-    /// tenant, subject, action name and resource, whatever became of them: only the state says whether
-    /// people agreed.
+    /// Newest first, at most 100: approvals asked for from `within_seconds` before the request was received
+    /// on, about the same tenant, subject, action name and resource. The state tells what became of each;
+    /// one that time alone has approved has no votes.
     fn recent_approvals(&self, within_seconds: u32) -> Vec<Approval>;
 }
 

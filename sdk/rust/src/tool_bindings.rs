@@ -700,11 +700,12 @@ pub mod writ {
         /// is shared, and people.
         ///
         /// A name is relative to that directory: parts with `/` between them, such as `2026/july.csv`. `..`, an
-        /// absolute name, and a symbolic link that leads outside are refused; one that stays inside is
-        /// followed, but as the last part where a file is written or removed: that replaces or removes the link.
-        /// Parts that begin with `.writ-` are the host's, and refused. A call that begins again is answered as
-        /// before and does not read or write anew, except that a write or a removal whose outcome was not
-        /// recorded when its host died is done once more, as a whole.
+        /// absolute name, and a symbolic link that leads outside are refused; one that stays inside is followed.
+        /// But a link as the last part is removed itself, wherever it leads, and replaced where a file is written
+        /// and it leads to a file inside or to nothing. Parts that begin with `.writ-` are the host's, and refused.
+        ///
+        /// A call that begins again is answered as before and does not read or write anew, except that a write or
+        /// a removal whose outcome was not recorded when its host died is done once more, as a whole.
         ///
         /// Bounds: a file has at most 1 MiB; a directory that is listed at most 1,000 entries; a name 1 to 1,024
         /// bytes in at most 16 parts of 1 to 255 bytes. What goes through is counted with the tool's host calls
@@ -719,7 +720,7 @@ pub mod writ {
             pub enum Error {
                 /// There is no file or directory of this name, or none to hold it.
                 NotFound,
-                /// The name breaks a bound, or leads outside of the directory; the text says how.
+                /// The name breaks a bound, leads outside of the directory, or is the host's; the text says how.
                 NameInvalid(_rt::String),
                 /// The directory is granted for reading only.
                 ReadOnly,
@@ -1012,8 +1013,8 @@ pub mod writ {
             }
             #[allow(unused_unsafe, clippy::all)]
             /// What a directory holds, in byte order: files by their names, directories with a `/` behind. The
-            /// empty name is the granted directory itself. What is neither, leads outside, or is the host's, is
-            /// left out.
+            /// empty name is the granted directory itself. What is neither, leads outside, has a name that is
+            /// not UTF-8, or is the host's, is left out.
             #[allow(async_fn_in_trait)]
             pub fn list_names(
                 directory: &str,
@@ -1304,9 +1305,10 @@ pub mod exports {
                     /// A short name: lower-case letters, digits and hyphens; 1 to 64 characters. The operator may
                     /// give it another.
                     pub name: _rt::String,
-                    /// Semantic version of the tool.
+                    /// Semantic version of the tool; at most 64 bytes.
                     pub version: _rt::String,
-                    /// One sentence, for people and for models that choose a tool; at most 1,000 characters.
+                    /// One sentence, for people and for models that choose a tool; at most 1,000 characters on
+                    /// one line.
                     pub summary: _rt::String,
                     /// JSON Schema (2020-12) of the arguments. The host validates them before any policy sees them,
                     /// and once more, as policies amended them, before the call.

@@ -167,7 +167,7 @@ pub struct RequirementReply<'a> {
     reason: &'a str,
     /// Asked one after the other; every stage must agree.
     stages: Vec<StageReply<'a>>,
-    /// Whether the subject may be one of its approvers.
+    /// Whether the subject, who sent the request and who had it retried may be among its approvers.
     allow_self_approval: bool,
     /// Whether a vote must carry a reason.
     reason_required: bool,

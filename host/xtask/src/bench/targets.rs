@@ -73,6 +73,24 @@ pub(super) const TARGETS: &[Target] = &[
         Percent,
     ),
     Target::new(
+        "one policy, 256 connections: requests per second, of the echo's",
+        "http/256/one/per-second-of-echo",
+        AtLeast(0.25),
+        Percent,
+    ),
+    Target::new(
+        "remembered, 256 connections: requests per second, of the echo's",
+        "http/256/memoised/per-second-of-echo",
+        AtLeast(0.60),
+        Percent,
+    ),
+    Target::new(
+        "three policies, 256 connections: requests per second, of the echo's",
+        "http/256/three/per-second-of-echo",
+        AtLeast(0.15),
+        Percent,
+    ),
+    Target::new(
         "one policy, decision stored: requests per second",
         "http/32/one/per-second",
         AtLeast(30_000.0),

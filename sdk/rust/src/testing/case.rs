@@ -29,7 +29,7 @@
 //!   `always` keeps them all. Storage persists over the steps of a case, and begins empty.
 //! - `at_ms`: the instant of the request, in milliseconds since the Unix epoch; as the step
 //!   before (the first: 0) where it is left out.
-//! - `has_begun`: true says that the action has begun already, as of a tool that goes on after a
+//! - `has_begun`: true says that the action was allowed before, as of a tool that goes on after a
 //!   wait. What is written in such a step is never kept.
 //! - `expect.verdict` is compared exactly, and so are `reason` (of a denial) and `patch` where
 //!   they are given. `requirement` and `annotations` name what must be there: each member must be
@@ -78,7 +78,7 @@ pub struct Step {
     /// Milliseconds since the Unix epoch; none: as the step before.
     #[serde(default)]
     pub at_ms: Option<u64>,
-    /// Whether the action has begun already; then nothing that is written is kept.
+    /// Whether the action was allowed before; then nothing that is written is kept.
     #[serde(default)]
     pub has_begun: bool,
     /// In AuthZEN's shape.

@@ -41,7 +41,7 @@ impl TestHost {
         self.now_ms.set(now_ms);
     }
 
-    /// Says whether the action that is asked about has begun already; at first it has not.
+    /// Says whether the action that is asked about was allowed before; at first it was not.
     pub fn set_begun(&self, has_begun: bool) {
         self.has_begun.set(has_begun);
     }
