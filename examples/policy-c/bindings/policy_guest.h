@@ -68,7 +68,7 @@ typedef struct {
 
 // One group of people who are asked together.
 typedef struct writ_host_types_stage_t {
-  // Who may decide: `user:ID` or `group:ID`; 1 to 64 of them.
+  // Who may decide: `user:ID` or `group:ID`; 1 to 64 of them, each of at most 262 bytes.
   policy_guest_list_string_t   approvers;
   // How many distinct people must say yes; at least 1, and where all approvers are users, no more
   // than are named (spellings that differ in case are one person).
@@ -266,11 +266,12 @@ typedef struct exports_writ_host_policy_verdict_t {
   } val;
 } exports_writ_host_policy_verdict_t;
 
-// This policy has no opinion. If every policy abstains, the action is denied.
+// This policy has no opinion. If nobody allows the action, and nobody asks people, it is denied.
 #define EXPORTS_WRIT_HOST_POLICY_VERDICT_ABSTAIN 0
 #define EXPORTS_WRIT_HOST_POLICY_VERDICT_ALLOW 1
-// Allow, with other arguments: a JSON Merge Patch (RFC 7396) over the action's properties.
-// Policies that are bound later see the amended action.
+// Other arguments, if the action goes on: a JSON Merge Patch (RFC 7396) over its properties.
+// That allows nothing: another policy must allow the action. Policies that are bound later see
+// the amended one.
 #define EXPORTS_WRIT_HOST_POLICY_VERDICT_AMEND 2
 // Deny, with the reason that the caller reads; at most 2,000 characters.
 #define EXPORTS_WRIT_HOST_POLICY_VERDICT_DENY 3
@@ -304,14 +305,15 @@ typedef struct {
 extern void writ_host_execution_id(policy_guest_string_t *ret);
 // The tenant on whose behalf the host decides. Cannot fail.
 extern void writ_host_execution_tenant(policy_guest_string_t *ret);
-// The instant at which the host received the request; the same however often it is read, also
-// when the host repeats the evaluation because of a storage conflict.
+// The instant at which the host received the request; where people had to agree first, at which it
+// was told to begin. The same however often it is read, also when the host repeats the evaluation
+// because of a storage conflict.
 extern writ_host_execution_timestamp_ms_t writ_host_execution_received_at(void);
 // Whether the action was allowed before, with what policies stored then. The host asks them again
 // before a tool that waited, or whose host died, goes on; before an endpoint is called once more; and
-// before what was allowed at once begins, where the host has taken its policy set since. What they
-// stored is in `storage` then, and what they store now is not kept. False where people have just agreed.
-// Always true for a tool. Cannot fail.
+// before what was allowed at once begins, where another set decides than the one that allowed it. What
+// they stored is in `storage` then, and what they store now is not kept. False where people have just
+// agreed to what was not allowed before. Always true for a tool. Cannot fail.
 extern bool writ_host_execution_has_begun(void);
 
 // Imported Functions from `writ:host/storage@0.1.0`

@@ -1,6 +1,7 @@
-//! Work beside requests, which ends with its owner.
+//! Work beside requests: what ends with its owner, and what nobody can take back.
 
 use tokio::task::JoinHandle;
+use tracing::Instrument as _;
 
 /// Work that goes on until it is done, or this is dropped.
 #[derive(Debug)]
@@ -16,5 +17,15 @@ impl Background {
 impl Drop for Background {
     fn drop(&mut self) {
         self.0.abort();
+    }
+}
+
+/// Does something to its end, whether or not somebody waits for it.
+pub async fn to_its_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+    match tokio::spawn(work.in_current_span()).await {
+        Ok(done) => done,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        // The host stops.
+        Err(_) => std::future::pending().await,
     }
 }

@@ -15,6 +15,7 @@ mod letters;
 mod mail;
 mod notice;
 mod people;
+mod quoting;
 mod slack;
 mod webhook;
 

@@ -11,7 +11,7 @@ use reqwest::Client;
 use serde_json::json;
 use writ_core::{BindingName, BoundTool, Digest, Json, ToolKind};
 
-pub use call::{Called, Unanswered};
+pub use call::{Called, Refusal, Unanswered};
 
 use crate::auth::Secret;
 use crate::outbound::{Backoff, Connections, Endpoint, Signer};

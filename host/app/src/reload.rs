@@ -47,6 +47,7 @@ pub use rollout::{Draft, Ended, RolloutStatus};
 pub use status::{Failed, Status};
 pub use trigger::Trigger;
 pub use versions::{Begun, Versions};
+use watch::Written;
 pub use wish::{Outcome, Wish};
 
 /// How long to rest where the version that decides elsewhere cannot be taken.
@@ -73,6 +74,8 @@ struct Inner {
     rolling: tokio::sync::Mutex<()>,
     /// Rings when it could not.
     behind: Notify,
+    /// Files that are being written to.
+    written: Written,
 }
 
 struct State {
@@ -136,6 +139,7 @@ impl Reload {
             deciding: tokio::sync::Mutex::default(),
             rolling: tokio::sync::Mutex::default(),
             behind: Notify::new(),
+            written: Written::default(),
         }))
     }
 

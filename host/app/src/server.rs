@@ -3,7 +3,8 @@
 //! Socket and shutdown come from outside. Every connection is a task that the server owns; when it
 //! returns, none is left, and the store is closed.
 
-use std::convert::Infallible;
+mod connection;
+
 use std::future::{self, Future};
 use std::io;
 use std::pin::pin;
@@ -11,11 +12,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinSet;
@@ -28,8 +24,6 @@ use crate::service::executions::{Clock, Worker};
 
 /// How many connections are served at the same time; more wait to be accepted.
 const CONNECTIONS_MAX: usize = 4_096;
-/// How long a client may take to send the head of a request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long accepting rests after the system refused, for example for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -153,7 +147,8 @@ impl Server {
         }
         let (app, router, stopped) = (self.app.clone(), self.router.clone(), self.stopped.clone());
         self.connections.spawn(async move {
-            serve(stream, app, router, stopped).await;
+            let answer = |request| http::answer(&app, &router, request);
+            connection::serve(stream, answer, stopped).await;
             drop(slot);
         });
     }
@@ -167,30 +162,6 @@ impl Server {
         tracing::warn!(left, "connections are cut off: they took longer than the drain time-out");
         self.connections.shutdown().await;
         Ended::CutOff(left)
-    }
-}
-
-/// Serves one connection until its client closes it, or the server stops and it is idle.
-async fn serve(stream: TcpStream, app: Arc<App>, router: Router, mut stopped: watch::Receiver<()>) {
-    let answer = service_fn(|request: hyper::Request<Incoming>| {
-        let (app, router) = (&app, &router);
-        async move { Ok::<_, Infallible>(http::answer(app, router, request.map(Body::new)).await) }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), answer);
-    let mut connection = pin!(connection);
-    let ended = tokio::select! {
-        ended = &mut connection => ended,
-        // The sender is dropped: that is the sign.
-        _ = stopped.changed() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a connection broke");
     }
 }
 

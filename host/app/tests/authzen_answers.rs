@@ -97,6 +97,11 @@ fn an_amended_action_is_answered_in_place_of_the_one_asked_for() {
     let untouched = ask(&mut client, "send", json!({"to": "ann"}));
     assert_eq!(untouched["context"]["code"], "allowed");
     assert!(untouched["context"].get("action").is_none(), "{untouched}");
+    // To amend is not to allow.
+    let unknown = ask(&mut client, "purge", json!({"token": "s3cret"}));
+    assert_eq!(unknown["decision"], false);
+    assert_eq!(unknown["context"]["code"], "all-abstained");
+    assert_eq!(unknown["context"]["policies"][0]["verdict"], "amend");
     // What is denied is not answered with an action that could be taken.
     let denied = ask(&mut client, "drop", json!({"token": "s3cret"}));
     assert_eq!(denied["decision"], false);

@@ -224,3 +224,33 @@ fn check_page(page: &str) {
         assert!(name.bytes().all(lower), "{name}");
     }
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_large_batch_takes_memory_for_the_items_that_are_decided_side_by_side() {
+    let server = server();
+    let peak_mib = || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", server.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.split_whitespace().next().unwrap().parse::<u64>().unwrap() >> 10
+    };
+    let batch = |filler: usize| {
+        let item = json!({"action": {"name": "read"}});
+        let body = json!({
+            "subject": {"type": "user", "id": "alice"},
+            "resource": {"type": "record", "id": "1"},
+            "context": {"filler": "x".repeat(filler)},
+            "evaluations": vec![item; 256],
+        });
+        let reply = server.client().post("/access/v1/evaluations", &body.to_string()).unwrap();
+        let evaluations = reply.json()["evaluations"].as_array().unwrap().clone();
+        assert_eq!(evaluations.len(), 256);
+        evaluations.into_iter().next_back().unwrap()
+    };
+    assert_eq!(batch(1)["decision"], true);
+    let before = peak_mib();
+    let last = batch(1_000_000);
+    assert_eq!(last["context"]["policies"][0]["fault"], "argument-too-large", "{last:#}");
+    let grown = peak_mib() - before;
+    assert!(grown <= 128, "256 items that have a megabyte in common took {grown} MiB");
+}

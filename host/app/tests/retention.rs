@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use writ::config::{Config, ConfigError, Overrides};
 use writ::service::Retention;
 use writ_core::execution::{Denied, Event, Ruling};
-use writ_core::{Action, Entity, Execution, Json, Request, Tenant};
+use writ_core::{Action, Digest, Entity, Execution, Json, Request, Tenant};
 use writ_store::{Created, Store, StoreConfig};
 use writ_testkit::guests;
 use writ_testkit::server::Writ;
@@ -43,7 +43,13 @@ fn denied(id: &str) -> Created {
     let received =
         Execution::received(id.into(), Tenant::default(), requester, request.clone(), 1_000, at_ms);
     let ruling = Ruling::Denied(Denied { code: "denied-by-policy".into(), reasons: Vec::new() });
-    let decided = Event::Decided { decision: id.into(), ruling, request, at_ms };
+    let decided = Event::Decided {
+        policy_set: Digest::of("set"),
+        decision: id.into(),
+        ruling,
+        request,
+        at_ms,
+    };
     let transition = received.apply(decided).unwrap();
     let (execution, facts) = (transition.next, transition.facts);
     Created { execution, facts, at_ms, idempotency: Vec::new(), retries: None }

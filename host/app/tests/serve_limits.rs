@@ -209,3 +209,40 @@ fn whose_requests_alone_cost_too_much_is_refused_alone() {
     assert_eq!(said("mallory", "ab".into()), "breaker-open");
     assert_eq!(said("ann", "ab".into()), "allow");
 }
+
+#[test]
+fn who_goes_away_before_the_deadline_again_and_again_is_refused_too() {
+    let config = r#"
+        [breaker]
+        failures-max = 3
+        backoff-ms = 60000
+        backoff-ms-max = 60000
+
+        [[binding]]
+        name = "loop"
+        source = "loop.wasm"
+        limits = { deadline-ms = 1000, fuel = 100000000000 }
+    "#;
+    let server = start(config, &[("loop.wasm", "hostile/loop-in-evaluate")]);
+    let question = json!({
+        "subject": {"type": "agent", "id": "a1"},
+        "action": {"name": "drop"},
+        "resource": {"type": "account", "id": "1"},
+    });
+    let question = question.to_string();
+    let mut operator = server.client();
+    let mut page = || operator.get("/metrics").unwrap().text().to_owned();
+    let is_told = |page: &str, line: &str| page.lines().any(|known| known == line);
+    // The policy computes while the operator reads, each time for longer.
+    let mut reads = 1;
+    while !is_told(&page(), r#"writ_breaker_opened_total{binding="loop",whose="subject"} 1"#) {
+        let mut client = server.client();
+        let head = client.head("POST", EVALUATION);
+        let length = question.len();
+        let head = format!("{head}Content-Type: application/json\r\nContent-Length: {length}\r\n");
+        client.write(format!("{head}\r\n{question}").as_bytes()).unwrap();
+        (0..reads).for_each(|_| drop(page()));
+        reads += reads / 2 + 1;
+    }
+    assert!(is_told(&page(), r#"writ_evaluation_duration_seconds_count{binding="loop"} 0"#));
+}

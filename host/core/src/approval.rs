@@ -226,13 +226,13 @@ impl Approval {
     }
 
     /// Whether it also meets a requirement that the policy of its binding makes later: it was approved,
-    /// and for the same requirement, or by people who would meet the later one, each stage by those who
-    /// answered it. What a tool asked meets no requirement, whatever it asked.
+    /// and for one that asks the same of people, or by those who would meet the later one, each stage by those
+    /// who answered it. What a tool asked meets no requirement, whatever it asked.
     pub fn meets(&self, binding: &BindingName, later: &Requirement, themselves: &[Person]) -> bool {
         if self.state != ApprovalState::Approved || self.by_tool || self.binding != *binding {
             return false;
         }
-        self.requirement == *later
+        self.requirement.asks_the_same_as(later)
             || (0..later.stages.len()).all(|stage| {
                 let counts =
                     |vote: &&Vote| vote.stage == stage && vote.counts_for(later, stage, themselves);

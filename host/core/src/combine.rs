@@ -1,7 +1,8 @@
 //! How the verdicts of a policy set become one decision.
 //!
 //! Deny overrides (XACML 3.0, appendix C.2, with a fault counted as a denial), then
-//! `require-approval`, then `amend`, then `allow`; if nobody allowed, the action is denied.
+//! `require-approval`, then `amend`, then `allow`; if nobody allowed, the action is denied. To amend is
+//! not to allow: who masks an argument of an action that nobody knows has not said that it may go on.
 
 use crate::binding::{BindingName, Mode};
 use crate::digest::Digest;
@@ -30,7 +31,7 @@ pub enum Denial {
     ByPolicy(Vec<(BindingName, String)>),
     /// No policy denied, but at least one gave no verdict.
     ByFault(Vec<(BindingName, FaultCode)>),
-    /// Every policy abstained.
+    /// No policy allowed it: every one abstained, or amended it and no more.
     AllAbstained,
     /// No binding matches the request.
     NoPolicyMatched,
@@ -143,7 +144,6 @@ impl Verdicts {
                         self.digest = request.digest();
                     }
                     self.request = request;
-                    self.allowed = true;
                 }
                 Err(error) => {
                     let code = FaultCode::AmendmentInvalid;
@@ -165,12 +165,12 @@ impl Verdicts {
             Outcome::Denied(Denial::ByFault(self.faults))
         } else if !self.requirements.is_empty() {
             Outcome::ApprovalRequired(self.requirements)
+        } else if !self.allowed {
+            Outcome::Denied(Denial::AllAbstained)
         } else if self.amended {
             Outcome::Amended
-        } else if self.allowed {
-            Outcome::Allowed
         } else {
-            Outcome::Denied(Denial::AllAbstained)
+            Outcome::Allowed
         };
         (outcome, self.request)
     }
@@ -254,6 +254,8 @@ mod tests {
     #[test]
     fn nobody_allowing_is_a_denial() {
         check(&[0, 0], "all-abstained");
+        check(&[2, 0], "all-abstained");
+        check(&[2, 3], "approval-required");
         check(&[], "no-policy-matched");
     }
 
@@ -269,12 +271,13 @@ mod tests {
     }
 
     #[test]
-    fn an_amendment_that_changes_nothing_is_an_allowance() {
+    fn an_amendment_that_changes_nothing_is_none() {
         let patch = Json::parse(r#"{"amount":10}"#).unwrap();
         let decision =
             PolicyDecision { verdict: Verdict::Amend { patch }, annotations: Json::empty_object() };
         let mut verdicts = Verdicts::new(request(), request().digest());
         verdicts.add(&"b".parse().unwrap(), Mode::Enforce, Ok(&decision)).unwrap();
+        verdicts.add(&"c".parse().unwrap(), Mode::Enforce, said(1).as_ref()).unwrap();
         assert_eq!(verdicts.combine().0, Outcome::Allowed);
     }
 

@@ -49,8 +49,8 @@ pub use status::{Awaited, Denied, Reason, Status};
 
 /// How many approvals an execution may have, those that it was asked for again included.
 pub const APPROVALS_MAX: usize = 32;
-/// How often a tool may be begun for one execution: a run that takes its host down with it is not
-/// begun for ever.
+/// How often in a row a tool may be begun for one execution: a run that takes its host down with it is
+/// not begun for ever.
 pub const BEGINS_MAX: u64 = 100;
 
 /// One action, and what became of it.
@@ -80,14 +80,25 @@ pub struct Execution {
     pub retry: Option<Retry>,
     /// Names the action: see [`action_digest`] and [`tool_digest`].
     pub digest: Digest,
+    /// The digest of the policy set that decided last; none where nobody has, or where it was kept
+    /// before that was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decided_by: Option<Digest>,
     /// How long it may wait to be claimed once it is allowed, in milliseconds.
     pub start_within_ms: u64,
     /// Where it stands.
     pub status: Status,
     /// What people were asked, in the order of asking.
     pub approvals: Vec<Approval>,
+    /// Whether what policies store of it was kept when they allowed it at once, though people had to agree
+    /// since.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub counted: bool,
     /// How often it was claimed; the last claim's fencing token.
     pub fence: u64,
+    /// How often in a row its tool was begun again because a run was not heard of any more.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub retaken: u64,
     /// Grows by one with every transition.
     pub version: u64,
 }
@@ -124,6 +135,10 @@ pub struct Retry {
     pub by: Person,
 }
 
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
 /// What an event makes of an execution.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transition {
@@ -145,8 +160,10 @@ impl Transition {
     }
 }
 
-/// Names an action: the digest of tenant, subject, action and resource in canonical JSON. What the
-/// caller says besides (`context`) is not part of what is carried out.
+/// Names an action: the digest of parts, each preceded by its length ([`Digest::of_parts`]): a name of
+/// this form, the tenant, the subject's type and id, the action's name and properties, the resource's type,
+/// id and properties; properties as canonical JSON. What the caller says besides (`context`, and of the
+/// subject) is not part of what is carried out.
 pub fn action_digest(tenant: &Tenant, request: &Request) -> Digest {
     let subject = [request.subject.kind.as_str(), &request.subject.id];
     let resource = [request.resource.kind.as_str(), &request.resource.id];
@@ -197,10 +214,13 @@ impl Execution {
             parent: None,
             retry: None,
             digest,
+            decided_by: None,
             start_within_ms,
             status: Status::Received,
             approvals: Vec::new(),
+            counted: false,
             fence: 0,
+            retaken: 0,
             version: 0,
         }
     }
@@ -313,7 +333,7 @@ impl Execution {
             Status::Suspended { awaits } if self.has_ended(awaits) => Some(0),
             Status::Suspended { awaits: Awaited::Time { at_ms, .. } } => Some(*at_ms),
             Status::Running { lease_until_ms, .. }
-                if self.is_repeatable() && self.fence < BEGINS_MAX =>
+                if self.is_repeatable() && self.may_be_retaken() =>
             {
                 Some(*lease_until_ms)
             }
@@ -373,10 +393,15 @@ impl Execution {
         self.tool.as_ref().is_some_and(|tool| tool.kind.is_repeatable())
     }
 
+    /// Whether it may be begun once more because a run was not heard of.
+    fn may_be_retaken(&self) -> bool {
+        self.retaken + 1 < BEGINS_MAX
+    }
+
     /// When a tool that was begun as often as it may is given up.
     fn given_up_at_ms(&self) -> Option<u64> {
         match self.status {
-            Status::Running { lease_until_ms, .. } if self.fence >= BEGINS_MAX => {
+            Status::Running { lease_until_ms, .. } if !self.may_be_retaken() => {
                 Some(lease_until_ms)
             }
             _ => None,

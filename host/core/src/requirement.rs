@@ -5,12 +5,14 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::person::fold;
+use crate::person::{PERSON_BYTES_MAX, fold};
 
 /// How many stages a requirement may have.
 pub const STAGES_MAX: usize = 8;
 /// How many approvers a stage may name.
 pub const APPROVERS_MAX: usize = 64;
+/// How long an approver may be, in bytes: no longer name is anybody's ([`PERSON_BYTES_MAX`]).
+const APPROVER_BYTES_MAX: usize = "group:".len() + PERSON_BYTES_MAX;
 /// How long a stage may stay open, in seconds: a year.
 pub const EXPIRES_AFTER_SECONDS_MAX: u32 = 31_536_000;
 /// How long a title may be, in characters.
@@ -67,6 +69,14 @@ pub struct Requirement {
 pub struct InvalidRequirement(String);
 
 impl Requirement {
+    /// Whether another asks the same people in the same way, whatever either is called and says: a reason
+    /// may tell a sum that has grown since.
+    pub fn asks_the_same_as(&self, other: &Self) -> bool {
+        self.stages == other.stages
+            && self.allow_self_approval == other.allow_self_approval
+            && self.reason_required == other.reason_required
+    }
+
     /// Checks every bound of the contract.
     ///
     /// # Errors
@@ -113,6 +123,12 @@ impl Stage {
         };
         if let Some(approver) = self.approvers.iter().find(named) {
             return bad(format!("approver `{approver}` is neither `user:ID` nor `group:ID`"));
+        }
+        if let Some(approver) = self.approvers.iter().find(|a| a.len() > APPROVER_BYTES_MAX) {
+            let bytes = approver.len();
+            return bad(format!(
+                "an approver's name has {bytes} bytes, may have {APPROVER_BYTES_MAX}"
+            ));
         }
         if self.quorum == 0 {
             return bad("the quorum is 0, must be at least 1".into());

@@ -64,7 +64,8 @@ pub struct Execution {
     pub id: String,
     /// For whom it is decided.
     pub tenant: Tenant,
-    /// When the request was received, in milliseconds since the Unix epoch.
+    /// When the request was received, or to begin where people had to agree, in milliseconds since the Unix
+    /// epoch.
     pub received_at_ms: u64,
     /// Whether the action was allowed before, with what policies stored then.
     pub has_begun: bool,

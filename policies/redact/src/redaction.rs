@@ -22,6 +22,11 @@ impl TryFrom<settings::Redaction> for Redaction {
 
     fn try_from(settings: settings::Redaction) -> Result<Self, String> {
         let settings::Redaction { name, path, find, regex, replace_with, remove } = settings;
+        if path.tokens().starts_with(&["action".to_owned(), "properties".to_owned()]) {
+            return Err(format!(
+                "the path of redaction `{name}` begins at the request; it must begin at the arguments, without `/action/properties`"
+            ));
+        }
         let pattern = match (find, regex) {
             (Some(_), Some(_)) => {
                 return Err(format!("redaction `{name}` has both `find` and `regex`"));

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer};
 use writ_sdk::{Globs, Place, Request};
 
-use crate::operand::{Operand, Set};
+use crate::operand::{Bound, Operand, Set};
 use crate::pattern::Pattern;
 use crate::test::{Kind, Length, Test};
 
@@ -59,10 +59,15 @@ struct Raw {
     eq: Option<Operand>,
     #[serde(default, deserialize_with = "given")]
     ne: Option<Operand>,
-    lt: Option<Operand>,
-    le: Option<Operand>,
-    gt: Option<Operand>,
-    ge: Option<Operand>,
+    // So must a bound that is `null`, or the condition would hold without it.
+    #[serde(default, deserialize_with = "given")]
+    lt: Option<Bound>,
+    #[serde(default, deserialize_with = "given")]
+    le: Option<Bound>,
+    #[serde(default, deserialize_with = "given")]
+    gt: Option<Bound>,
+    #[serde(default, deserialize_with = "given")]
+    ge: Option<Bound>,
     r#in: Option<Set>,
     not_in: Option<Set>,
     #[serde(default, deserialize_with = "given")]
@@ -73,8 +78,8 @@ struct Raw {
     is: Option<Kind>,
 }
 
-fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Operand>, D::Error> {
-    Operand::deserialize(deserializer).map(Some)
+fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(d: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(d).map(Some)
 }
 
 impl TryFrom<Raw> for Condition {

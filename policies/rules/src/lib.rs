@@ -13,7 +13,7 @@ use serde::Deserialize;
 use writ_sdk::{Decision, Host, Policy, Request, Requirement};
 
 pub use condition::Condition;
-pub use operand::{Operand, Set};
+pub use operand::{Bound, Operand, Set};
 pub use pattern::Pattern;
 pub use test::{Kind, Length, Test};
 pub use value::{equal, order};

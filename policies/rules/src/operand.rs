@@ -1,12 +1,13 @@
 //! What a value is compared with: a value of the settings, or another place in the request.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 use writ_sdk::{Place, Request};
 
-use crate::value::equal;
+use crate::value::{equal, order};
 
 /// The other side of a comparison. In settings: `{"path": "/…"}` is a place, `{"value": …}` is a
 /// value, and so is everything that is no object.
@@ -64,6 +65,30 @@ impl<'de> Deserialize<'de> for Set {
         match Operand::deserialize(deserializer)? {
             Operand::Value(value) if !value.is_array() => {
                 Err(de::Error::custom("a set is an array or `{\"path\": …}`"))
+            }
+            operand => Ok(Self { operand }),
+        }
+    }
+}
+
+/// What a value is put in order with: a number or a string of the settings, or a place that holds one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bound {
+    operand: Operand,
+}
+
+impl Bound {
+    /// How the value stands to it; none where they are of kinds that have no order.
+    pub fn order(&self, value: &Value, request: &Request) -> Option<Ordering> {
+        order(value, &*self.operand.resolve(request)?)
+    }
+}
+
+impl<'de> Deserialize<'de> for Bound {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Operand::deserialize(deserializer)? {
+            Operand::Value(value) if !value.is_number() && !value.is_string() => {
+                Err(de::Error::custom("a bound is a number, a string or `{\"path\": …}`"))
             }
             operand => Ok(Self { operand }),
         }

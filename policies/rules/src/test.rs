@@ -6,9 +6,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use writ_sdk::{Globs, Request};
 
-use crate::operand::{Operand, Set};
+use crate::operand::{Bound, Operand, Set};
 use crate::pattern::Pattern;
-use crate::value::{equal, order};
+use crate::value::equal;
 
 /// A test of a value that is there. A value of a kind that the test does not speak about fails it.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,13 +18,13 @@ pub enum Test {
     /// Not equal; values of different kinds are not.
     Ne(Operand),
     /// Less: two numbers, or two strings by code points.
-    Lt(Operand),
+    Lt(Bound),
     /// Less or equal.
-    Le(Operand),
+    Le(Bound),
     /// Greater.
-    Gt(Operand),
+    Gt(Bound),
     /// Greater or equal.
-    Ge(Operand),
+    Ge(Bound),
     /// Equal to an item of an array.
     In(Set),
     /// Equal to no item of an array.
@@ -82,13 +82,16 @@ impl Test {
         let other = |operand: &Operand, holds: fn(&Value, &Value) -> bool| {
             operand.resolve(request).is_some_and(|other| holds(value, &other))
         };
+        let ordered = |bound: &Bound, holds: fn(Ordering) -> bool| {
+            bound.order(value, request).is_some_and(holds)
+        };
         match self {
             Self::Eq(operand) => other(operand, equal),
             Self::Ne(operand) => other(operand, |value, other| !equal(value, other)),
-            Self::Lt(operand) => other(operand, |a, b| order(a, b).is_some_and(Ordering::is_lt)),
-            Self::Le(operand) => other(operand, |a, b| order(a, b).is_some_and(Ordering::is_le)),
-            Self::Gt(operand) => other(operand, |a, b| order(a, b).is_some_and(Ordering::is_gt)),
-            Self::Ge(operand) => other(operand, |a, b| order(a, b).is_some_and(Ordering::is_ge)),
+            Self::Lt(bound) => ordered(bound, Ordering::is_lt),
+            Self::Le(bound) => ordered(bound, Ordering::is_le),
+            Self::Gt(bound) => ordered(bound, Ordering::is_gt),
+            Self::Ge(bound) => ordered(bound, Ordering::is_ge),
             Self::In(set) => set.holds(value, request) == Some(true),
             Self::NotIn(set) => set.holds(value, request) == Some(false),
             Self::Contains(operand) => other(operand, contains),

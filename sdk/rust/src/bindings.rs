@@ -138,7 +138,7 @@ pub mod writ {
             /// One group of people who are asked together.
             #[derive(Clone, PartialEq)]
             pub struct Stage {
-                /// Who may decide: `user:ID` or `group:ID`; 1 to 64 of them.
+                /// Who may decide: `user:ID` or `group:ID`; 1 to 64 of them, each of at most 262 bytes.
                 pub approvers: _rt::Vec<_rt::String>,
                 /// How many distinct people must say yes; at least 1, and where all approvers are users, no more
                 /// than are named (spellings that differ in case are one person).
@@ -367,8 +367,9 @@ pub mod writ {
                 }
             }
             #[allow(unused_unsafe, clippy::all)]
-            /// The instant at which the host received the request; the same however often it is read, also
-            /// when the host repeats the evaluation because of a storage conflict.
+            /// The instant at which the host received the request; where people had to agree first, at which it
+            /// was told to begin. The same however often it is read, also when the host repeats the evaluation
+            /// because of a storage conflict.
             #[allow(async_fn_in_trait)]
             pub fn received_at() -> TimestampMs {
                 unsafe {
@@ -389,9 +390,9 @@ pub mod writ {
             #[allow(unused_unsafe, clippy::all)]
             /// Whether the action was allowed before, with what policies stored then. The host asks them again
             /// before a tool that waited, or whose host died, goes on; before an endpoint is called once more; and
-            /// before what was allowed at once begins, where the host has taken its policy set since. What they
-            /// stored is in `storage` then, and what they store now is not kept. False where people have just agreed.
-            /// Always true for a tool. Cannot fail.
+            /// before what was allowed at once begins, where another set decides than the one that allowed it. What
+            /// they stored is in `storage` then, and what they store now is not kept. False where people have just
+            /// agreed to what was not allowed before. Always true for a tool. Cannot fail.
             #[allow(async_fn_in_trait)]
             pub fn has_begun() -> bool {
                 unsafe {
@@ -1551,11 +1552,12 @@ pub mod exports {
                 }
                 #[derive(Clone, PartialEq)]
                 pub enum Verdict {
-                    /// This policy has no opinion. If every policy abstains, the action is denied.
+                    /// This policy has no opinion. If nobody allows the action, and nobody asks people, it is denied.
                     Abstain,
                     Allow,
-                    /// Allow, with other arguments: a JSON Merge Patch (RFC 7396) over the action's properties.
-                    /// Policies that are bound later see the amended action.
+                    /// Other arguments, if the action goes on: a JSON Merge Patch (RFC 7396) over its properties.
+                    /// That allows nothing: another policy must allow the action. Policies that are bound later see
+                    /// the amended one.
                     Amend(Json),
                     /// Deny, with the reason that the caller reads; at most 2,000 characters.
                     Deny(_rt::String),

@@ -16,11 +16,12 @@ pub const REASON_CHARS_MAX: usize = 2_000;
 /// What a policy makes of a request.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
-    /// No opinion. If every policy abstains, the action is denied.
+    /// No opinion. If nobody allows the action, and nobody asks people, it is denied.
     Abstain,
     /// The action may go on.
     Allow,
-    /// Allow, with other arguments: a JSON Merge Patch (RFC 7396) over the action's properties.
+    /// Other arguments, if the action goes on: a JSON Merge Patch (RFC 7396) over its properties. That
+    /// allows nothing: another policy must allow the action.
     Amend(Map<String, Value>),
     /// Deny, with the reason that the caller reads.
     Deny(String),
@@ -67,7 +68,7 @@ impl Decision {
         Verdict::Allow.into()
     }
 
-    /// The action may go on with other arguments; see [`Verdict::Amend`].
+    /// If the action goes on, then with other arguments; see [`Verdict::Amend`].
     pub fn amend(patch: Map<String, Value>) -> Self {
         Verdict::Amend(patch).into()
     }

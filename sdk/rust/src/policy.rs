@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 use crate::decision::Decision;
 use crate::host::Host;
 use crate::request::Request;
+use crate::text::without_place;
 
 /// A policy. [`export!`](crate::export) makes a component of it.
 ///
@@ -22,7 +23,8 @@ pub trait Policy: Sized + Send + Sync + 'static {
     /// One sentence.
     const SUMMARY: &'static str;
 
-    /// JSON Schema (2020-12) of the settings. The host validates settings against it first.
+    /// JSON Schema (2020-12) of the settings. The host activates a policy only with settings that satisfy
+    /// it, but may call [`Policy::configure`] before it knows.
     const SETTINGS_SCHEMA: &'static str;
 
     /// What the schema describes.
@@ -47,7 +49,8 @@ pub trait Policy: Sized + Send + Sync + 'static {
 /// # Errors
 /// Where they are not what the policy takes, or the policy refuses them.
 pub fn configure<P: Policy>(settings: &str) -> Result<P, String> {
-    let settings = serde_json::from_str(settings)
-        .map_err(|error| format!("the settings of `{}` cannot be read: {error}", P::NAME))?;
+    let settings = serde_json::from_str(settings).map_err(|e| {
+        format!("the settings of `{}` cannot be read: {}", P::NAME, without_place(&e))
+    })?;
     P::configure(settings)
 }

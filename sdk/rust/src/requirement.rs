@@ -96,7 +96,9 @@ impl Stage {
             return Err(format!("a stage has 1 to 64 approvers, not {}", self.approvers.len()));
         }
         if let Some(other) = self.approvers.iter().find(|approver| !is_approver(approver)) {
-            return Err(format!("`{other}` is no approver\nhint: write `user:ID` or `group:ID`"));
+            return Err(format!(
+                "`{other}` is no approver\nhint: write `user:ID` or `group:ID`, of at most 262 bytes"
+            ));
         }
         if self.quorum == 0 {
             return Err("a quorum is at least 1".to_owned());
@@ -121,7 +123,8 @@ impl Stage {
 
 fn is_approver(text: &str) -> bool {
     let id = text.strip_prefix("user:").or_else(|| text.strip_prefix("group:"));
-    id.is_some_and(|id| !id.is_empty() && !id.chars().any(char::is_control))
+    let is_name = |id: &str| !id.is_empty() && !id.chars().any(char::is_control);
+    text.len() <= 262 && id.is_some_and(is_name)
 }
 
 fn one() -> u32 {

@@ -14,9 +14,26 @@ pub(crate) fn clip(mut text: String, chars_max: usize) -> String {
     text
 }
 
+/// An error without the place where reading stopped: the host writes what is read on one line, so that
+/// nobody finds anything there.
+pub(crate) fn without_place(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.rsplit_once(" at line ") {
+        Some((what, _)) if error.line() > 0 => what.to_owned(),
+        _ => text,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::clip;
+    use super::{clip, without_place};
+
+    #[test]
+    fn an_error_tells_no_place_that_nobody_finds() {
+        let error = |text: &str| serde_json::from_str::<Vec<bool>>(text).unwrap_err();
+        let what = without_place(&error("[1]"));
+        assert_eq!(what, "invalid type: integer `1`, expected a boolean");
+    }
 
     #[test]
     fn only_what_is_too_long_is_cut() {

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::host::{Approval, Execution, Log, Storage};
 use crate::requirement::Requirement;
+use crate::text::without_place;
 
 /// A tool: code that the host carries an action out with. [`export_tool!`](crate::export_tool) makes
 /// a component of it.
@@ -220,8 +221,9 @@ impl From<ToolError> for String {
 /// # Errors
 /// Where the arguments are not what the tool takes, and as the tool's own.
 pub fn call<T: Tool>(arguments: &str, host: &impl ToolHost) -> Result<String, String> {
-    let arguments = serde_json::from_str(arguments)
-        .map_err(|error| format!("the arguments of `{}` cannot be read: {error}", T::NAME))?;
+    let arguments = serde_json::from_str(arguments).map_err(|e| {
+        format!("the arguments of `{}` cannot be read: {}", T::NAME, without_place(&e))
+    })?;
     let output = T::call(arguments, host)?;
     serde_json::to_string(&output)
         .map_err(|error| format!("the result of `{}` cannot be written: {error}", T::NAME))

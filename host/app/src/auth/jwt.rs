@@ -76,7 +76,7 @@ pub enum SigningAlgorithm {
 pub struct Jwt {
     config: JwtConfig,
     tenant: Tenant,
-    keys: IssuerKeys,
+    keys: Arc<IssuerKeys>,
 }
 
 /// Tokens cannot be checked.
@@ -118,7 +118,7 @@ impl Jwt {
     /// # Errors
     /// Where a file of keys cannot be used, or the system's certificates cannot be read.
     pub async fn open(config: JwtConfig, tenant: Tenant) -> Result<Self, JwtError> {
-        let keys = IssuerKeys::open(&config).await?;
+        let keys = Arc::new(IssuerKeys::open(&config).await?);
         Ok(Self { config, tenant, keys })
     }
 

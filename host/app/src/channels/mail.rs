@@ -105,7 +105,11 @@ impl Mail {
                 self.store.answer_link_sent(link).await.map_err(no_store)?;
                 points::pass("mail.taken");
             }
+            let is_heard = !matches!(posted, Err(Failed::NoAnswer(_)));
             failures.note(posted);
+            if !is_heard {
+                break;
+            }
         }
         failures.outcome()
     }

@@ -74,14 +74,20 @@ fn request(path: &Path) -> Result<Request, Failure> {
                 Failure::refused(format!("the request `{name}` is no JSON: {text}"))
             }
             BodyError::Invalid(field) => Failure::refused(format!(
-                "the request `{name}` cannot be used: `{}` {}\n\
+                "the request `{name}` cannot be used: {}{}\n\
                  hint: a request is `{{\"subject\": {{\"type\", \"id\"}}, \"action\": {{\"name\"}}, \
                  \"resource\": {{\"type\", \"id\"}}}}`, each with `properties` where there are any, and `context`",
-                field.pointer, field.message
+                place(&field.pointer),
+                field.message
             )),
         }
     })?;
     Ok(body.into_request())
+}
+
+/// A place that is not the whole.
+fn place(pointer: &str) -> String {
+    if pointer.is_empty() { String::new() } else { format!("`{pointer}` ") }
 }
 
 async fn set(args: &Args, environment: &Environment) -> Result<(Config, Snapshot), Failure> {

@@ -2,6 +2,7 @@
 
 use clap::Subcommand;
 use serde_json::{Value, json};
+use writ_core::text::visible;
 
 use super::exit::{Exit, Failure};
 use super::remote::{LimitArgs, Remote, ServerArgs, more, text_of};
@@ -174,7 +175,7 @@ fn events(page: &Value) -> String {
             "{:>8}  {:<30} {}\n",
             event["sequence"],
             text_of(&event["kind"]),
-            Value::Object(rest)
+            visible(&Value::Object(rest).to_string())
         )
     };
     page["items"].as_array().into_iter().flatten().map(line).collect()

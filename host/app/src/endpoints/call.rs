@@ -22,7 +22,16 @@ pub enum Called {
     /// It has carried the action out: any status of 200 to 299.
     Done(Json),
     /// It has not, and will not: another status that is the caller's fault.
-    Refused(String),
+    Refused(Refusal),
+}
+
+/// Why an endpoint does not carry an action out.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The status that it answers.
+    pub status: StatusCode,
+    /// What it says, which may repeat arguments: nothing that is told everywhere.
+    pub text: String,
 }
 
 /// What an endpoint answered is not known.
@@ -100,7 +109,7 @@ async fn answered(response: Response) -> Result<Called, Unanswered> {
             let text = read(response).await.unwrap_or_default();
             let text: String =
                 String::from_utf8_lossy(&text).chars().take(REFUSAL_CHARS_MAX).collect();
-            Ok(Called::Refused(format!("the endpoint answers {status}: {text}")))
+            Ok(Called::Refused(Refusal { status, text }))
         }
         _ => Err(unanswered(true)),
     }

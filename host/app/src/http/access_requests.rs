@@ -16,12 +16,14 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use axum::response::Response;
 use serde::Deserialize;
 use utoipa::ToSchema;
+use writ_core::approval::REASON_CHARS_MAX;
 use writ_core::execution::Refused;
 use writ_core::{Digest, Execution, Principal};
 use writ_store::IdempotencyKey;
 
 use super::authzen::{meta, set_for};
 use super::body::{self, Sent};
+use super::executions::carry::short;
 use super::executions::create::idempotency;
 use super::page::Id;
 use super::problem::{Problem, ProblemCode};
@@ -139,6 +141,8 @@ pub async fn cancel(
     } else {
         json::read(&body::read(&parts.headers, body, app.body_bytes_max).await?)?
     };
+    short("/comment", why.comment.as_deref(), REASON_CHARS_MAX)?;
+    short("/reason", why.reason.as_deref(), REASON_CHARS_MAX)?;
     let seen = one(&app, &caller, &id).await?;
     if TaskStatus::of(&seen) != TaskStatus::Pending {
         return Err(Problem::new(ProblemCode::InvalidTaskState)

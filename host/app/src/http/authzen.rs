@@ -9,7 +9,8 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, Request as HttpRequest};
 use axum::response::Response;
-use futures_util::future;
+use futures_util::{StreamExt as _, stream};
+use serde_json::value::RawValue;
 use writ_core::Request;
 
 use super::json::{self, FieldError};
@@ -33,6 +34,10 @@ pub const EVALUATION: &str = "/access/v1/evaluation";
 pub const EVALUATIONS: &str = "/access/v1/evaluations";
 /// How many questions may be asked at once.
 pub const ITEMS_MAX: usize = 256;
+/// How many of them are decided side by side, so that they share the wait for the disk.
+const AT_ONCE: usize = 32;
+/// How many bytes those may have that are decided side by side: each may have what the whole body has.
+const AT_ONCE_BYTES: usize = 8 << 20;
 
 /// Decides one question.
 #[utoipa::path(
@@ -116,12 +121,16 @@ pub async fn evaluations(
         return Err(Problem::field(FieldError { pointer: "/evaluations".into(), message }));
     }
     let in_force = app.service.in_force();
-    let batch = Batch { app: &app, in_force: &in_force, headers: &parts.headers, meta };
-    let questions = several.evaluations.iter().enumerate().map(|(index, item)| {
-        let pointer = format!("/evaluations/{index}");
-        json::read_part::<ItemBody>(item.get(), &pointer)?.into_request(&defaults, &pointer)
-    });
-    let replies = batch.decide(questions, several.options.evaluations_semantic).await;
+    let batch = Batch {
+        app: &app,
+        in_force: &in_force,
+        headers: &parts.headers,
+        meta,
+        defaults: &defaults,
+        items: &several.evaluations,
+        at_once: (AT_ONCE_BYTES / body.len().max(1)).clamp(1, AT_ONCE),
+    };
+    let replies = batch.decide(several.options.evaluations_semantic).await;
     let replies = replies.iter().map(|reply| match reply {
         Ok(answer) => decided(&app, &caller, answer),
         Err(problem) => DecisionReply::failed(problem),
@@ -135,14 +144,14 @@ struct Batch<'a> {
     in_force: &'a InForce,
     headers: &'a HeaderMap,
     meta: Meta,
+    defaults: &'a ItemBody,
+    items: &'a [Box<RawValue>],
+    /// How many are decided side by side, where none depends on another.
+    at_once: usize,
 }
 
 impl Batch<'_> {
-    async fn decide(
-        &self,
-        questions: impl Iterator<Item = Result<Request, FieldError>>,
-        semantic: Semantic,
-    ) -> Vec<Result<Answer, Problem>> {
+    async fn decide(&self, semantic: Semantic) -> Vec<Result<Answer, Problem>> {
         let last = |reply: &Result<Answer, Problem>| {
             let permits = reply.as_ref().is_ok_and(Answer::permits);
             match semantic {
@@ -152,12 +161,12 @@ impl Batch<'_> {
             }
         };
         if semantic == Semantic::ExecuteAll {
-            // Side by side, so that they share the wait for the disk.
-            return future::join_all(questions.map(|question| self.one(question))).await;
+            let asked = stream::iter(0..self.items.len()).map(|index| self.one(index));
+            return asked.buffered(self.at_once).collect().await;
         }
         let mut replies = Vec::new();
-        for question in questions {
-            replies.push(self.one(question).await);
+        for index in 0..self.items.len() {
+            replies.push(self.one(index).await);
             if replies.last().is_some_and(last) {
                 break;
             }
@@ -165,10 +174,17 @@ impl Batch<'_> {
         replies
     }
 
-    async fn one(&self, question: Result<Request, FieldError>) -> Result<Answer, Problem> {
-        let question = question.map_err(Problem::field)?;
+    async fn one(&self, index: usize) -> Result<Answer, Problem> {
+        let question = self.question(index).map_err(Problem::field)?;
         let active = self.in_force.set_for(&question, |name| header(self.headers, name));
         Ok(self.app.service.decide(active, question, self.meta.clone()).await?)
+    }
+
+    /// Made when it is its turn: each has its own copy of what they have in common.
+    fn question(&self, index: usize) -> Result<Request, FieldError> {
+        let pointer = format!("/evaluations/{index}");
+        let item = json::read_part::<ItemBody>(self.items[index].get(), &pointer)?;
+        item.into_request(self.defaults, &pointer)
     }
 }
 

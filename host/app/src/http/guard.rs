@@ -95,9 +95,12 @@ impl Guard {
         let Ok(host) = std::str::from_utf8(host) else { return false };
         let Ok(authority) = host.parse::<Authority>() else { return false };
         let name = authority.host();
-        let whole = |known: &String| known.eq_ignore_ascii_case(host) && !host.contains('@');
-        let by_name = |known: &String| known.eq_ignore_ascii_case(name) && !host.contains('@');
-        self.hosts.iter().any(|known| whole(known) || by_name(known))
+        if !host.strip_prefix(name).is_some_and(is_port) {
+            return false;
+        }
+        let is_it =
+            |known: &String| known.eq_ignore_ascii_case(host) || known.eq_ignore_ascii_case(name);
+        self.hosts.iter().any(is_it)
     }
 
     fn admits(&self, origin: &HeaderValue, host: Option<&HeaderValue>) -> bool {
@@ -110,6 +113,15 @@ impl Guard {
             || of_host(b"https://")
             || self.origins.iter().any(|known| known.as_bytes().eq_ignore_ascii_case(origin))
     }
+}
+
+/// Whether what stands behind a name is nothing, or a port (RFC 9110, section 7.2), which may be empty.
+fn is_port(rest: &str) -> bool {
+    let is_number = |port: &str| {
+        port.bytes().all(|byte| byte.is_ascii_digit())
+            && (port.is_empty() || port.parse::<u16>().is_ok())
+    };
+    rest.is_empty() || rest.strip_prefix(':').is_some_and(is_number)
 }
 
 /// The header of a name, where there is one.
@@ -160,6 +172,7 @@ mod tests {
             "127.0.0.1",
             "localhost:9",
             "LOCALHOST",
+            "localhost:",
             "[::1]:8181",
             "[::1]",
             "writ.example",
@@ -183,6 +196,10 @@ mod tests {
             "proxy.example:443",
             "10.0.0.1:8181",
             "[::2]",
+            "[::1]x",
+            "localhost:99999",
+            "localhost:80,evil.example",
+            "127.0.0.1:a",
         ] {
             assert_eq!(check("/x", &[("host", host)]), refused, "{host}");
         }

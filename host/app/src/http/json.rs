@@ -59,11 +59,14 @@ pub fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, BodyError> {
 /// # Errors
 /// The field below `pointer` that is wrong.
 pub fn read_part<T: DeserializeOwned>(part: &str, pointer: &str) -> Result<T, FieldError> {
-    fast(part.as_bytes()).ok_or_else(|| match explain::<T>(part.as_bytes()) {
-        BodyError::Malformed(message) => FieldError { pointer: pointer.to_owned(), message },
-        BodyError::Invalid(FieldError { pointer: inner, message }) => {
-            FieldError { pointer: format!("{pointer}{inner}"), message }
-        }
+    fast(part.as_bytes()).ok_or_else(|| {
+        let (inner, message) = match explain::<T>(part.as_bytes()) {
+            BodyError::Malformed(message) => (String::new(), message),
+            BodyError::Invalid(FieldError { pointer, message }) => (pointer, message),
+        };
+        // Its lines and columns are those of the part, which nobody has but us.
+        let what = message.rsplit_once(" at line ").map_or(message.as_str(), |(what, _)| what);
+        FieldError { pointer: format!("{pointer}{inner}"), message: what.to_owned() }
     })
 }
 
@@ -302,6 +305,8 @@ mod tests {
     fn a_part_is_named_below_its_place() {
         let error = read_part::<Inner>("{}", "/evaluations/3").unwrap_err();
         assert_eq!(error.pointer, "/evaluations/3/id");
+        let error = read_part::<Inner>("null", "/evaluations/3").unwrap_err();
+        assert_eq!(error.message, "invalid type: null, expected an object");
     }
 
     #[test]

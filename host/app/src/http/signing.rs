@@ -13,6 +13,7 @@ use super::App;
 use super::problem::{Problem, ProblemCode};
 use crate::access_request::SignerError;
 use crate::auth::Caller;
+use crate::background::to_its_end;
 
 /// Where one is made.
 pub const PATH: &str = "/v1/signing-keys";
@@ -35,7 +36,8 @@ pub struct SigningKeyReply {
     ),
 )]
 pub async fn rotate(State(app): State<Arc<App>>, caller: Caller) -> Result<Response, Problem> {
-    let kid = app.signers.rotate().await?;
+    // Whoever stops waiting does not keep this host from reading its new key.
+    let kid = to_its_end(async move { app.signers.rotate().await }).await?;
     let operator = &caller.principal().person;
     tracing::info!(%kid, %operator, "denials are signed with a new key");
     Ok((StatusCode::CREATED, Json(SigningKeyReply { kid })).into_response())

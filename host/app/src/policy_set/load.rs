@@ -241,7 +241,11 @@ impl Loading<'_> {
         source: &Source,
         bytes_max: usize,
     ) -> Result<Result<Found, SourceError>, StoreError> {
-        match (source.read(&self.config.root, bytes_max as u64), self.kept) {
+        let (known, root) = (source.clone(), self.config.root.clone());
+        // Where nobody waits for the thread: a whole directory may be searched.
+        let read = tokio::task::spawn_blocking(move || known.read(&root, bytes_max as u64)).await;
+        let read = read.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+        match (read, self.kept) {
             (Err(error @ SourceError::Unknown(digest)), Some(kept)) => {
                 let found = kept.find(digest).await?;
                 Ok(found.map(Found::elsewhere).ok_or(error))

@@ -32,6 +32,8 @@ const HEAD_WAIT: Duration = Duration::from_secs(5);
 const NEWCOMERS_MAX: usize = 64;
 /// How many connections of those who do not say who they are may be let through at once.
 const NAMELESS_MAX: usize = 16;
+/// How long accepting rests after the system refused, for example for want of descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// The client's name here, which says nothing.
 const NAME: &str = "writ";
 
@@ -169,7 +171,10 @@ impl Gate {
             let keeper = self.keeper.clone();
             tokio::select! {
                 accepted = self.listener.accept() => {
-                    let Ok((inside, _)) = accepted else { continue };
+                    let Ok((inside, _)) = accepted else {
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                        continue;
+                    };
                     oldest_first.retain(|newcomer: &AbortHandle| !newcomer.is_finished());
                     if oldest_first.len() >= NEWCOMERS_MAX && let Some(oldest) = oldest_first.pop_front() {
                         oldest.abort();

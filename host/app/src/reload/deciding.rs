@@ -48,6 +48,12 @@ impl Reload {
             (state.look.clone(), state.chosen)
         };
         let prepared = pipeline::again(&self.0.parts, &self.0.started, before).await;
+        let is_half = *trigger == Trigger::File && self.0.written.has_any(prepared.look.files());
+        if is_half {
+            // Whoever watches waits until it is closed, and asks again.
+            self.state().look = prepared.look.forgotten();
+            return Ok(Outcome::Unchanged(self.0.parts.service.active().digest));
+        }
         self.state().look = prepared.look;
         let (candidate, restart) = prepared.candidate?;
         let _turn = self.0.deciding.lock().await;

@@ -93,8 +93,14 @@ impl Reload {
         match wanted {
             Some(known) if held != Some(known.id) => {
                 let snapshot = self.ready_or_loaded(known.rollout.version).await?;
-                service.roll_out(known.id, known.rollout.clone(), snapshot);
-                log_begun(known);
+                let _turn = self.0.deciding.lock().await;
+                // It may have ended while it was loaded: by what decides now, or by the guard.
+                let now = self.stored_rollout().await?;
+                let goes_on = now.is_some_and(|now| now.id == known.id && now.goes_on());
+                if goes_on && self.state().lapsed != Some(known.id) {
+                    service.roll_out(known.id, known.rollout.clone(), snapshot);
+                    log_begun(known);
+                }
                 Ok(())
             }
             Some(_) | None => Ok(()),

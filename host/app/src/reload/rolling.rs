@@ -10,6 +10,7 @@ use writ_core::rollout::{Rollout, Single};
 use writ_store::{NewRollout, NotBegun, Occasion};
 
 use super::{Draft, Ended, Parts, Phase, Refusal, Reload, RolloutStatus, Trigger};
+use crate::background::to_its_end;
 use crate::clock::now_ms;
 
 impl Reload {
@@ -135,16 +136,6 @@ impl Reload {
         };
         let found = self.stored_rollout().await?.filter(is_meant);
         found.ok_or_else(|| Refusal::of_no_rollout(version, how))
-    }
-}
-
-/// Does something to its end, whether or not somebody waits for it.
-async fn to_its_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
-    match tokio::spawn(work).await {
-        Ok(done) => done,
-        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-        // The host stops.
-        Err(_) => std::future::pending().await,
     }
 }
 

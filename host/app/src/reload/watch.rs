@@ -30,7 +30,6 @@ const WRITTEN_MAX: Duration = Duration::from_secs(10);
 /// Told by the system that something may have changed.
 struct Watch {
     told: mpsc::Receiver<()>,
-    open: Open,
     /// Tells for as long as it is there; none where the system cannot.
     _watcher: Option<RecommendedWatcher>,
 }
@@ -42,14 +41,16 @@ impl Reload {
         if self.0.parts.origin.file().is_none() {
             return;
         }
+        let mut watch;
         loop {
             let files = self.state().look.files().clone();
-            let mut watch = Watch::start(&files);
+            // Begun before the one before it ends, so that nothing is missed that is told to neither.
+            watch = Watch::start(&files, &self.0.written);
             // What changed before it was watched has been told to nobody.
             while self.holds().await {
                 watch.wait().await;
             }
-            rest(&files, &watch.open).await;
+            rest(&files, &self.0.written).await;
             match self.ask(Wish::Files, Trigger::File).await {
                 None => return,
                 // The files are as they should be: it is the store that was not.
@@ -70,10 +71,10 @@ impl Reload {
 }
 
 impl Watch {
-    fn start(files: &Files) -> Self {
+    /// Notes in `written` which files are being written to.
+    fn start(files: &Files, written: &Written) -> Self {
         let (tell, told) = mpsc::channel(1);
-        let open = Open::default();
-        let noted = open.clone();
+        let noted = written.clone();
         // What is told while nobody has looked yet is told already.
         let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
             event.iter().for_each(|event| noted.note(event));
@@ -91,7 +92,7 @@ impl Watch {
         let watcher = watcher.inspect_err(|error| {
             tracing::warn!(%error, "changes of files are not told by the system: they are looked at every second");
         });
-        Self { told, open, _watcher: watcher.ok() }
+        Self { told, _watcher: watcher.ok() }
     }
 
     /// Waits for a reason to look.
@@ -105,15 +106,19 @@ impl Watch {
 }
 
 /// Waits until nothing has changed for a while: one that is being written says half of what it will.
-async fn rest(files: &Files, open: &Open) {
+async fn rest(files: &Files, written: &Written) {
     let begin = Instant::now();
+    written.wait_for(true);
     let Some(mut before) = look(files).await else { return };
     loop {
         tokio::time::sleep(QUIET).await;
         let Some(now) = look(files).await else { return };
         let waited = begin.elapsed();
         let rests = now.is_as(&before) || waited >= QUIET_MAX;
-        if rests && (waited >= WRITTEN_MAX || !open.has_any(files)) {
+        if waited >= WRITTEN_MAX {
+            written.wait_for(false);
+        }
+        if rests && !written.has_any(files) {
             return;
         }
         before = now;
@@ -122,34 +127,47 @@ async fn rest(files: &Files, open: &Open) {
 
 /// Files that were written to and not closed since, as far as the system tells.
 #[derive(Clone, Default)]
-struct Open(Arc<Mutex<BTreeSet<PathBuf>>>);
+pub(super) struct Written(Arc<Mutex<Paths>>);
 
-impl Open {
+#[derive(Default)]
+struct Paths {
+    written: BTreeSet<PathBuf>,
+    /// Whoever writes has been waited for as long as anybody is.
+    is_over: bool,
+}
+
+impl Written {
     fn note(&self, event: &Event) {
         // Elsewhere nobody tells that a file is closed.
         let is_written = cfg!(target_os = "linux")
             && matches!(event.kind, EventKind::Modify(ModifyKind::Data(_)));
-        let mut open = self.paths();
+        let paths = &mut self.paths().written;
         for path in &event.paths {
             match (is_written, &event.kind) {
-                (true, _) => _ = open.insert(path.clone()),
+                (true, _) => _ = paths.insert(path.clone()),
                 (
                     false,
                     EventKind::Access(AccessKind::Close(AccessMode::Write))
                     | EventKind::Remove(_)
                     | EventKind::Modify(ModifyKind::Name(_)),
-                ) => _ = open.remove(path),
+                ) => _ = paths.remove(path),
                 (false, _) => {}
             }
         }
     }
 
-    /// Whether any of some files is one of them.
-    fn has_any(&self, files: &Files) -> bool {
-        self.paths().iter().any(|path| files.concern(path))
+    /// Whether any of some files is one of them, and is to be waited for.
+    pub(super) fn has_any(&self, files: &Files) -> bool {
+        let paths = self.paths();
+        !paths.is_over && paths.written.iter().any(|path| files.concern(path))
     }
 
-    fn paths(&self) -> MutexGuard<'_, BTreeSet<PathBuf>> {
+    /// Whether whoever writes is to be waited for.
+    fn wait_for(&self, them: bool) {
+        self.paths().is_over = !them;
+    }
+
+    fn paths(&self) -> MutexGuard<'_, Paths> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -182,14 +200,15 @@ mod tests {
         let place = directory.path().join("writ.toml");
         fs::write(&place, "").unwrap();
         let files = Files::of(&Origin::new(Some(place.clone()), Overrides::default()), None);
-        let watch = Watch::start(&files);
+        let written = Written::default();
+        let _watch = Watch::start(&files, &written);
         let mut beside = File::create(directory.path().join("writ.log")).unwrap();
         beside.write_all(b"a line").unwrap();
         let mut file = File::options().append(true).open(&place).unwrap();
         file.write_all(b"[[binding]]").unwrap();
-        until(|| watch.open.has_any(&files));
+        until(|| written.has_any(&files));
         drop(file);
-        until(|| !watch.open.has_any(&files));
-        assert_eq!(watch.open.paths().len(), 1, "the log, which is none of its files");
+        until(|| !written.has_any(&files));
+        assert_eq!(written.paths().written.len(), 1, "the log, which is none of its files");
     }
 }

@@ -1,8 +1,10 @@
 //! The policy set that decides now: a snapshot, and what the service keeps for each of its bindings.
 
+use std::future::poll_fn;
 use std::hash::{BuildHasher, RandomState};
+use std::pin::pin;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 use writ_core::ports::Namespace;
@@ -10,7 +12,6 @@ use writ_core::{BindingName, Digest, Entity, FaultCode, Mode, Person, Tenant};
 
 use super::shadow::Shadow;
 use crate::breaker::{Admitted, BreakerConfig, Breakers, End, Path, Position, WHOSE, Who};
-use crate::clock::now_ms;
 use crate::policy_set::{Bound, Snapshot};
 use crate::telemetry::{BindingMetrics, Metrics};
 
@@ -18,8 +19,6 @@ use crate::telemetry::{BindingMetrics, Metrics};
 pub struct Active {
     /// Digest of the set.
     pub digest: Digest,
-    /// Since when it decides here, in milliseconds since the Unix epoch.
-    pub(super) since_ms: u64,
     pub(super) tenant: Tenant,
     pub(super) bindings: Vec<Arc<ActiveBinding>>,
     /// The names of those whose verdict counts.
@@ -32,6 +31,10 @@ pub struct Active {
 /// of the engine's slots (256 by default) from the others.
 const RUNNING_MAX: usize = 64;
 
+/// Which part of its deadline a policy may have computed when nobody waits for it any more, and be told
+/// nothing of: a tenth. Who goes away just before the deadline is no better off than who stays.
+const ABANDONED_PART: u32 = 10;
+
 /// A binding in use.
 pub(super) struct ActiveBinding {
     pub bound: Bound,
@@ -43,12 +46,14 @@ pub(super) struct ActiveBinding {
     breakers: Mutex<Breakers>,
 }
 
-/// The right to evaluate a binding once. Dropped without an end, it settles as
-/// [`End::Unknown`], so that a request whose caller has gone away does not hold the probe.
+/// The right to evaluate a binding once. A request whose caller has gone away drops it without an end:
+/// then it settles as [`End::Unknown`], so that it does not hold the probe, or as [`End::Failure`] where
+/// the policy had computed for long.
 pub(super) struct Permit<'a> {
     binding: &'a ActiveBinding,
     admitted: Admitted,
     clock_ms: u64,
+    computed: Duration,
     settled: bool,
 }
 
@@ -62,7 +67,7 @@ impl Active {
     ) -> Self {
         let (digest, tenant) = (snapshot.digest, tenant.clone());
         let (bindings, enforced, shadow) = (Vec::new(), Arc::default(), None);
-        let nothing = Self { digest, since_ms: now_ms(), tenant, bindings, enforced, shadow };
+        let nothing = Self { digest, tenant, bindings, enforced, shadow };
         Self::after(&nothing, snapshot, breaker, metrics)
     }
 
@@ -86,7 +91,7 @@ impl Active {
         let enforced = enforced.map(|core| core.name.clone()).collect();
         let bindings = snapshot.bindings.into_iter().map(active).collect();
         let (digest, tenant) = (snapshot.digest, before.tenant.clone());
-        Self { digest, since_ms: now_ms(), tenant, bindings, enforced, shadow: None }
+        Self { digest, tenant, bindings, enforced, shadow: None }
     }
 
     /// The names under which policies are bound.
@@ -141,7 +146,13 @@ impl ActiveBinding {
         if before != after {
             self.metrics.breaker(after);
         }
-        admitted.map(|admitted| Permit { binding: self, admitted, clock_ms, settled: false })
+        admitted.map(|admitted| Permit {
+            binding: self,
+            admitted,
+            clock_ms,
+            computed: Duration::ZERO,
+            settled: false,
+        })
     }
 
     /// A turn to evaluate the policy; none where all are taken for as long as an evaluation may take.
@@ -159,6 +170,30 @@ impl ActiveBinding {
 }
 
 impl Permit<'_> {
+    /// The end of an evaluation, which is followed for how long it computes.
+    pub(super) async fn follow<T>(&mut self, evaluation: impl Future<Output = T>) -> T {
+        let mut evaluation = pin!(evaluation);
+        poll_fn(|context| {
+            let began = Instant::now();
+            let polled = evaluation.as_mut().poll(context);
+            self.computed += began.elapsed();
+            polled
+        })
+        .await
+    }
+
+    /// Nobody waits for the end any more.
+    fn abandon(&mut self) {
+        self.binding.metrics.abandoned();
+        let deadline = Duration::from_millis(self.binding.bound.image.limits().deadline_ms);
+        let end = match self.computed > deadline / ABANDONED_PART {
+            true => End::Failure,
+            false => End::Unknown,
+        };
+        self.clock_ms += self.computed.as_millis() as u64;
+        self.end(end);
+    }
+
     /// Tells how the evaluation ended, at `clock_ms`.
     pub(super) fn settle(mut self, end: End, clock_ms: u64) {
         self.clock_ms = clock_ms;
@@ -202,7 +237,7 @@ impl Permit<'_> {
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
         if !self.settled {
-            self.end(End::Unknown);
+            self.abandon();
         }
     }
 }

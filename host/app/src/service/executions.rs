@@ -25,6 +25,7 @@ use writ_core::{Execution, Principal, Role, Tenant};
 use writ_store::{ChangeError, Grounds, Store, Verified, VerifyError};
 
 use super::Service;
+use crate::background::to_its_end;
 use crate::clock::now_ms;
 use crate::tool_set::Toolbox;
 pub use clock::Clock;
@@ -106,13 +107,13 @@ impl Executions {
         by: &Principal,
         id: &str,
         event: Event,
-        is_done: impl FnOnce(&Status) -> bool,
+        is_done: impl FnOnce(&Status) -> bool + Send + 'static,
     ) -> Result<Execution, ExecutionError> {
         enum Unstepped {
             Done(Box<Execution>),
             Refused(Refused),
         }
-        let change = |current: &Execution| match is_done(&current.status) {
+        let change = move |current: &Execution| match is_done(&current.status) {
             true => Err(Unstepped::Done(Box::new(current.clone()))),
             false => current.apply(event).map_err(Unstepped::Refused),
         };
@@ -124,26 +125,31 @@ impl Executions {
         }
     }
 
-    /// Steps an execution, keeps that, counts it, and tells who waits for it.
-    async fn change<R>(
+    /// Steps an execution, keeps that, counts it, and tells who waits for it. Whoever stops waiting does
+    /// not take it back, and leaves nobody untold.
+    async fn change<R: Send + 'static>(
         &self,
         tenant: &Tenant,
         id: &str,
         at_ms: u64,
         grounds: Option<Grounds>,
-        change: impl FnOnce(&Execution) -> Result<Transition, R>,
+        change: impl FnOnce(&Execution) -> Result<Transition, R> + Send + 'static,
     ) -> Result<Execution, ChangeError<R>> {
-        let mut took = Vec::new();
-        let step = |current: &Execution| {
-            let transition = change(current)?;
-            took = approvals_took(&transition, at_ms);
-            Ok(transition)
-        };
-        let changed = Box::pin(self.store.change(tenant, id, at_ms, grounds, step)).await?;
-        for took in took {
-            self.service.metrics().approval_ended(&changed.request.action.name, took);
-        }
-        Ok(self.told(changed))
+        let (this, tenant, id) = (self.clone(), tenant.clone(), id.to_owned());
+        to_its_end(Box::pin(async move {
+            let mut took = Vec::new();
+            let step = |current: &Execution| {
+                let transition = change(current)?;
+                took = approvals_took(&transition, at_ms);
+                Ok(transition)
+            };
+            let changed = this.store.change(&tenant, &id, at_ms, grounds, step).await?;
+            for took in took {
+                this.service.metrics().approval_ended(&changed.request.action.name, took);
+            }
+            Ok(this.told(changed))
+        }))
+        .await
     }
 }
 

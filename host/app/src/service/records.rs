@@ -88,7 +88,8 @@ mod tests {
     use writ_core::execution::{Asking, Event, Ruling};
     use writ_core::ports::{About, Window};
     use writ_core::{
-        Action, Approval, Disposition, Entity, Execution, Json, Request, Requirement, Stage, Tenant,
+        Action, Approval, Digest, Disposition, Entity, Execution, Json, Request, Requirement,
+        Stage, Tenant,
     };
     use writ_store::{Created, StoreConfig};
 
@@ -129,7 +130,13 @@ mod tests {
         let received =
             Execution::received("e1".into(), tenant, requester, request(), 60_000, 1_000);
         let (ruling, at_ms) = (Ruling::Asked(vec![asking]), 1_000);
-        let decided = Event::Decided { decision: "d1".into(), ruling, request: request(), at_ms };
+        let decided = Event::Decided {
+            policy_set: Digest::of("set"),
+            decision: "d1".into(),
+            ruling,
+            request: request(),
+            at_ms,
+        };
         let transition = received.apply(decided).unwrap();
         let (execution, facts) = (transition.next, transition.facts);
         Created { execution, facts, at_ms, idempotency: Vec::new(), retries: None }

@@ -121,7 +121,7 @@ impl Rounds {
         (request, request_digest): (&Request, &Digest),
         recorder: Option<&Arc<Recorder>>,
     ) -> Evaluation {
-        let Some(permit) = binding.admit(asked.asker, self.clock_ms()) else {
+        let Some(mut permit) = binding.admit(asked.asker, self.clock_ms()) else {
             binding.metrics.refused();
             return refused(
                 FaultCode::BreakerOpen,
@@ -142,7 +142,7 @@ impl Rounds {
             storage: storage.as_ref().unwrap_or(&self.storage),
             approvals: approvals.as_ref().unwrap_or(&self.approvals),
         };
-        let evaluation = binding.bound.image.evaluate(call).await;
+        let evaluation = permit.follow(binding.bound.image.evaluate(call)).await;
         let end = match &evaluation.result {
             Ok(_) => End::Success,
             Err(fault) => end_of(fault.code),

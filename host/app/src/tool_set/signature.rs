@@ -9,6 +9,8 @@ use writ_core::{BoundTool, Json, Sensitive};
 
 /// How many flaws of some arguments are told.
 const FLAWS_MAX: usize = 16;
+/// How long arguments may be for all their flaws to be looked for, in bytes.
+const LISTED_BYTES_MAX: usize = 16 << 10;
 /// How much of a flaw's text is told, in characters: it quotes the value, which may be large.
 const FLAW_CHARS_MAX: usize = 300;
 
@@ -67,14 +69,19 @@ impl Signature {
         ))
     }
 
-    /// What is wrong with some arguments, at most 16 flaws; nothing where they satisfy the schema.
-    /// What must not be told of them is masked.
+    /// What is wrong with some arguments, at most 16 flaws, and one where they are long; nothing where they
+    /// satisfy the schema. What must not be told of them is masked.
     pub fn flaws(&self, arguments: &Json) -> Vec<Flaw> {
         let (value, sensitive) = (arguments.to_value(), self.sensitive(arguments));
         let flaw = |error: jsonschema::ValidationError<'_>| Flaw {
             pointer: error.instance_path().as_str().to_owned(),
             message: sensitive.mask(&error.to_string()).chars().take(FLAW_CHARS_MAX).collect(),
         };
+        // All flaws are there before the first is told: a million of them take a hundred times the memory of
+        // the arguments.
+        if arguments.as_str().len() > LISTED_BYTES_MAX {
+            return self.arguments.validate(&value).err().map(flaw).into_iter().collect();
+        }
         self.arguments.iter_errors(&value).take(FLAWS_MAX).map(flaw).collect()
     }
 }

@@ -26,6 +26,8 @@ pub(crate) struct Seen {
 /// How a request is answered.
 pub(crate) enum Answer {
     Status(u16),
+    /// A status, and a body.
+    Words(u16, &'static str),
     Redirect(String),
     /// 200, and a body.
     Body(&'static str),
@@ -131,6 +133,7 @@ fn serve(stream: &TcpStream, kept: &(Mutex<Vec<Seen>>, Condvar), answer: &Answer
         let answer = match answer(before, &seen) {
             Answer::Status(204) => "HTTP/1.1 204 Answer\r\n\r\n".to_owned(),
             Answer::Status(status) => said(&format!("{status} Answer"), ""),
+            Answer::Words(status, body) => said(&format!("{status} Answer"), body),
             Answer::Redirect(to) => said(&format!("307 Elsewhere\r\nLocation: {to}"), ""),
             Answer::Body(body) => said("200 Answer", body),
             Answer::Never => continue,

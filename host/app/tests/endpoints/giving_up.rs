@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use crate::Paid;
 use crate::receiver::{Answer, Receiver, SECRET};
-use crate::world::{World, path, text};
+use crate::world::{World, path, question, text};
+use writ_testkit::guests;
 
 fn letters(world: &World) -> Vec<Value> {
     world.get(world.server.key(), "/v1/dead-letters")["items"].as_array().unwrap().clone()
@@ -84,12 +85,39 @@ fn an_idempotent_endpoint_is_called_again_under_one_id() {
 fn a_refusal_does_not_tell_what_became_of_the_call_before_it() {
     let paid = Paid::new("idempotent = true\n", |before, _| match before {
         0 => Answer::Gone,
-        1 => Answer::Status(409),
+        1 => Answer::Words(409, "the card 4111 is known"),
         _ => Answer::Body("\"paid\""),
     });
     let done = paid.world.until_status(&paid.ask(50), "succeeded");
     assert_eq!(done["result"], "paid");
     assert_eq!(paid.receiver.wait_for(3).len(), 3);
+    // What it says may repeat arguments, and events hold none.
+    let events = paid.world.get(&paid.world.agent, &path(&done, "/events")).to_string();
+    assert!(events.contains("409") && !events.contains("4111"), "{events}");
+}
+
+#[test]
+fn what_a_tool_called_is_sent_again_though_its_caller_has_ended() {
+    let receiver = Receiver::start(|before, _| match before {
+        0 => Answer::Gone,
+        _ => Answer::Body("1"),
+    });
+    let relay =
+        "\n[[tools]]\nname = \"relay\"\nsource = \"relay.wasm\"\ngrants = { tools = [\"pay\"] }\n";
+    let beside = [
+        ("secret", SECRET.as_bytes().to_vec()),
+        ("relay.wasm", guests::bytes("hostile/tool-relay")),
+    ];
+    let world = World::with_files(&(receiver.endpoint("pay") + relay), &beside);
+    let mut body = question("relay", 50);
+    body["tool"] = "relay".into();
+    let caller = world.post(&world.agent, "/v1/executions", &body).json();
+    world.until_status(&caller, "unknown");
+    let [letter] = &letters(&world)[..] else { panic!("one letter") };
+    let again = format!("/v1/dead-letters/{}/redeliver", text(&letter["id"]));
+    assert_eq!(world.post(world.server.key(), &again, &Value::Null).status, 202);
+    assert_eq!(world.until_status(letter, "succeeded")["result"], json!(1));
+    assert_eq!(receiver.wait_for(2).len(), 2);
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! Carrying actions out: once, and nothing but what was allowed.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use serde_json::{Value, json};
 
 use crate::stream::Stream;
 use crate::world::{CONFIG, World, path, problem, question, text};
-use writ_testkit::guests;
+use writ_testkit::{guests, wait};
 
 #[test]
 fn what_is_allowed_is_claimed_carried_out_and_reported() {
@@ -67,16 +69,55 @@ fn approved_500_and_carried_out_999999_is_impossible() {
     assert_eq!(world.post(&world.agent, &path(&asked, "/claim"), &action(500)).status, 200);
 }
 
+/// Has the world decide by another configuration.
+fn reload(world: &World, config: &str) {
+    std::fs::write(world.server.directory().join("writ.toml"), config).unwrap();
+    let reloaded = world.post(world.server.key(), "/v1/policies/reload", &json!({}));
+    assert_eq!(reloaded.status, 200, "{}", reloaded.text());
+}
+
+#[test]
+fn what_was_counted_at_once_is_not_counted_again_once_people_had_to_agree() {
+    let world = World::new();
+    let small = world.ask("pay", 20);
+    assert_eq!(small["status"], "allowed");
+    reload(&world, &CONFIG.replace("min = 100", "min = 1").replace("lt = 100", "lt = 60000"));
+    assert_eq!(problem(&world.claim(&small)), (409, "decided-otherwise".into()));
+    let asked = world.get(&world.agent, &path(&small, ""));
+    assert_eq!(asked["status"], "awaiting-approval");
+    world.approve(&asked);
+    assert_eq!(world.claim(&small).status, 200);
+    assert_eq!(world.ask("transfer", 49_981)["status"], "denied");
+    assert_eq!(world.ask("transfer", 49_980)["status"], "allowed");
+}
+
+#[test]
+fn what_people_agreed_to_is_spent_when_it_begins() {
+    const WINDOW_SECONDS: u64 = 8;
+    let world = World::new();
+    let limit = format!("limit = 50000\nwindow-seconds = {WINDOW_SECONDS}");
+    reload(&world, &CONFIG.replace("limit = 50000", &limit).replace("lt = 100", "lt = 60000"));
+    let window = || {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        since_epoch.as_secs() / WINDOW_SECONDS
+    };
+    let asked = world.ask("pay", 30_000);
+    let asked_in = window();
+    world.approve(&asked);
+    wait::until(Duration::from_secs(60), || match window() == asked_in {
+        true => Err("the window in which it was asked for is open".to_owned()),
+        false => Ok(()),
+    });
+    assert_eq!(world.claim(&asked).status, 200);
+    assert_eq!(world.ask("transfer", 30_000)["status"], "denied");
+    assert_eq!(world.ask("transfer", 20_000)["status"], "allowed");
+}
+
 #[test]
 fn what_was_allowed_at_once_is_decided_again_by_a_set_that_came_since() {
     let world = World::new();
     let (small, smaller) = (world.ask("pay", 20), world.ask("pay", 5));
-    let change = |below: u32| {
-        let config = CONFIG.replace("lt = 100", &format!("lt = {below}"));
-        std::fs::write(world.server.directory().join("writ.toml"), config).unwrap();
-        let reloaded = world.post(world.server.key(), "/v1/policies/reload", &json!({}));
-        assert_eq!(reloaded.status, 200, "{}", reloaded.text());
-    };
+    let change = |below: u32| reload(&world, &CONFIG.replace("lt = 100", &format!("lt = {below}")));
     change(10);
     assert_eq!(problem(&world.claim(&small)), (409, "decided-otherwise".into()));
     assert_eq!(world.status(&small), "denied");

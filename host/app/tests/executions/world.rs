@@ -80,12 +80,12 @@ impl World {
     }
 
     /// A server with more configuration, and files beside it.
-    pub(crate) fn with_files(more: &str, beside: &[(&str, &str)]) -> Self {
+    pub(crate) fn with_files(more: &str, beside: &[(&str, impl AsRef<[u8]>)]) -> Self {
         let policies = ["rules", "four-eyes", "budget"]
             .map(|name| (format!("{name}.wasm"), guests::dist_bytes(name)));
         let mut files: Vec<_> =
             policies.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())).collect();
-        files.extend(beside.iter().map(|(name, text)| (*name, text.as_bytes().to_vec())));
+        files.extend(beside.iter().map(|(name, bytes)| (*name, bytes.as_ref().to_vec())));
         let config = format!("{CONFIG}{more}");
         let server = Writ::start(env!("CARGO_BIN_EXE_writ"), &config, &files);
         let key = |name: &str, role: &str, groups: &[&str]| {

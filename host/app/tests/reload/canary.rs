@@ -119,6 +119,38 @@ fn an_execution_is_decided_by_the_version_of_its_subject() {
 }
 
 #[test]
+fn what_a_version_allowed_that_decides_no_more_is_decided_again_when_it_begins() {
+    let world = World::with_versions(&allowing("\"one\""), &allowing("\"two\""));
+    let ask = |action: &str| {
+        let body = json!({
+            "subject": {"type": "agent", "id": "a1"},
+            "action": {"name": action},
+            "resource": {"type": "tool", "id": "t1"},
+        });
+        let reply = world.client().post("/v1/executions", &body.to_string()).unwrap().json();
+        assert_eq!(reply["status"], "allowed", "{reply:#}");
+        (reply["id"].as_str().unwrap().to_owned(), json!({"action": {"name": action}}))
+    };
+    let claim = |(id, action): &(String, Value)| {
+        let path = format!("/v1/executions/{id}/claim");
+        world.client().post(&path, &action.to_string()).unwrap()
+    };
+    // While the canary decides, and by it; then by the version that it was beside.
+    let one = ask("one");
+    world.roll_out(2, "canary", &json!({"share_percent": 100}));
+    let (first, second) = (ask("two"), ask("two"));
+    assert_eq!(claim(&first).status, 200);
+    assert_eq!(world.client().delete("/v1/policy-sets/2/canary").unwrap().status, 204);
+    let refused = claim(&second);
+    assert_eq!((refused.status, &refused.json()["status"]), (409, &json!(409)));
+    assert!(refused.text().contains("decided-otherwise"), "{}", refused.text());
+    // What the other version allowed meanwhile is not the promoted one's.
+    world.roll_out(2, "canary", &json!({"share_percent": 100}));
+    assert_eq!(world.writ(&["policy", "canary", "--promote"]).0, Some(0));
+    assert!(claim(&one).text().contains("decided-otherwise"));
+}
+
+#[test]
 fn who_goes_away_meanwhile_leaves_no_version_that_decides_and_has_ended() {
     let world = World::with_versions(&allowing("\"one\""), &allowing("\"two\""));
     for _ in 0..10 {

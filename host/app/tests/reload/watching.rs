@@ -76,3 +76,30 @@ fn settings_and_cases_are_watched_as_well() {
     fs::remove_file(world.directory().join("cases/two.json")).unwrap();
     world.until("the case that is gone", |world| world.status().get("failure").is_none());
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn half_of_a_file_that_is_written_during_a_reload_decides_nothing() {
+    use std::io::Write as _;
+
+    let world = World::start(&allowing("\"read\""), &[]);
+    let tasks = format!("/proc/{}/task", world.server.id());
+    let compiles = || {
+        let tasks = fs::read_dir(&tasks).unwrap().filter_map(|task| Some(task.ok()?.path()));
+        let children = tasks.map(|task| fs::read_to_string(task.join("children")));
+        children.flatten().any(|children| !children.is_empty())
+    };
+    let never_compiled = "[[binding]]\nname = \"eyes\"\nsource = \"builtin:four-eyes\"\nmatch = { action = \"x\" }\nsettings = { requirement = { stages = [{ approvers = [\"group:a\"] }] } }\n";
+    world.write("writ.toml", allowing("\"one\"") + never_compiled);
+    world.until("it compiles", |_| compiles());
+    let mut file = fs::File::create(world.directory().join("writ.toml")).unwrap();
+    file.write_all(allowing("\"half\"").as_bytes()).unwrap();
+    world.until("it compiles no more", |_| !compiles());
+    for _ in 0..1_000 {
+        assert!(!world.allows("half"), "half of a file decides");
+    }
+    let rest = "[[binding]]\nname = \"more\"\nsource = \"builtin:tool-list\"\nsettings = { allow = [\"whole\"] }\n";
+    file.write_all(rest.as_bytes()).unwrap();
+    drop(file);
+    world.until("all of it", |world| world.allows("whole"));
+}

@@ -18,7 +18,7 @@ fn a_question_is_posted_with_buttons_and_without_arguments() {
     assert_eq!(seen.header("content-type"), "application/json");
     let message = seen.json();
     let blocks = message["blocks"].as_array().unwrap();
-    assert!(text(&blocks[0]["text"]["text"]).starts_with("Pay\n"), "{message:#}");
+    assert!(text(&blocks[0]["text"]["text"]).starts_with("> Pay\n> "), "{message:#}");
     let about = text(&blocks[1]["elements"][0]["text"]);
     assert!(about.contains("user:Ann, group:finance"), "{about}");
     assert!(about.contains(&text(&asked["id"])), "{about}");

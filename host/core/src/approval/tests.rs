@@ -149,6 +149,11 @@ fn an_approval_counts_for_the_policy_that_asked_and_stage_by_stage() {
     assert!(meets(&approved, &approved.requirement, &[]));
     assert!(!approved.meets(&"another".parse().unwrap(), &approved.requirement, &[]));
     assert!(!meets(&approved.clone().by_tool(), &approved.requirement, &[]), "no policy asked");
+    let other_words = Requirement { reason: "more is spent".into(), ..requirement(stages()) };
+    let by_nobody = opened(requirement(vec![stage(&["user:ann"], 1, Disposition::Approve)]));
+    let by_nobody = by_nobody.at(61_000).unwrap();
+    let later = Requirement { reason: other_words.reason.clone(), ..by_nobody.requirement.clone() };
+    assert!(meets(&approved, &other_words, &[]) && meets(&by_nobody, &later, &[]));
     let twice = requirement([stages(), stages()].concat());
     assert!(!meets(&approved, &twice, &[]), "nobody was asked the second question");
 }

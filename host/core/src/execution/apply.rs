@@ -1,10 +1,7 @@
 //! The one function that changes an execution.
 
 use super::event::{Asking, Event, Permission, Refused, Report, Ruling};
-use super::{
-    APPROVALS_MAX, Awaited, BEGINS_MAX, Denied, Execution, Fact, GivenUp, Reason, Status,
-    Transition,
-};
+use super::{APPROVALS_MAX, Awaited, Denied, Execution, Fact, GivenUp, Reason, Status, Transition};
 use crate::approval::{Approval, ApprovalState, Ballot};
 use crate::digest::Digest;
 use crate::person::Person;
@@ -19,7 +16,8 @@ impl Execution {
     pub fn apply(&self, event: Event) -> Result<Transition, Refused> {
         let mut step = Step::of(self);
         match event {
-            Event::Decided { decision, ruling, request, at_ms } => {
+            Event::Decided { decision, policy_set, ruling, request, at_ms } => {
+                step.next.decided_by = Some(policy_set);
                 step.decided(decision, ruling, request, at_ms)?;
             }
             Event::Voted { approval, ballot } => step.voted(&approval, &ballot)?,
@@ -86,7 +84,8 @@ impl Step {
             Status::Allowed { start_by_ms, .. } if at_ms >= start_by_ms => {
                 return Err(Refused::TooLate);
             }
-            Status::Allowed { .. } => {
+            Status::Allowed { settled, .. } => {
+                self.next.counted |= settled;
                 let ruling = self.about_what_was_allowed(ruling, begins)?;
                 self.facts.push(Fact::Decided { decision });
                 self.ruled(ruling, at_ms);
@@ -322,7 +321,7 @@ impl Step {
                 self.to(Status::Expired, Fact::Expired);
             }
             Status::Running { holder, permit, lease_until_ms } => {
-                let is_given_up = !self.next.is_repeatable() || self.next.fence >= BEGINS_MAX;
+                let is_given_up = !self.next.is_repeatable() || !self.next.may_be_retaken();
                 if at_ms >= lease_until_ms && is_given_up {
                     self.give_up(holder, permit, None);
                 } else {
@@ -374,6 +373,10 @@ impl Step {
             _ if goes_on => self.is_the_action(action)?,
             _ => return Err(self.next.not_now("claimed")),
         }
+        self.next.retaken = match self.next.status {
+            Status::Running { .. } => self.next.retaken + 1,
+            _ => 0,
+        };
         self.next.fence += 1;
         let (by, fence) = (holder.clone(), self.next.fence);
         let fact = match goes_on {

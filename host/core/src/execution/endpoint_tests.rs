@@ -26,7 +26,8 @@ fn claim(execution: &Execution, call: u64, at_ms: u64) -> Result<Execution, Refu
 
 fn called(kind: ToolKind) -> Execution {
     let (decision, ruling, request) = ("d1".to_owned(), Ruling::Permitted, request(10));
-    let decided = Event::Decided { decision, ruling, request, at_ms: 1_000 };
+    let decided =
+        Event::Decided { policy_set: Digest::of("set"), decision, ruling, request, at_ms: 1_000 };
     let allowed = apply(&received().by_tool(tool_of(kind)), decided).unwrap();
     claim(&allowed, 1, 2_000).unwrap()
 }

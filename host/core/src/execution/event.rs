@@ -18,6 +18,8 @@ pub enum Event {
     Decided {
         /// The decision's id.
         decision: String,
+        /// The digest of the policy set that they are.
+        policy_set: Digest,
         /// What they say.
         ruling: Ruling,
         /// The request as they amended it.

@@ -31,7 +31,13 @@ fn events() -> impl Strategy<Value = Event> {
     let decided = (rulings(), prop_oneof![9 => Just(10), 1 => Just(11)], at.clone()).prop_map(
         |(ruling, n, at_ms)| {
             let decision = "d1".to_owned();
-            Event::Decided { decision, ruling, request: request(n), at_ms }
+            Event::Decided {
+                policy_set: Digest::of("set"),
+                decision,
+                ruling,
+                request: request(n),
+                at_ms,
+            }
         },
     );
     let voted = (0..3u8, prop::sample::select(PEOPLE), any::<bool>(), at.clone()).prop_map(
@@ -142,7 +148,7 @@ fn check(before: &Execution, transition: &Transition) {
         assert!(matches!(before.status, Status::Allowed { settled: true, .. }));
     }
     if resumptions == 1 {
-        assert!(before.tool.is_some() && before.fence < BEGINS_MAX);
+        assert!(before.tool.is_some() && next.retaken < BEGINS_MAX);
         let is_repeatable = before.tool.as_ref().is_some_and(|tool| tool.kind.is_repeatable());
         match before.status {
             Status::Running { .. } => {

@@ -35,7 +35,7 @@ pub enum Status {
         /// When it may not begin any more, in milliseconds since the Unix epoch.
         start_by_ms: u64,
         /// Whether policies have let it go on as it stands, with what they store; otherwise, or where
-        /// the host has taken its policy set since, they are asked again before it begins.
+        /// another set decides than [`super::Execution::decided_by`], they are asked again before it begins.
         settled: bool,
     },
     /// Its holder carries it out. May become succeeded, failed, unknown and, where a tool does,

@@ -26,7 +26,8 @@ fn apply(execution: &Execution, event: Event) -> Result<Execution, Refused> {
 
 fn running() -> Execution {
     let (decision, ruling, request) = ("d1".to_owned(), Ruling::Permitted, request(10));
-    let decided = Event::Decided { decision, ruling, request, at_ms: 1_000 };
+    let decided =
+        Event::Decided { policy_set: Digest::of("set"), decision, ruling, request, at_ms: 1_000 };
     let allowed = apply(&received().by_tool(tool()), decided).unwrap();
     assert_eq!(allowed.work_at_ms(), Some(0));
     claim(&allowed, 1, 2_000).unwrap()
@@ -131,6 +132,21 @@ fn a_run_that_ends_every_time_before_it_is_done_is_given_up() {
 }
 
 #[test]
+fn a_tool_that_waits_often_is_not_given_up_for_that() {
+    let mut execution = running();
+    for at in 1..=2 * BEGINS_MAX {
+        let suspended = apply(&execution, suspends(execution.fence)).unwrap();
+        assert_eq!(execution.fence, at);
+        execution = claim(&suspended, at + 1, 100_000 * (at + 1)).unwrap();
+    }
+    assert!(execution.work_at_ms().is_some());
+    let (at_ms, permit) = (300_000 * BEGINS_MAX, permit(execution.fence));
+    let released = apply(&execution, Event::Released { permit, at_ms }).unwrap();
+    assert_eq!(apply(&released, Event::Passed { at_ms }), Err(Refused::Nothing));
+    assert_eq!(released.work_at_ms(), Some(at_ms));
+}
+
+#[test]
 fn a_tool_that_ends_leaves_no_question_open() {
     let asked = apply(&running(), asks(1)).unwrap();
     let ended = apply(&asked, reports(1)).unwrap();
@@ -145,7 +161,11 @@ fn a_tool_that_ends_leaves_no_question_open() {
 fn what_people_carry_out_cannot_ask_or_wait() {
     let decision = "d1".to_owned();
     let (ruling, request, at_ms) = (Ruling::Permitted, request(10), 1_000);
-    let allowed = apply(&received(), Event::Decided { decision, ruling, request, at_ms }).unwrap();
+    let allowed = apply(
+        &received(),
+        Event::Decided { policy_set: Digest::of("set"), decision, ruling, request, at_ms },
+    )
+    .unwrap();
     let running = claim(&allowed, 1, 2_000).unwrap();
     assert_eq!(running.work_at_ms(), None);
     for event in [asks(1), suspends(1)] {
@@ -189,7 +209,13 @@ fn a_call_is_one_deeper_than_its_caller() {
 }
 
 fn decides(ruling: Ruling, amount: u64, at_ms: u64) -> Event {
-    Event::Decided { decision: "d2".to_owned(), ruling, request: request(amount), at_ms }
+    Event::Decided {
+        policy_set: Digest::of("set"),
+        decision: "d2".to_owned(),
+        ruling,
+        request: request(amount),
+        at_ms,
+    }
 }
 
 fn code(execution: &Execution) -> &str {
@@ -259,7 +285,8 @@ fn a_run_that_is_taken_over_is_decided_again_and_leaves_no_question_open() {
 fn what_the_host_would_begin_otherwise_ends_and_does_not_wait_for_ever() {
     let (decision, request, at_ms) = ("d1".to_owned(), request(10), 1_000);
     let ruling = Ruling::Asked(vec![asking("a1", &["user:ann"], Disposition::Deny)]);
-    let decided = Event::Decided { decision, ruling, request, at_ms };
+    let decided =
+        Event::Decided { policy_set: Digest::of("set"), decision, ruling, request, at_ms };
     let allowed = votes(&apply(&received().by_tool(tool()), decided).unwrap(), Choice::Approve);
     let amended = apply(&allowed, decides(Ruling::Permitted, 11, 6_000)).unwrap();
     assert_eq!(code(&amended), "action-changed");

@@ -3,6 +3,7 @@
 use writ_core::strand::StrandPlace;
 
 use super::{DECISIONS_MAX, StrandCut};
+use crate::moment::time_of;
 use crate::sealing::Opener;
 use crate::strand::{BATCHES_MAX, KeptStrand};
 use crate::verify::strands::{Unopened, take};
@@ -56,7 +57,9 @@ impl Cuts {
                 // Looked at in either case: what is broken is told of, and not kept as young enough.
                 let mut next = to.clone();
                 take(&mut next, batch, opener, Unopened::IsFollowed)?;
-                if batch.until_ms >= before_ms {
+                // A decision may be younger than the request, where it was decided again.
+                let decided_ms = time_of(&batch.last_id).unwrap_or(0);
+                if batch.until_ms.max(decided_ms) >= before_ms {
                     return Ok(to);
                 }
                 // One batch always fits.

@@ -104,7 +104,13 @@ impl Flow {
         let Self { tenant, requester, request, at_ms, ruling, keys } = self;
         let received =
             Execution::received(next_id(), tenant, requester, request.clone(), 300_000, at_ms);
-        let decided = Event::Decided { decision: next_id(), ruling, request, at_ms };
+        let decided = Event::Decided {
+            policy_set: Digest::of("set"),
+            decision: next_id(),
+            ruling,
+            request,
+            at_ms,
+        };
         let transition = received.apply(decided).unwrap();
         let (execution, facts) = (transition.next, transition.facts);
         Created { execution, facts, at_ms, idempotency: keys, retries: None }

@@ -3,7 +3,7 @@
 use writ_core::approval::ApprovalState;
 use writ_core::execution::{Asking, Event, Ruling};
 use writ_core::ports::{About, Window};
-use writ_core::{Approval, Execution, Json, Request, Tenant};
+use writ_core::{Approval, Digest, Execution, Json, Request, Tenant};
 use writ_store::Store;
 
 use super::evaluation::{NOW_MS, decision, next_id};
@@ -115,7 +115,13 @@ pub async fn a_history_has_each_approval_of_an_execution(store: &Store) {
     };
     let ruling = Ruling::Asked(vec![asking]);
     let (decision, at_ms) = (decision().id, NOW_MS + 2);
-    let again = Event::Decided { decision, ruling, request: request(), at_ms };
+    let again = Event::Decided {
+        policy_set: Digest::of("set"),
+        decision,
+        ruling,
+        request: request(),
+        at_ms,
+    };
     let execution = happen(store, &execution, again).await.unwrap();
     let [first, second] = <[_; 2]>::try_from(execution.approvals).unwrap();
     assert_eq!(first.state, ApprovalState::Approved);

@@ -13,12 +13,13 @@ use jsonwebtoken::{Algorithm, DecodingKey};
 use reqwest::{Client, Url};
 use serde::Deserialize;
 use serde_json::Value;
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::Instant;
 
 use super::discovery::keys_of;
 use super::fetch::{BYTES_MAX, fetch};
 use super::{JwtConfig, JwtError, KeySource};
+use crate::background::to_its_end;
 use crate::config::root::Root;
 use crate::outbound;
 
@@ -38,7 +39,7 @@ pub(super) struct IssuerKeys {
     known: ArcSwap<Known>,
     // The turn to ask the issuer, and when it was last asked. Held while it answers: whoever
     // needs a key that is not known waits for the same answer.
-    asked: Mutex<Option<Instant>>,
+    asked: Arc<Mutex<Option<Instant>>>,
 }
 
 enum Source {
@@ -88,13 +89,13 @@ impl IssuerKeys {
             source,
             refresh_min: config.refresh_min,
             known: ArcSwap::from_pointee(known),
-            asked: Mutex::new(Some(Instant::now())),
+            asked: Arc::new(Mutex::new(Some(Instant::now()))),
         })
     }
 
     /// The key of an id that may be used with an algorithm. Without an id, the only such key.
     pub(super) async fn find(
-        &self,
+        self: &Arc<Self>,
         id: Option<&str>,
         algorithm: Algorithm,
     ) -> Option<Arc<DecodingKey>> {
@@ -103,26 +104,32 @@ impl IssuerKeys {
             Some(key) if known.is_younger_than(FRESH) => return Some(key),
             // Whoever can do without an answer does not wait for another's.
             Some(_) => {
-                if let Ok(turn) = self.asked.try_lock() {
+                if let Ok(turn) = self.asked.clone().try_lock_owned() {
                     self.refresh(turn).await;
                 }
             }
-            None => self.refresh(self.asked.lock().await).await,
+            None => self.refresh(self.asked.clone().lock_owned().await).await,
         }
         let known = self.known.load_full();
         known.find(id, algorithm).filter(|_| known.is_younger_than(USED_MAX))
     }
 
-    async fn refresh(&self, mut asked: MutexGuard<'_, Option<Instant>>) {
+    /// Asks the issuer, unless it has just been asked. Whoever stops waiting does not take that back: then
+    /// nobody would have asked, and the next one would at once.
+    async fn refresh(self: &Arc<Self>, mut asked: OwnedMutexGuard<Option<Instant>>) {
         if asked.is_some_and(|last| last.elapsed() < self.refresh_min) {
             return;
         }
-        match self.source.read().await {
-            Ok(known) => self.known.store(Arc::new(known)),
-            Err(error) => told(&error),
-        }
-        // When it has answered, so that who waited meanwhile does not ask it once more.
-        *asked = Some(Instant::now());
+        let this = self.clone();
+        to_its_end(async move {
+            match this.source.read().await {
+                Ok(known) => this.known.store(Arc::new(known)),
+                Err(error) => told(&error),
+            }
+            // When it has answered, so that who waited meanwhile does not ask it once more.
+            *asked = Some(Instant::now());
+        })
+        .await;
     }
 }
 
@@ -212,7 +219,7 @@ mod tests {
         std::fs::write(directory.join("keys"), json!({"keys": [key]}).to_string()).unwrap();
     }
 
-    async fn open(directory: &Path) -> IssuerKeys {
+    async fn open(directory: &Path) -> Arc<IssuerKeys> {
         let root = Arc::new(Root::open(directory).unwrap());
         let name = String::new;
         let claims = ClaimNames { person: name(), roles: name(), groups: name(), tenant: None };
@@ -224,7 +231,7 @@ mod tests {
             claims,
             refresh_min: Duration::from_secs(10),
         };
-        IssuerKeys::open(&config).await.unwrap()
+        Arc::new(IssuerKeys::open(&config).await.unwrap())
     }
 
     #[tokio::test(start_paused = true)]
@@ -252,6 +259,25 @@ mod tests {
         assert!(knows("a").await);
         advance(Duration::from_secs(2)).await;
         assert!(!knows("a").await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_goes_away_meanwhile_has_asked() {
+        let directory = tempfile::tempdir().unwrap();
+        publish(directory.path(), "a");
+        let keys = open(directory.path()).await;
+        publish(directory.path(), "b");
+        advance(Duration::from_secs(11)).await;
+        tokio::select! {
+            biased;
+            _ = keys.find(Some("b"), Algorithm::EdDSA) => panic!("nobody has answered yet"),
+            () = std::future::ready(()) => {}
+        }
+        // Whoever comes next waits for the answer to the first, and asks no more.
+        drop(keys.asked.lock().await);
+        publish(directory.path(), "c");
+        assert!(keys.find(Some("b"), Algorithm::EdDSA).await.is_some());
+        assert!(keys.find(Some("c"), Algorithm::EdDSA).await.is_none());
     }
 
     #[tokio::test(start_paused = true)]

@@ -5,9 +5,9 @@ use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::{Address, Message};
 use reqwest::Url;
 use writ_core::Digest;
-use writ_core::text::is_invisible;
 
 use super::super::notice::{Asking, Question};
+use crate::channels::quoting::{one_line, quoted};
 use crate::clock::rfc3339;
 
 /// How many characters of a digest name a letter.
@@ -69,15 +69,6 @@ impl Letter<'_> {
             self.execution,
         )
     }
-}
-
-/// A text, marked as somebody else's on each of its lines.
-fn quoted(text: &str) -> String {
-    text.lines().map(|line| format!("> {}\n", one_line(line))).collect()
-}
-
-fn one_line(text: &str) -> String {
-    text.chars().map(|letter| if is_invisible(letter) { ' ' } else { letter }).collect()
 }
 
 #[cfg(test)]

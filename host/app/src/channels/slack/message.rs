@@ -1,11 +1,12 @@
 //! Messages in Block Kit. What policies and people wrote is plain text there, in which nothing is a
-//! mention or a link.
+//! mention or a link, and quoted.
 
 use serde_json::{Value, json};
 use writ_core::approval::{ApprovalState, Choice, REASON_CHARS_MAX};
 use writ_core::{Approval, Execution};
 
 use crate::channels::notice::{Asking, Question};
+use crate::channels::quoting::{one_line, quoted};
 
 /// The button that approves.
 pub(super) const APPROVE: &str = "approve";
@@ -16,6 +17,8 @@ pub(super) const REASON: &str = "reason";
 
 /// How long a list of people may be, in characters: Slack takes 2,000 in one text.
 const PEOPLE_CHARS_MAX: usize = 1_900;
+/// How long a section may be, in characters.
+const SECTION_CHARS_MAX: usize = 3_000;
 /// What a notification shows. It may hold mentions, so it holds nothing of what others wrote.
 const SUMMARY: &str = "Somebody is asked to approve an action";
 
@@ -67,9 +70,10 @@ pub(super) fn words(text: &str) -> Value {
 
 fn question_blocks(question: &Question, execution: &str) -> Vec<Value> {
     let Question { title, reason, approvers, requester, .. } = question;
-    let text = if reason.is_empty() { title.clone() } else { format!("{title}\n{reason}") };
-    let approvers = shortened(&approvers.join(", "));
+    let text = format!("{}{}", quoted(title), quoted(reason));
+    let approvers = shortened(&one_line(&approvers.join(", ")));
     let about = format!("sent by {requester}\nasks {approvers}\nexecution {execution}");
+    let text: String = text.trim_end().chars().take(SECTION_CHARS_MAX).collect();
     vec![section(&text), context(&about)]
 }
 

@@ -26,8 +26,8 @@ pub(super) fn question(
         h1 { "Approve or reject?" }
         p { "You are asked as " strong { (person) } ", until " (rfc3339(expires_at_ms)) "." }
         div.said {
-            strong { (requirement.title) }
-            @if !requirement.reason.is_empty() { "\n\n" (requirement.reason) }
+            strong { (visible(&requirement.title)) }
+            @if !requirement.reason.is_empty() { "\n\n" (visible_lines(&requirement.reason)) }
         }
         (action(&linked.execution))
         @if let Some(wrong) = wrong { p role="alert" { strong { (wrong) } } }
@@ -50,17 +50,21 @@ fn action(execution: &Execution) -> Markup {
     let subject = &execution.request.subject;
     let arguments =
         serde_json::to_string_pretty(&action.properties.to_value()).expect("arguments are JSON");
-    let arguments: Vec<_> = arguments.lines().map(visible).collect();
     html! {
         dl {
             dt { "Action" } dd { code { (visible(&action.name)) } }
-            dt { "Arguments" } dd { pre.said { (arguments.join("\n")) } }
+            dt { "Arguments" } dd { pre.said { (visible_lines(&arguments)) } }
             dt { "Resource" } dd { (visible(&resource.kind)) " " (visible(&resource.id)) }
             dt { "In the name of" } dd { (visible(&subject.kind)) " " (visible(&subject.id)) }
             dt { "Sent by" } dd { (execution.requester.as_str()) }
             dt { "Execution" } dd { code { (execution.id) } }
         }
     }
+}
+
+/// A text of somebody else's, line by line.
+fn visible_lines(text: &str) -> String {
+    text.lines().map(visible).collect::<Vec<_>>().join("\n")
 }
 
 /// A page that says one thing.

@@ -250,7 +250,11 @@ impl ReportBody {
 }
 
 /// Refuses a text that is too long to be shown wherever it is told.
-fn short(pointer: &str, text: Option<&str>, chars_max: usize) -> Result<(), Problem> {
+pub(in crate::http) fn short(
+    pointer: &str,
+    text: Option<&str>,
+    chars_max: usize,
+) -> Result<(), Problem> {
     match text.map_or(0, |text| text.chars().count()) {
         chars if chars > chars_max => {
             Err(invalid(pointer, &format!("has {chars} characters, may have {chars_max}")))

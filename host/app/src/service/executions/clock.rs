@@ -99,7 +99,7 @@ impl Executions {
         id: &str,
         at_ms: u64,
     ) -> Result<Passed, ExecutionError> {
-        let pass = |current: &Execution| current.apply(Event::Passed { at_ms });
+        let pass = move |current: &Execution| current.apply(Event::Passed { at_ms });
         match self.change(tenant, id, at_ms, None, pass).await {
             Ok(changed) => {
                 tracing::info!(execution = id, status = changed.status.name(), "time has passed");

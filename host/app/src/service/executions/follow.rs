@@ -34,9 +34,11 @@ impl Executions {
 
     /// Wakes those who wait for what the events after a place tell of. Returns the last place.
     async fn wake(&self, tenant: &Tenant, after: Option<u64>) -> Result<u64, StoreError> {
-        // Who joins from now on reads the execution itself first, and is waited for by nobody.
         let Some(mut last) = after.filter(|_| !self.waiting.is_empty()) else {
-            return self.store.last_sequence(tenant).await;
+            let last = self.store.last_sequence(tenant).await?;
+            // Who has joined meanwhile may have read the execution before the last event.
+            self.waiting.tell_all();
+            return Ok(last);
         };
         loop {
             let page = self.store.events_page(tenant, None, last, PAGE).await?;

@@ -117,9 +117,10 @@ impl Executions {
             reason: answer.reason,
             at_ms,
         };
-        let vote = |current: &Execution| {
-            answer.seen.check(current, approval, &ballot)?;
-            let event = Event::Voted { approval: approval.to_owned(), ballot };
+        let approval = approval.to_owned();
+        let vote = move |current: &Execution| {
+            answer.seen.check(current, &approval, &ballot)?;
+            let event = Event::Voted { approval, ballot };
             current.apply(event).map_err(Unvoted::Refused)
         };
         match self.change(&by.tenant, &seen.id, at_ms, None, vote).await {
@@ -149,8 +150,8 @@ impl Executions {
     ) -> Result<Execution, ExecutionError> {
         may_carry_out(by, &self.one(by, id).await?)?;
         let (person, at_ms) = (by.person.clone(), now_ms());
-        let is_done = |status: &Status| matches!(status, Status::Cancelled { by, reason: said } if *by == person && *said == reason);
         let event = Event::Cancelled { by: person.clone(), reason: reason.clone(), at_ms };
+        let is_done = move |status: &Status| matches!(status, Status::Cancelled { by, reason: said } if *by == person && *said == reason);
         self.step_once(by, id, event, is_done).await
     }
 
@@ -168,7 +169,7 @@ impl Executions {
         let (person, at_ms) = (by.person.clone(), now_ms());
         let said = report.clone();
         let event = Event::Resolved { by: person, report, at_ms };
-        self.step_once(by, id, event, |status| said.is_said_by(status)).await
+        self.step_once(by, id, event, move |status| said.is_said_by(status)).await
     }
 
     /// Has an endpoint that was given up called again.

@@ -9,8 +9,13 @@ use super::super::round::Round;
 
 /// The event that a round is.
 pub(super) fn decided(round: &Round, record: &DecisionRecord, at_ms: u64) -> Event {
-    let (decision, request) = (record.id.clone(), round.request.clone());
-    Event::Decided { decision, ruling: ruling(&round.outcome), request, at_ms }
+    Event::Decided {
+        decision: record.id.clone(),
+        policy_set: record.policy_set,
+        ruling: ruling(&round.outcome),
+        request: round.request.clone(),
+        at_ms,
+    }
 }
 
 fn ruling(outcome: &Outcome) -> Ruling {

@@ -133,7 +133,7 @@ impl Executions {
         may_carry_out(by, &seen)?;
         let (permit, at_ms, said) = (Permit::digest(permit), now_ms(), report.clone());
         let event = Event::Reported { by: by.person.clone(), permit, report, at_ms };
-        self.step_once(by, id, event, |status| said.is_said_by(status)).await
+        self.step_once(by, id, event, move |status| said.is_said_by(status)).await
     }
 
     async fn decide_again(
@@ -142,12 +142,12 @@ impl Executions {
         start: &Start<'_>,
         meta: Meta,
     ) -> Result<Option<Execution>, ExecutionError> {
-        let Execution { id, tenant, created_at_ms, requester, request, .. } = &start.seen;
+        let Execution { id, tenant, requester, request, .. } = &start.seen;
         let service: &Service = &self.service;
         let execution = Arc::new(writ_engine::Execution {
             id: id.clone(),
             tenant: tenant.clone(),
-            received_at_ms: *created_at_ms,
+            received_at_ms: start.received_at_ms(),
             has_begun: start.is_counted(),
             sensitive: service.sensitive(request),
         });
@@ -199,12 +199,19 @@ impl Start<'_> {
 
     /// Whether what policies store of it was kept: when it began, or when they allowed it at once.
     fn is_counted(&self) -> bool {
-        self.has_begun() || matches!(self.seen.status, Status::Allowed { settled: true, .. })
+        let is_settled = matches!(self.seen.status, Status::Allowed { settled: true, .. });
+        self.has_begun() || is_settled || self.seen.counted
     }
 
-    /// Whether it was decided since a policy set decides, and so by that one.
+    /// When policies are told that it was received. What they store is stored now, where people agreed
+    /// first: days may have passed, and a budget's window with them.
+    fn received_at_ms(&self) -> u64 {
+        if self.is_counted() { self.seen.created_at_ms } else { now_ms() }
+    }
+
+    /// Whether it is this policy set that decided.
     fn is_decided_by(&self, active: &Active) -> bool {
-        self.seen.created_at_ms > active.since_ms
+        self.seen.decided_by == Some(active.digest)
     }
 
     /// Whether it is worth asking policies: nobody else carries it out, or may have done so.
@@ -239,7 +246,8 @@ impl Start<'_> {
     ) -> Result<Result<Option<Execution>, CommitError>, ExecutionError> {
         struct Changed;
         let Execution { tenant, id, version, .. } = &self.seen;
-        let change = |current: &Execution| match current.version == *version {
+        let version = *version;
+        let change = move |current: &Execution| match current.version == version {
             true => Ok(transition),
             false => Err(Changed),
         };

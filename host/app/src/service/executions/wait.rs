@@ -43,8 +43,11 @@ impl Executions {
             // Asked before reading: what changes in between rings.
             let rung = waiter.bell.notified();
             let execution = self.one(by, id).await?;
-            if !execution.is_under_way() || tokio::time::timeout_at(end, rung).await.is_err() {
+            if !execution.is_under_way() {
                 return Ok(execution);
+            }
+            if tokio::time::timeout_at(end, rung).await.is_err() {
+                return self.one(by, id).await;
             }
         }
     }
@@ -58,6 +61,10 @@ impl Waiting {
 
     pub(super) fn is_empty(&self) -> bool {
         self.bells().is_empty()
+    }
+
+    pub(super) fn tell_all(&self) {
+        self.bells().values().for_each(|bell| bell.notify_waiters());
     }
 
     pub(super) fn tell(&self, id: &str) {

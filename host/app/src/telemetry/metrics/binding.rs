@@ -21,6 +21,7 @@ pub(super) struct Bindings {
     fuel: HistogramVec,
     verdicts: IntCounterVec,
     memoised: IntCounterVec,
+    abandoned: IntCounterVec,
     refused: IntCounterVec,
     opened: IntCounterVec,
     breaker: IntGaugeVec,
@@ -33,6 +34,7 @@ pub struct BindingMetrics {
     fuel: Histogram,
     verdicts: Vec<IntCounter>,
     memoised: IntCounter,
+    abandoned: IntCounter,
     refused: IntCounter,
     /// By [`WHOSE`].
     opened: Vec<IntCounter>,
@@ -65,6 +67,11 @@ impl Bindings {
                 "Evaluations that were answered from memory.",
                 binding,
             ),
+            abandoned: register.counters(
+                "writ_evaluations_abandoned_total",
+                "Evaluations whose end nobody waited for.",
+                binding,
+            ),
             refused: register.counters(
                 "writ_breaker_refusals_total",
                 "Evaluations that were refused because a breaker of the binding was open.",
@@ -93,6 +100,7 @@ impl Bindings {
             self.verdicts.remove_label_values(&[name.as_str(), verdict]).ok();
         }
         self.memoised.remove_label_values(binding).ok();
+        self.abandoned.remove_label_values(binding).ok();
         self.refused.remove_label_values(binding).ok();
         for whose in WHOSE {
             self.opened.remove_label_values(&[name.as_str(), whose]).ok();
@@ -110,6 +118,7 @@ impl Bindings {
             fuel: self.fuel.with_label_values(&binding),
             verdicts: VERDICTS.iter().map(verdict).collect(),
             memoised: self.memoised.with_label_values(&binding),
+            abandoned: self.abandoned.with_label_values(&binding),
             refused: self.refused.with_label_values(&binding),
             opened: WHOSE.iter().map(opened).collect(),
             breaker: self.breaker.with_label_values(&binding),
@@ -126,6 +135,11 @@ impl BindingMetrics {
         } else {
             self.fuel.observe(fuel as f64);
         }
+    }
+
+    /// Counts an evaluation whose end nobody waited for.
+    pub fn abandoned(&self) {
+        self.abandoned.inc();
     }
 
     /// Counts what an evaluation gave.

@@ -87,7 +87,7 @@ impl RunHost {
         let (at_ms, permit) = (now_ms(), self.permit);
         let event = Event::Suspended { permit, awaits, at_ms };
         let run = &self.run;
-        let change = |current: &Execution| current.apply(event);
+        let change = move |current: &Execution| current.apply(event);
         match self.executions.change(&run.tenant, &run.execution, at_ms, None, change).await {
             Ok(_) => {
                 points::pass("tool.suspended");

@@ -50,7 +50,7 @@ impl Executions {
         running: &Execution,
         event: Event,
     ) -> Result<(), ExecutionError> {
-        let change = |current: &Execution| current.apply(event);
+        let change = move |current: &Execution| current.apply(event);
         match self.change(&running.tenant, &running.id, now_ms(), None, change).await {
             Ok(_) => {
                 points::pass("tool.ended");
@@ -69,7 +69,8 @@ impl Executions {
         let cut_off = std::mem::take(&mut *self.workshop.running());
         for ((tenant, id), permit) in cut_off {
             let at_ms = now_ms();
-            let release = |current: &Execution| current.apply(Event::Released { permit, at_ms });
+            let release =
+                move |current: &Execution| current.apply(Event::Released { permit, at_ms });
             match self.change(&tenant, &id, at_ms, None, release).await {
                 Ok(_) => tracing::info!(execution = id, "a run is given back"),
                 Err(ChangeError::Refused(_) | ChangeError::NotFound) => {}

@@ -13,7 +13,7 @@ use writ_core::{BoundTool, Digest, Execution, Sensitive};
 use super::super::{ExecutionError, Executions};
 use super::claim::Step;
 use crate::clock::now_ms;
-use crate::endpoints::{Called, RegisteredEndpoint, Unanswered};
+use crate::endpoints::{Called, Refusal, RegisteredEndpoint, Unanswered};
 use crate::points;
 
 /// How much longer than its call a claim may take, until it is thought dead, in milliseconds.
@@ -73,10 +73,14 @@ fn judged(
     match called {
         Ok(Called::Done(result)) => Ok(Report::Succeeded(result)),
         // Of a call that is made again, the refusal does not say what became of the one before.
-        Ok(Called::Refused(error)) if had_arrived => {
-            Err(Unanswered { error: masked(&error), may_have_arrived: true, retry_after: None })
+        Ok(Called::Refused(Refusal { status, .. })) if had_arrived => Err(Unanswered {
+            error: format!("it answers {status}"),
+            may_have_arrived: true,
+            retry_after: None,
+        }),
+        Ok(Called::Refused(Refusal { status, text })) => {
+            Ok(Report::Failed(masked(&format!("the endpoint answers {status}: {text}"))))
         }
-        Ok(Called::Refused(error)) => Ok(Report::Failed(masked(&error))),
         Err(unanswered) => Err(Unanswered {
             error: masked(&unanswered.error),
             may_have_arrived: had_arrived || unanswered.may_have_arrived,

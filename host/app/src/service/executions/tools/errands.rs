@@ -77,7 +77,8 @@ impl Executions {
             return Ok(Done::All);
         }
         let (at_ms, execution) = (now_ms(), call.to_owned());
-        let change = |current: &Execution| current.apply(Event::CallEnded { execution, at_ms });
+        let change =
+            move |current: &Execution| current.apply(Event::CallEnded { execution, at_ms });
         match self.change(tenant, caller, at_ms, None, change).await {
             Ok(_) => {
                 points::pass("tool.caller.told");
@@ -110,7 +111,7 @@ impl Executions {
     ) -> Result<Done, ExecutionError> {
         let (at_ms, by) = (now_ms(), self.workshop.holder.clone());
         let reason = Some(format!("the execution {caller}, which called for it, has ended"));
-        let change = |current: &Execution| match current.has_come_to_an_end() {
+        let change = move |current: &Execution| match current.has_come_to_an_end() {
             true => Err(Goes::Ended),
             false => current.apply(Event::Cancelled { by, reason, at_ms }).map_err(|_| Goes::On),
         };
@@ -122,14 +123,16 @@ impl Executions {
     }
 
     /// Calls an execution off that is about to begin or to go on for a caller who has ended: it was
-    /// made by a run that did not know. Returns whether it was.
+    /// made by a run that did not know. Returns whether it was. What may be under way is not called off, but
+    /// goes on: nobody else asks what became of it.
     pub(super) async fn is_called_off(&self, seen: &Execution) -> Result<bool, ExecutionError> {
         let Some(parent) = &seen.parent else { return Ok(false) };
         let caller = self.store.execution(&seen.tenant, &parent.execution).await?;
         let has_ended = caller.is_none_or(|caller| caller.has_come_to_an_end());
-        if has_ended {
-            self.cancel_call(&seen.tenant, &seen.id, &parent.execution).await?;
+        if !has_ended {
+            return Ok(false);
         }
-        Ok(has_ended)
+        let done = self.cancel_call(&seen.tenant, &seen.id, &parent.execution).await?;
+        Ok(matches!(done, Done::All))
     }
 }

@@ -96,7 +96,7 @@ impl RunHost {
             let called = match self.find(id).await? {
                 Some(called) => called,
                 None => {
-                    let made = self.make(id, name, arguments).await?;
+                    let made = Box::pin(self.make(id, name, arguments)).await?;
                     points::pass("tool.call.made");
                     made
                 }
@@ -155,7 +155,7 @@ impl RunHost {
         let (at_ms, permit) = (now_ms(), self.permit);
         let error = "nobody knows what became of what its tool called".to_owned();
         let event = Event::Lost { permit, error, at_ms };
-        let change = |current: &Execution| current.apply(event);
+        let change = move |current: &Execution| current.apply(event);
         let run = &self.run;
         match self.executions.change(&run.tenant, &run.execution, at_ms, None, change).await {
             Ok(_) => Halt::Dropped,

@@ -170,9 +170,10 @@ impl Executions {
         id: &str,
     ) -> Result<(), ExecutionError> {
         let at_ms = now_ms();
-        let change = |current: &Execution| {
+        let tools = self.tools.clone();
+        let change = move |current: &Execution| {
             let name = current.tool.as_ref().map_or("", |bound| bound.name.as_str());
-            let signature = self.tools.signature(name).ok_or(Refused::Nothing)?;
+            let signature = tools.signature(name).ok_or(Refused::Nothing)?;
             let tool = signature.bound.clone();
             current.apply(Event::ToolChanged { tool, at_ms })
         };
