@@ -140,7 +140,8 @@ fn a_tool_that_waits_often_is_not_given_up_for_that() {
         execution = claim(&suspended, at + 1, 100_000 * (at + 1)).unwrap();
     }
     assert!(execution.work_at_ms().is_some());
-    let (at_ms, permit) = (300_000 * BEGINS_MAX, permit(execution.fence));
+    let Status::Running { lease_until_ms, .. } = execution.status else { panic!("it runs") };
+    let (at_ms, permit) = (lease_until_ms - 1, permit(execution.fence));
     let released = apply(&execution, Event::Released { permit, at_ms }).unwrap();
     assert_eq!(apply(&released, Event::Passed { at_ms }), Err(Refused::Nothing));
     assert_eq!(released.work_at_ms(), Some(at_ms));
