@@ -54,13 +54,13 @@ pub(super) fn asking(id: &str, approvers: &[&str], on_expiry: Disposition) -> As
 }
 
 fn decided(ruling: Ruling, at_ms: u64) -> Event {
-    Event::Decided {
-        policy_set: Digest::of("set"),
-        decision: "d1".into(),
-        ruling,
-        request: request(10),
-        at_ms,
-    }
+    decided_about(10, ruling, at_ms)
+}
+
+/// What policies say, who have amended the amount.
+fn decided_about(amount: u64, ruling: Ruling, at_ms: u64) -> Event {
+    let (decision, request) = ("d1".into(), request(amount));
+    Event::Decided { policy_set: Digest::of("set"), decision, ruling, request, at_ms }
 }
 
 fn vote(approval: &str, voter: &str, choice: Choice, at_ms: u64) -> Event {
@@ -137,41 +137,20 @@ fn stricter_policies_ask_again() {
 
 #[test]
 fn an_action_that_policies_amend_after_the_approval_does_not_begin() {
-    let (decision, ruling) = ("d2".into(), Ruling::Permitted);
-    let event = Event::Decided {
-        policy_set: Digest::of("set"),
-        decision,
-        ruling,
-        request: request(11),
-        at_ms: 3_000,
-    };
+    let event = decided_about(11, Ruling::Permitted, 3_000);
     assert_eq!(approved().apply(event).unwrap_err().code(), "action-changed");
 }
 
 #[test]
 fn what_is_denied_before_it_begins_is_denied_whatever_it_would_have_been() {
     let denied = Denied { code: "denied-by-policy".into(), reasons: Vec::new() };
-    let (decision, ruling) = ("d2".into(), Ruling::Denied(denied));
-    let event = Event::Decided {
-        policy_set: Digest::of("set"),
-        decision,
-        ruling,
-        request: request(11),
-        at_ms: 3_000,
-    };
+    let event = decided_about(11, Ruling::Denied(denied), 3_000);
     assert_eq!(approved().apply(event).unwrap().next.status.name(), "denied");
 }
 
 #[test]
 fn what_policies_amend_is_what_is_allowed() {
-    let (decision, ruling) = ("d1".into(), Ruling::Permitted);
-    let event = Event::Decided {
-        policy_set: Digest::of("set"),
-        decision,
-        ruling,
-        request: request(7),
-        at_ms: 1_000,
-    };
+    let event = decided_about(7, Ruling::Permitted, 1_000);
     let allowed = received().apply(event).unwrap().next;
     assert_eq!(allowed.request, request(10), "what was asked stays");
     assert_eq!(*allowed.action(), request(7).action);
