@@ -185,3 +185,19 @@ fn what_can_be_repeated_is_taken_over_from_a_host_that_died() {
     assert_eq!(paid.world.until_status(&asked, "succeeded")["result"], json!(2));
     assert_eq!(paid.receiver.count(), 2);
 }
+
+#[test]
+fn a_call_to_an_endpoint_that_is_another_now_is_unknown_and_a_letter() {
+    let soon = "idempotent = true\n[worker]\nchanged-after-ms = 300\n";
+    let mut paid = Paid::new(soon, |_, _| Answer::Gone);
+    let asked = paid.ask(50);
+    paid.receiver.wait_for(1);
+    paid.world.server.kill();
+    let config = paid.world.server.directory().join("writ.toml");
+    let before = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(config, before.replace("/charge", "/pay")).unwrap();
+    paid.world.server.restart();
+    let unknown = paid.world.until_status(&asked, "unknown");
+    assert!(text(&unknown["error"]).contains("what was allowed is"), "{unknown}");
+    assert_eq!(letters(&paid.world)[0]["id"], asked["id"]);
+}

@@ -27,7 +27,9 @@ impl Execution {
             Event::Suspended { permit, awaits, .. } => step.suspended(permit, awaits)?,
             Event::CallEnded { execution, .. } => step.call_ended(execution)?,
             Event::Released { permit, at_ms } => step.released(permit, at_ms)?,
-            Event::ToolChanged { tool, at_ms } => step.tool_changed(&tool, at_ms)?,
+            Event::ToolChanged { tool, by, permit, at_ms } => {
+                step.tool_changed(&tool, (by, permit), at_ms)?;
+            }
             Event::Lost { permit, error, .. } => step.lost(permit, error)?,
             Event::Reported { by, permit, report, .. } => step.reported(by, permit, report)?,
             Event::SentAgain { by, at_ms } => step.sent_again(by, at_ms)?,
@@ -235,21 +237,33 @@ impl Step {
         Ok(())
     }
 
-    /// What is to begin or to go on with a tool that is not there any more does not.
-    fn tool_changed(&mut self, found: &BoundTool, at_ms: u64) -> Result<(), Refused> {
+    /// What is to begin or to go on with a tool that is not there any more does not. Where a call of it
+    /// may have arrived, nobody will know by asking again.
+    fn tool_changed(
+        &mut self,
+        found: &BoundTool,
+        finder: (Person, Digest),
+        at_ms: u64,
+    ) -> Result<(), Refused> {
         let bound = self.next.tool.as_ref().filter(|bound| bound.name == found.name);
         let Some(bound) = bound.filter(|bound| bound.digest != found.digest) else {
             return Err(Refused::Nothing);
         };
-        if self.next.may_have_arrived() {
-            return Err(Refused::MayHaveArrived);
-        }
         let is_allowed = matches!(self.next.status, Status::Allowed { .. });
         if !is_allowed && !self.goes_on(at_ms) {
             return Err(self.next.not_now("refused"));
         }
         let reason =
             format!("the tool is {} now; what was allowed is {}", found.digest, bound.digest);
+        if self.next.may_have_arrived() {
+            // Whoever called it last may still be heard of, if a call is under way.
+            let (holder, permit) = match &self.next.status {
+                Status::Running { holder, permit, .. } => (holder.clone(), *permit),
+                _ => finder,
+            };
+            self.give_up(holder, permit, Some(reason));
+            return Ok(());
+        }
         let (code, binding) = ("tool-changed".to_owned(), found.name.clone());
         self.denied(Denied { code, reasons: vec![Reason { binding, reason }] });
         Ok(())

@@ -82,6 +82,29 @@ fn what_may_have_arrived_is_not_called_off() {
 }
 
 #[test]
+fn an_endpoint_that_is_another_now_is_given_up_where_a_call_may_have_arrived() {
+    let changed = |kind, at_ms| Event::ToolChanged {
+        tool: BoundTool { digest: Digest::of("another"), ..tool_of(kind) },
+        by: person("finder"),
+        permit: permit(9),
+        at_ms,
+    };
+    let kind = ToolKind::IdempotentEndpoint;
+    let waiting = |arrived| apply(&called(kind), waits(1, arrived)).unwrap();
+    assert_eq!(apply(&waiting(true), changed(kind, 4_999)).unwrap_err().code(), "not-now");
+    for (begun, at_ms, whose) in [(waiting(true), 5_000, "finder"), (called(kind), 12_000, "host")]
+    {
+        let unknown = apply(&begun, changed(kind, at_ms)).unwrap();
+        let Status::Unknown { holder, .. } = &unknown.status else { panic!("{unknown:?}") };
+        assert_eq!(*holder, person(whose));
+        assert!(unknown.given_up().unwrap().error.contains("what was allowed is"));
+        assert_eq!(unknown.work_at_ms(), None);
+    }
+    let denied = apply(&waiting(false), changed(kind, 5_000)).unwrap();
+    assert_eq!(denied.status.name(), "denied", "it was never sent");
+}
+
+#[test]
 fn only_an_operator_has_what_is_given_up_sent_again() {
     let given_up = apply(&called(ToolKind::Endpoint), lost(1)).unwrap();
     let GivenUp { tool, calls, error } = given_up.given_up().unwrap();

@@ -82,6 +82,10 @@ pub enum Event {
     ToolChanged {
         /// The one that does.
         tool: BoundTool,
+        /// The host that found it.
+        by: Person,
+        /// Digest of a permit that nobody has: an execution of which nobody knows has a holder.
+        permit: Digest,
         /// When.
         at_ms: u64,
     },

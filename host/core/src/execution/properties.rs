@@ -82,7 +82,8 @@ fn events() -> impl Strategy<Value = Event> {
         .prop_map(|(id, at_ms)| Event::CallEnded { execution: format!("e{id}"), at_ms });
     let tool_changed = (any::<bool>(), at.clone()).prop_map(|(is_other, at_ms)| {
         let digest = if is_other { Digest::of("another") } else { tool().digest };
-        Event::ToolChanged { tool: BoundTool { digest, ..tool() }, at_ms }
+        let (by, permit) = (person("host"), Digest::of("nobody's"));
+        Event::ToolChanged { tool: BoundTool { digest, ..tool() }, by, permit, at_ms }
     });
     let released = (0..3u8, at.clone())
         .prop_map(|(permit, at_ms)| Event::Released { permit: Digest::of([permit]), at_ms });

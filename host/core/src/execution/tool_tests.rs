@@ -335,10 +335,12 @@ fn who_ends_otherwise_than_well_calls_off_what_it_called() {
 
 #[test]
 fn a_tool_that_is_another_now_neither_begins_nor_goes_on() {
-    let changes = |at_ms| {
-        let found = BoundTool { digest: Digest::of("another"), ..tool() };
-        Event::ToolChanged { tool: found, at_ms }
+    let finds = |tool, at_ms| {
+        let (by, permit) = (person("host"), Digest::of("nobody's"));
+        Event::ToolChanged { tool, by, permit, at_ms }
     };
+    let another = || BoundTool { digest: Digest::of("another"), ..tool() };
+    let changes = |at_ms| finds(another(), at_ms);
     let answered = votes(&suspended(), Choice::Approve);
     for (waiting, at_ms) in [(answered, 6_000), (running(), 12_000)] {
         let refused = apply(&waiting, changes(at_ms)).unwrap();
@@ -346,6 +348,5 @@ fn a_tool_that_is_another_now_neither_begins_nor_goes_on() {
     }
     assert_eq!(apply(&running(), changes(11_999)).unwrap_err().code(), "not-now");
     assert_eq!(apply(&suspended(), changes(6_000)).unwrap_err().code(), "not-now");
-    let same = Event::ToolChanged { tool: tool(), at_ms: 12_000 };
-    assert_eq!(apply(&running(), same), Err(Refused::Nothing));
+    assert_eq!(apply(&running(), finds(tool(), 12_000)), Err(Refused::Nothing));
 }

@@ -41,7 +41,7 @@ pub struct Claim {
 pub struct Permit(Secret);
 
 impl Permit {
-    fn random() -> Self {
+    pub(super) fn random() -> Self {
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes).expect("the system gives random bytes");
         Self(Secret::new(format!("permit_{}", URL_SAFE_NO_PAD.encode(bytes))))
@@ -52,7 +52,7 @@ impl Permit {
         self.0.expose()
     }
 
-    fn digest(text: &str) -> Digest {
+    pub(super) fn digest(text: &str) -> Digest {
         Digest::of(text)
     }
 }

@@ -6,7 +6,7 @@ use writ_core::execution::{Event, Report};
 use writ_core::{Digest, Execution};
 use writ_store::ChangeError;
 
-use super::super::{Claim, ExecutionError, Executions};
+use super::super::{Claim, ExecutionError, Executions, Permit};
 use crate::clock::now_ms;
 use crate::points;
 use crate::service::Meta;
@@ -31,7 +31,7 @@ impl Executions {
         let (in_force, holder) = (self.service.in_force(), &self.workshop.holder);
         let active = in_force.set_for_plain(&seen.request);
         match self.begin(active, seen, holder, &claim, &Meta::default()).await {
-            Ok((running, Some(permit))) => Ok(Continue((running, Digest::of(permit.expose())))),
+            Ok((running, Some(permit))) => Ok(Continue((running, Permit::digest(permit.expose())))),
             // Policies say something else than before; or somebody else was faster.
             Ok((_, None)) | Err(ExecutionError::Refused(_)) => Ok(Break(Step::Done)),
             Err(ExecutionError::NoVerdict(_)) => Ok(Break(Step::Later)),

@@ -10,7 +10,7 @@ use writ_core::{Digest, Execution, Fault, FaultCode, Journal, Tenant};
 use writ_engine::{Called, Ended, ToolCall};
 use writ_store::{ChangeError, Run};
 
-use super::super::{ExecutionError, Executions};
+use super::super::{ExecutionError, Executions, Permit};
 use super::claim::Step;
 use super::host::{Book, RunHost};
 use crate::clock::now_ms;
@@ -163,19 +163,21 @@ impl Executions {
         called
     }
 
-    /// Refuses what waits for a tool of this name that nobody has any more.
+    /// Ends what waits for a tool of this name that nobody has any more.
     pub(super) async fn refuse_changed(
         &self,
         tenant: &Tenant,
         id: &str,
     ) -> Result<(), ExecutionError> {
         let at_ms = now_ms();
+        let (by, permit) =
+            (self.workshop.holder.clone(), Permit::digest(Permit::random().expose()));
         let tools = self.tools.clone();
         let change = move |current: &Execution| {
             let name = current.tool.as_ref().map_or("", |bound| bound.name.as_str());
             let signature = tools.signature(name).ok_or(Refused::Nothing)?;
             let tool = signature.bound.clone();
-            current.apply(Event::ToolChanged { tool, at_ms })
+            current.apply(Event::ToolChanged { tool, by, permit, at_ms })
         };
         match self.change(tenant, id, at_ms, None, change).await {
             Ok(changed) => {
