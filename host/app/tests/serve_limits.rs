@@ -18,6 +18,12 @@ fn start(config: &str, policies: &[(&str, &str)]) -> Writ {
     Writ::start(env!("CARGO_BIN_EXE_writ"), config, &place)
 }
 
+/// A configuration in which three failures have a policy rest for longer than any test.
+fn resting(config: &str) -> String {
+    let breaker = "failures-max = 3\nbackoff-ms = 60000\nbackoff-ms-max = 60000\n";
+    format!("[breaker]\n{breaker}{config}")
+}
+
 fn ask(client: &mut Client, action: &str, properties: Value) -> Value {
     ask_as(client, "a1", action, properties)
 }
@@ -133,11 +139,6 @@ fn attempts_count_where_the_binding_says_that_they_do() {
 #[test]
 fn a_policy_that_loops_is_rested_and_others_are_served() {
     let config = r#"
-        [breaker]
-        failures-max = 3
-        backoff-ms = 60000
-        backoff-ms-max = 60000
-
         [[binding]]
         name = "loop"
         source = "loop.wasm"
@@ -150,7 +151,7 @@ fn a_policy_that_loops_is_rested_and_others_are_served() {
         settings = { allow = ["pay"] }
     "#;
     let policies = [("tool-list.wasm", "tool-list"), ("loop.wasm", "hostile/loop-in-evaluate")];
-    let server = start(config, &policies);
+    let server = start(&resting(config), &policies);
     let mut client = server.client();
     let mut first = |subject: &str, action: &str| {
         let answer = ask_as(&mut client, subject, action, json!({}));
@@ -181,11 +182,6 @@ fn a_policy_that_loops_is_rested_and_others_are_served() {
 #[test]
 fn whose_requests_alone_cost_too_much_is_refused_alone() {
     let config = r#"
-        [breaker]
-        failures-max = 3
-        backoff-ms = 60000
-        backoff-ms-max = 60000
-
         [[binding]]
         name = "notes"
         source = "rules.wasm"
@@ -195,7 +191,7 @@ fn whose_requests_alone_cost_too_much_is_refused_alone() {
         when = { path = "/action/properties/note", regex = "^(a|b|ab)*$" }
         effect = "allow"
     "#;
-    let server = start(config, &[("rules.wasm", "rules")]);
+    let server = start(&resting(config), &[("rules.wasm", "rules")]);
     let mut client = server.client();
     let mut said = |subject: &str, note: String| {
         let answer = ask_as(&mut client, subject, "note", json!({"note": note}));
@@ -213,17 +209,12 @@ fn whose_requests_alone_cost_too_much_is_refused_alone() {
 #[test]
 fn who_goes_away_before_the_deadline_again_and_again_is_refused_too() {
     let config = r#"
-        [breaker]
-        failures-max = 3
-        backoff-ms = 60000
-        backoff-ms-max = 60000
-
         [[binding]]
         name = "loop"
         source = "loop.wasm"
         limits = { deadline-ms = 1000, fuel = 100000000000 }
     "#;
-    let server = start(config, &[("loop.wasm", "hostile/loop-in-evaluate")]);
+    let server = start(&resting(config), &[("loop.wasm", "hostile/loop-in-evaluate")]);
     let question = json!({
         "subject": {"type": "agent", "id": "a1"},
         "action": {"name": "drop"},

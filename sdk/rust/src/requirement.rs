@@ -13,6 +13,9 @@ use crate::text::clip;
 /// The longest title of a requirement, in characters.
 pub const TITLE_CHARS_MAX: usize = 200;
 
+/// How long an approver may be, in bytes: no longer name is anybody's.
+const APPROVER_BYTES_MAX: usize = 262;
+
 /// What happens when a stage ends without enough votes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -97,7 +100,7 @@ impl Stage {
         }
         if let Some(other) = self.approvers.iter().find(|approver| !is_approver(approver)) {
             return Err(format!(
-                "`{other}` is no approver\nhint: write `user:ID` or `group:ID`, of at most 262 bytes"
+                "`{other}` is no approver\nhint: write `user:ID` or `group:ID`, of at most {APPROVER_BYTES_MAX} bytes"
             ));
         }
         if self.quorum == 0 {
@@ -124,7 +127,7 @@ impl Stage {
 fn is_approver(text: &str) -> bool {
     let id = text.strip_prefix("user:").or_else(|| text.strip_prefix("group:"));
     let is_name = |id: &str| !id.is_empty() && !id.chars().any(char::is_control);
-    text.len() <= 262 && id.is_some_and(is_name)
+    text.len() <= APPROVER_BYTES_MAX && id.is_some_and(is_name)
 }
 
 fn one() -> u32 {

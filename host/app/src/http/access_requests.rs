@@ -23,7 +23,6 @@ use writ_store::IdempotencyKey;
 
 use super::authzen::{meta, set_for};
 use super::body::{self, Sent};
-use super::executions::carry::short;
 use super::executions::create::idempotency;
 use super::page::Id;
 use super::problem::{Problem, ProblemCode};
@@ -49,10 +48,10 @@ const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("5");
 #[schema(as = AccessRequestCancel)]
 #[serde(expecting = "an object")]
 pub struct CancelBody {
-    /// A stable code.
+    /// A stable code; at most 2,000 characters.
     #[serde(default)]
     reason: Option<String>,
-    /// For people.
+    /// For people; at most 2,000 characters.
     #[serde(default)]
     comment: Option<String>,
 }
@@ -141,8 +140,9 @@ pub async fn cancel(
     } else {
         json::read(&body::read(&parts.headers, body, app.body_bytes_max).await?)?
     };
-    short("/comment", why.comment.as_deref(), REASON_CHARS_MAX)?;
-    short("/reason", why.reason.as_deref(), REASON_CHARS_MAX)?;
+    for (pointer, text) in [("/comment", &why.comment), ("/reason", &why.reason)] {
+        json::short(pointer, text.as_deref(), REASON_CHARS_MAX).map_err(Problem::field)?;
+    }
     let seen = one(&app, &caller, &id).await?;
     if TaskStatus::of(&seen) != TaskStatus::Pending {
         return Err(Problem::new(ProblemCode::InvalidTaskState)

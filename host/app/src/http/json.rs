@@ -70,6 +70,20 @@ pub fn read_part<T: DeserializeOwned>(part: &str, pointer: &str) -> Result<T, Fi
     })
 }
 
+/// Refuses a text that is too long to be shown wherever it is told.
+///
+/// # Errors
+/// How long it is, and may be.
+pub fn short(pointer: &str, text: Option<&str>, chars_max: usize) -> Result<(), FieldError> {
+    match text.map_or(0, |text| text.chars().count()) {
+        chars if chars > chars_max => {
+            let message = format!("has {chars} characters, may have {chars_max}");
+            Err(FieldError { pointer: pointer.to_owned(), message })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// For a field that is an object. What serde derives would take an array for it, too.
 ///
 /// # Errors

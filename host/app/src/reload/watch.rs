@@ -108,7 +108,7 @@ impl Watch {
 /// Waits until nothing has changed for a while: one that is being written says half of what it will.
 async fn rest(files: &Files, written: &Written) {
     let begin = Instant::now();
-    written.wait_for(true);
+    written.begin_waiting();
     let Some(mut before) = look(files).await else { return };
     loop {
         tokio::time::sleep(QUIET).await;
@@ -116,7 +116,7 @@ async fn rest(files: &Files, written: &Written) {
         let waited = begin.elapsed();
         let rests = now.is_as(&before) || waited >= QUIET_MAX;
         if waited >= WRITTEN_MAX {
-            written.wait_for(false);
+            written.end_waiting();
         }
         if rests && !written.has_any(files) {
             return;
@@ -162,9 +162,13 @@ impl Written {
         !paths.is_over && paths.written.iter().any(|path| files.concern(path))
     }
 
-    /// Whether whoever writes is to be waited for.
-    fn wait_for(&self, them: bool) {
-        self.paths().is_over = !them;
+    fn begin_waiting(&self) {
+        self.paths().is_over = false;
+    }
+
+    /// Whoever still writes has been waited for.
+    fn end_waiting(&self) {
+        self.paths().is_over = true;
     }
 
     fn paths(&self) -> MutexGuard<'_, Paths> {

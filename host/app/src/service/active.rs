@@ -31,8 +31,8 @@ pub struct Active {
 /// of the engine's slots (256 by default) from the others.
 const RUNNING_MAX: usize = 64;
 
-/// Which part of its deadline a policy may have computed when nobody waits for it any more, and be told
-/// nothing of: a tenth. Who goes away just before the deadline is no better off than who stays.
+/// One part in so many of its deadline is what a policy may have computed when its caller goes away, and it is
+/// no failure. So who goes away just before the deadline is no better off than who stays.
 const ABANDONED_PART: u32 = 10;
 
 /// A binding in use.

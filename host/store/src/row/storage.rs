@@ -23,8 +23,7 @@ pub(crate) struct StorageRow {
 }
 
 impl StorageRow {
-    /// `now_ms` is the time of the write. What has expired by then is kept for as long as others: whoever
-    /// has read it may still write it.
+    /// `now_ms` is the time of the write.
     pub(crate) fn new(
         namespace: Arc<Namespace>,
         key: Arc<str>,
@@ -35,7 +34,7 @@ impl StorageRow {
             Some(_) => stored.expires_at_ms,
             None => Some(now_ms),
         };
-        let sweep_at_ms = ends_at_ms.map(|at| at.max(now_ms).saturating_add(KEPT_MS));
+        let sweep_at_ms = ends_at_ms.map(|at| at.saturating_add(KEPT_MS));
         Self { namespace, key, stored, sweep_at_ms }
     }
 }

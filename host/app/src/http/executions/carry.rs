@@ -18,7 +18,7 @@ use crate::auth::Caller;
 use crate::http::App;
 use crate::http::authzen::{meta, set_for};
 use crate::http::body::{MaybeSent, Sent};
-use crate::http::json::{Anything, FieldError, present};
+use crate::http::json::{self, Anything, FieldError, present};
 use crate::http::page::Id;
 use crate::http::problem::{Problem, ProblemCode};
 use crate::http::reply::json as reply;
@@ -197,7 +197,7 @@ pub async fn cancel(
     MaybeSent { body: CancelBody { reason }, .. }: MaybeSent<CancelBody>,
 ) -> Result<Response, Problem> {
     let by = caller.principal();
-    short("/reason", reason.as_deref(), REASON_CHARS_MAX)?;
+    json::short("/reason", reason.as_deref(), REASON_CHARS_MAX).map_err(Problem::field)?;
     let execution = app.executions.cancel(by, &id, reason).await?;
     points::pass("http.cancel.answer");
     Ok(answer(StatusCode::OK, &execution))
@@ -246,20 +246,6 @@ impl ReportBody {
                 Err(invalid("/result", "is for what succeeded alone"))
             }
         }
-    }
-}
-
-/// Refuses a text that is too long to be shown wherever it is told.
-pub(in crate::http) fn short(
-    pointer: &str,
-    text: Option<&str>,
-    chars_max: usize,
-) -> Result<(), Problem> {
-    match text.map_or(0, |text| text.chars().count()) {
-        chars if chars > chars_max => {
-            Err(invalid(pointer, &format!("has {chars} characters, may have {chars_max}")))
-        }
-        _ => Ok(()),
     }
 }
 
