@@ -37,7 +37,7 @@ pub enum Ended {
 }
 
 /// Works, and serves where there is a listener, until `shutdown` is done; then finishes the requests
-/// under way, at most for `drain_timeout`, and closes the store.
+/// under way, at most for `drain_timeout`, and the work, for as long again, and closes the store.
 ///
 /// # Errors
 /// Where the store does not close.
@@ -82,7 +82,7 @@ pub async fn run(
     drop(listener);
     drop(stop);
     let ended = server.drain(drain_timeout).await;
-    worker.stop().await;
+    worker.stop(drain_timeout).await;
     clock.stop().await;
     drop((others, sweeping, reloading));
     couriers.stop().await;

@@ -173,6 +173,18 @@ fn a_call_in_which_a_host_died_is_unknown() {
 }
 
 #[test]
+fn a_call_that_takes_longer_than_a_stop_may_is_unknown() {
+    let mut paid = Paid::new("[server]\ndrain-timeout-ms = 0\n", |_, _| Answer::Never);
+    let once = paid.ask(50);
+    paid.receiver.wait_for(1);
+    paid.world.server.ask_to_stop();
+    assert!(paid.world.server.wait().success());
+    paid.world.server.restart();
+    let unknown = paid.world.until_status(&once, "unknown");
+    assert_eq!(unknown["error"], Value::Null, "nobody waited for its end");
+}
+
+#[test]
 fn what_can_be_repeated_is_taken_over_from_a_host_that_died() {
     let mut paid = Paid::new("idempotent = true\n", |before, _| match before {
         0 => Answer::Never,
@@ -188,11 +200,13 @@ fn what_can_be_repeated_is_taken_over_from_a_host_that_died() {
 
 #[test]
 fn a_call_to_an_endpoint_that_is_another_now_is_unknown_and_a_letter() {
-    let soon = "idempotent = true\n[worker]\nchanged-after-ms = 300\n";
-    let mut paid = Paid::new(soon, |_, _| Answer::Gone);
+    let soon = "idempotent = true\n[worker]\nchanged-after-ms = 300\n\
+                [server]\ndrain-timeout-ms = 0\n";
+    let mut paid = Paid::new(soon, |_, _| Answer::Never);
     let asked = paid.ask(50);
     paid.receiver.wait_for(1);
-    paid.world.server.kill();
+    paid.world.server.ask_to_stop();
+    assert!(paid.world.server.wait().success());
     let config = paid.world.server.directory().join("writ.toml");
     let before = std::fs::read_to_string(&config).unwrap();
     std::fs::write(config, before.replace("/charge", "/pay")).unwrap();

@@ -54,7 +54,7 @@ pub(super) struct Workshop {
     holder: Person,
     /// Rings when something may be there to be run.
     bell: Notify,
-    /// What this host runs, with the digests of the permits: given back where it is cut off.
+    /// What this host has claimed, with the digests of the permits: given back where it is cut off.
     running: Mutex<HashMap<Name, Digest>>,
     /// True once nothing new is begun and nobody is waited for.
     stopping: watch::Sender<bool>,

@@ -31,7 +31,12 @@ impl Executions {
         let (in_force, holder) = (self.service.in_force(), &self.workshop.holder);
         let active = in_force.set_for_plain(&seen.request);
         match self.begin(active, seen, holder, &claim, &Meta::default()).await {
-            Ok((running, Some(permit))) => Ok(Continue((running, Permit::digest(permit.expose())))),
+            Ok((running, Some(permit))) => {
+                let permit = Permit::digest(permit.expose());
+                let name = (running.tenant.clone(), running.id.clone());
+                self.workshop.running().insert(name, permit);
+                Ok(Continue((running, permit)))
+            }
             // Policies say something else than before; or somebody else was faster.
             Ok((_, None)) | Err(ExecutionError::Refused(_)) => Ok(Break(Step::Done)),
             Err(ExecutionError::NoVerdict(_)) => Ok(Break(Step::Later)),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use writ_core::execution::{Event, Refused, Report};
 use writ_core::journal::{Damaged, SEED_BYTES};
-use writ_core::{Digest, Execution, Fault, FaultCode, Journal, Tenant};
+use writ_core::{BoundTool, Digest, Execution, Fault, FaultCode, Journal, Tenant};
 use writ_engine::{Called, Ended, ToolCall};
 use writ_store::{ChangeError, Run};
 
@@ -50,10 +50,17 @@ impl Executions {
         if self.is_called_off(&seen).await? {
             return Ok(Step::Done);
         }
-        if !bound.kind.is_component() {
-            return self.call_endpoint(seen, &bound).await;
-        }
-        let tool = self.tools.tool(&bound.name).filter(|tool| tool.signature.bound == bound);
+        let name = (seen.tenant.clone(), seen.id.clone());
+        let ended = match bound.kind.is_component() {
+            true => self.run_tool(seen, &bound).await,
+            false => self.call_endpoint(seen, &bound).await,
+        };
+        self.workshop.running().remove(&name);
+        ended
+    }
+
+    async fn run_tool(&self, seen: Execution, bound: &BoundTool) -> Result<Step, ExecutionError> {
+        let tool = self.tools.tool(&bound.name).filter(|tool| tool.signature.bound == *bound);
         let tool =
             tool.cloned().ok_or_else(|| ExecutionError::NoSuchTool(bound.name.to_string()))?;
         let lease_ms = lease_ms(&tool, self.workshop.config.grace);
@@ -62,11 +69,7 @@ impl Executions {
             Break(step) => return Ok(step),
         };
         points::pass("tool.claimed");
-        let name = (running.tenant.clone(), running.id.clone());
-        self.workshop.running().insert(name.clone(), permit);
-        let ended = self.run(running, permit, tool).await;
-        self.workshop.running().remove(&name);
-        ended.map(|()| Step::Done)
+        self.run(running, permit, tool).await.map(|()| Step::Done)
     }
 
     async fn run(

@@ -20,14 +20,13 @@ const EVERY: Duration = Duration::from_millis(500);
 const REST_MS: u64 = 5_000;
 /// How often it is looked for what waits for tools that nobody has any more.
 const LOOK_EVERY: Duration = Duration::from_secs(10);
-/// How long runs may take to come to their end when the host stops.
-const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The task that runs tools. Dropping it stops the task.
 #[derive(Debug)]
 pub struct Worker {
     task: JoinHandle<()>,
-    stop: watch::Sender<()>,
+    /// How long runs may take to come to their end.
+    stop: watch::Sender<Duration>,
 }
 
 /// What the task keeps.
@@ -43,7 +42,7 @@ struct Working {
 impl Worker {
     /// Starts working.
     pub fn start(executions: Executions) -> Self {
-        let (stop, stopped) = watch::channel(());
+        let (stop, stopped) = watch::channel(Duration::ZERO);
         // Whoever has the other version may be starting, too.
         let look_for_changed = Instant::now() + executions.workshop.config.changed_after;
         let working =
@@ -51,10 +50,10 @@ impl Worker {
         Self { task: tokio::spawn(working.run(stopped)), stop }
     }
 
-    /// Begins nothing more, lets go what waits for people, and waits for the rest for a while. What
-    /// is then cut off is given back, so that whoever works next takes it over at once.
-    pub async fn stop(self) {
-        drop(self.stop);
+    /// Begins nothing more, lets go what waits for people, and waits for the rest, at most for
+    /// `timeout`. What is then cut off is given back, so that whoever works next takes it over at once.
+    pub async fn stop(self, timeout: Duration) {
+        self.stop.send_replace(timeout);
         if let Err(error) = self.task.await {
             tracing::error!(%error, "the worker ended by itself");
         }
@@ -62,7 +61,7 @@ impl Worker {
 }
 
 impl Working {
-    async fn run(mut self, mut stopped: watch::Receiver<()>) {
+    async fn run(mut self, mut stopped: watch::Receiver<Duration>) {
         let executions = self.executions.clone();
         loop {
             let next = Instant::now() + EVERY;
@@ -82,13 +81,13 @@ impl Working {
                 () = executions.workshop.bell.notified() => {}
                 Some(ended) = self.runs.join_next_with_id() => self.ended(ended).await,
                 () = sleep_until(next) => {}
-                // The sender is dropped: that is the sign.
                 _ = stopped.changed() => break,
             }
         }
         executions.workshop.stopping.send_replace(true);
         let all = async { while self.runs.join_next().await.is_some() {} };
-        if tokio::time::timeout(STOP_TIMEOUT, all).await.is_err() {
+        let timeout = *stopped.borrow();
+        if tokio::time::timeout(timeout, all).await.is_err() {
             tracing::warn!(left = self.runs.len(), "runs of tools are cut off");
             self.runs.shutdown().await;
         }
