@@ -2,19 +2,29 @@
 //! those that are committed, and the same policy in other languages.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use cap_std::ambient_authority;
+use cap_std::fs::Dir;
 use writ_engine::{CompilerCommand, Engine, EngineConfig};
 use writ_testkit::{cases, guests};
 
-fn engine() -> Engine {
+/// An engine that keeps on disk what is the same of a component whatever its settings are.
+fn engine(cache: &Path) -> Engine {
     let program = env!("CARGO_BIN_EXE_writ").into();
     let compiler = CompilerCommand { program, args: vec!["__compile".into()] };
-    Engine::new(EngineConfig::new(compiler)).expect("the engine starts")
+    let cache = Dir::open_ambient_dir(cache, ambient_authority()).expect("a directory opens");
+    let config = EngineConfig { cache: Some(cache), ..EngineConfig::new(compiler) };
+    Engine::new(config).expect("the engine starts")
 }
 
 async fn check(component: &[u8], folder: &Path) {
-    cases::check(&engine(), component, folder).await;
+    let ours_alone = Permissions::from_mode(0o700);
+    let cache = tempfile::Builder::new().permissions(ours_alone).tempdir();
+    let cache = cache.expect("a directory for code");
+    cases::check(&engine(cache.path()), component, folder).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

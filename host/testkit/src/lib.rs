@@ -4,6 +4,7 @@
 //! For tests alone: a failure is a panic that says what went wrong.
 
 pub mod cases;
+mod compiled;
 pub mod guests;
 pub mod http;
 pub mod postgres;

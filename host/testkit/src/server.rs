@@ -9,6 +9,7 @@ use std::thread::{self, JoinHandle};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use crate::compiled::Compiled;
 use crate::http::Client;
 
 /// A server that runs until it is stopped, killed or dropped.
@@ -20,16 +21,42 @@ pub struct Writ {
     address: SocketAddr,
     /// The first key, which the server printed when it was first started.
     key: String,
+    /// Where its data are, if others take from there what it has compiled.
+    lends: Option<PathBuf>,
 }
 
 impl Writ {
     /// Starts a server with a configuration. `program` is `env!("CARGO_BIN_EXE_writ")`. Policies
-    /// that the configuration names by path are written into its directory by `place` before.
+    /// that the configuration names by path are written into its directory by `place` before. What
+    /// a server of the same program has compiled, it does not compile again.
     ///
     /// # Panics
     /// If it does not start; the text is what it wrote on its standard error.
     pub fn start(program: impl AsRef<Path>, config: &str, place: &[(&str, Vec<u8>)]) -> Self {
+        let compiled = Compiled::of(program.as_ref());
+        let directory = tempfile::tempdir_in(compiled.hosts()).expect("a directory for the server");
+        let data = directory.path().join(data(config));
+        compiled.lend(&data);
+        let mut server = Self::start_in(directory, program.as_ref(), config, place);
+        server.lends = Some(data);
+        server
+    }
+
+    /// The same, but it compiles all of its policies.
+    ///
+    /// # Panics
+    /// As [`Writ::start`].
+    pub fn start_cold(program: impl AsRef<Path>, config: &str, place: &[(&str, Vec<u8>)]) -> Self {
         let directory = tempfile::tempdir().expect("a directory for the server");
+        Self::start_in(directory, program.as_ref(), config, place)
+    }
+
+    fn start_in(
+        directory: TempDir,
+        program: &Path,
+        config: &str,
+        place: &[(&str, Vec<u8>)],
+    ) -> Self {
         for (name, bytes) in place {
             let path = directory.path().join(name);
             std::fs::create_dir_all(path.parent().expect("it is in the directory"))
@@ -37,10 +64,9 @@ impl Writ {
             write_private(&path, bytes);
         }
         std::fs::write(directory.path().join("writ.toml"), config).expect("a file can be written");
-        let program = program.as_ref().to_owned();
-        let Started { child, address, key } = spawn(&program, directory.path(), &[]);
-        let key = key.unwrap_or_default();
-        Self { program, directory, child, address, key }
+        let Started { child, address, key } = spawn(program, directory.path(), &[]);
+        let (program, key) = (program.to_owned(), key.unwrap_or_default());
+        Self { program, directory, child, address, key, lends: None }
     }
 
     /// Where it listens.
@@ -128,7 +154,15 @@ impl Drop for Writ {
         // It may have ended already.
         self.child.kill().ok();
         self.child.wait().ok();
+        if let Some(data) = &self.lends {
+            Compiled::of(&self.program).keep(data);
+        }
     }
+}
+
+/// The data directory of a configuration: the one that tests write, or the default.
+fn data(config: &str) -> &'static str {
+    if config.contains("directory = \"data\"") { "data" } else { "writ-data" }
 }
 
 /// A server that says where it listens.

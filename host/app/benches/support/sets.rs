@@ -164,11 +164,11 @@ impl Set {
         self
     }
 
-    /// A server with it.
+    /// A server with it, which has compiled nothing yet.
     pub(crate) fn start(&self) -> Writ {
         let place: Vec<_> =
             self.policies.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())).collect();
-        Writ::start(env!("CARGO_BIN_EXE_writ"), &self.config, &place)
+        Writ::start_cold(env!("CARGO_BIN_EXE_writ"), &self.config, &place)
     }
 
     /// Its files, as a server reads them.
