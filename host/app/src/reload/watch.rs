@@ -78,7 +78,9 @@ impl Watch {
         // What is told while nobody has looked yet is told already.
         let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
             event.iter().for_each(|event| noted.note(event));
-            tell.try_send(()).ok();
+            if !event.is_ok_and(|event| is_look(&event)) {
+                tell.try_send(()).ok();
+            }
         });
         let watcher = watcher.map(|mut watcher| {
             for place in files.places() {
@@ -102,6 +104,14 @@ impl Watch {
         if let Ok(None) = timeout_at(next, self.told.recv()).await {
             sleep_until(next).await;
         }
+    }
+}
+
+/// Whether somebody has only looked: this host does, at all that it is told of.
+fn is_look(event: &Event) -> bool {
+    match event.kind {
+        EventKind::Access(kind) => kind != AccessKind::Close(AccessMode::Write),
+        _ => false,
     }
 }
 
@@ -196,6 +206,17 @@ mod tests {
             assert!(begin.elapsed() < Duration::from_secs(60), "it is never told");
             std::thread::yield_now();
         }
+    }
+
+    #[test]
+    fn looking_is_no_reason_to_look() {
+        use notify::event::CreateKind;
+        let access = |kind| is_look(&Event::new(EventKind::Access(kind)));
+        assert!(access(AccessKind::Open(AccessMode::Any)), "listing a directory opens it");
+        assert!(access(AccessKind::Close(AccessMode::Read)));
+        assert!(!access(AccessKind::Close(AccessMode::Write)));
+        assert!(!is_look(&Event::new(EventKind::Create(CreateKind::File))));
+        assert!(!is_look(&Event::new(EventKind::Other).set_flag(notify::event::Flag::Rescan)));
     }
 
     #[test]
