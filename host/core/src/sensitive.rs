@@ -20,6 +20,9 @@ const KEYWORD: &str = "x-sensitive";
 const WORD_CHARS_MAX: usize = 3;
 /// How many values are looked for. Where there are more, nothing of a text is shown.
 const VALUES_MAX: usize = 1_000;
+/// How much of a text is looked through, in bytes: its length, once for each value. Where that is more,
+/// nothing of it is shown.
+const LOOKED_BYTES_MAX: usize = 4 << 20;
 /// How many parts of a schema are looked at. Where there are more, everything is taken to be marked.
 const STEPS_MAX: usize = 20_000;
 /// How deep schemas may lead to others.
@@ -68,7 +71,9 @@ impl Sensitive {
 
     /// A text without the values.
     pub fn mask<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        if self.is_all && !text.is_empty() {
+        let values = self.anywhere.len() + self.words.len();
+        let is_too_much = self.is_all || text.len().saturating_mul(values) > LOOKED_BYTES_MAX;
+        if is_too_much && !text.is_empty() {
             return MASK.into();
         }
         let mut masked = Cow::Borrowed(text);
@@ -283,6 +288,17 @@ mod tests {
         endless["anyOf"] = json!([{"$ref": "#"}, {"$ref": "#"}]);
         let sensitive = Sensitive::of(&endless, &json!({"a": "secret"}));
         assert_eq!(sensitive.mask("a secret"), "a •••");
+    }
+
+    #[test]
+    fn what_is_too_long_to_be_looked_through_is_not_shown() {
+        let some: Vec<_> = (0..1_000).map(|number| format!("v{number:05}")).collect();
+        let sensitive = Sensitive::of(&marked(), &json!({"card": some}));
+        let most = "a".repeat(LOOKED_BYTES_MAX / 1_000);
+        assert_eq!(sensitive.mask(&most), most);
+        assert_eq!(sensitive.mask(&format!("{most}a")), MASK);
+        let nothing_is_marked = "a".repeat(LOOKED_BYTES_MAX + 1);
+        assert_eq!(Sensitive::default().mask(&nothing_is_marked), nothing_is_marked);
     }
 
     #[test]

@@ -84,7 +84,9 @@ impl From<ExecutionError> for Problem {
             ExecutionError::NoVerdict(_) => ProblemCode::NoVerdict,
             ExecutionError::Changed(_) => ProblemCode::Changed,
             ExecutionError::Unclear(_) => ProblemCode::PreconditionRequired,
-            ExecutionError::CarriedOutHere(_) => ProblemCode::NotNow,
+            ExecutionError::CarriedOutHere(_) | ExecutionError::EndpointChanged(_) => {
+                ProblemCode::NotNow
+            }
             ExecutionError::NoSuchTool(_) => ProblemCode::NoSuchTool,
             ExecutionError::OtherAction { .. } => ProblemCode::InvalidRequest,
             ExecutionError::Arguments(..) => ProblemCode::ArgumentsInvalid,

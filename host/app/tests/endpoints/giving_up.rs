@@ -214,4 +214,8 @@ fn a_call_to_an_endpoint_that_is_another_now_is_unknown_and_a_letter() {
     let unknown = paid.world.until_status(&asked, "unknown");
     assert!(text(&unknown["error"]).contains("what was allowed is"), "{unknown}");
     assert_eq!(letters(&paid.world)[0]["id"], asked["id"]);
+    let again = format!("/v1/dead-letters/{}/redeliver", text(&asked["id"]));
+    let refused = paid.world.post(paid.world.server.key(), &again, &Value::Null);
+    assert_eq!(refused.status, 409, "nobody would be called: {}", refused.text());
+    assert_eq!(letters(&paid.world).len(), 1);
 }

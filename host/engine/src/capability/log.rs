@@ -41,7 +41,9 @@ impl Log {
         let masked = self.sensitive.mask(&masked);
         let line = visible(cut(&masked, self.line_bytes_max));
         let line = cut(&line, self.line_bytes_max).to_owned();
-        self.bytes_left = self.bytes_left.checked_sub(line.len().max(1)).ok_or_else(|| {
+        // What is masked has cost as much as what is told.
+        let counted = line.len().max(message.len().min(self.line_bytes_max)).max(1);
+        self.bytes_left = self.bytes_left.checked_sub(counted).ok_or_else(|| {
             HostFault::new(FaultCode::LogLimit, "the guest logged more than its limit")
         })?;
         Ok(line)

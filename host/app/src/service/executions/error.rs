@@ -22,6 +22,11 @@ pub enum ExecutionError {
     /// The host carries it out itself.
     #[error("the tool `{0}` of this host carries it out\nhint: wait for its end")]
     CarriedOutHere(BindingName),
+    /// Its endpoint is registered otherwise now.
+    #[error(
+        "the endpoint `{0}` is another than the one that was called\nhint: say what became of the call: resolve the execution"
+    )]
+    EndpointChanged(BindingName),
     /// It came to something, or may have; why, and what to do.
     #[error("{0}")]
     NotRetried(String),

@@ -175,8 +175,16 @@ impl Executions {
     /// Has an endpoint that was given up called again.
     ///
     /// # Errors
-    /// [`ExecutionError::Refused`] where it is not given up.
+    /// [`ExecutionError::Refused`] where it is not given up, and [`ExecutionError::EndpointChanged`]
+    /// where this host knows that nobody would be called.
     pub async fn send_again(&self, by: &Principal, id: &str) -> Result<Execution, ExecutionError> {
+        let seen = self.one(by, id).await?;
+        if let Some(called) = seen.tool.as_ref().filter(|_| seen.given_up().is_some())
+            && let Some(found) = self.tools.signature(called.name.as_str())
+            && found.bound != *called
+        {
+            return Err(ExecutionError::EndpointChanged(called.name.clone()));
+        }
         let (person, at_ms) = (by.person.clone(), now_ms());
         self.step_once(by, id, Event::SentAgain { by: person, at_ms }, |_| false).await
     }

@@ -1,6 +1,7 @@
 //! What this host has claimed: begun where policies let it go on, and ended, or given back.
 
 use std::ops::ControlFlow::{self, Break, Continue};
+use std::time::{Duration, Instant};
 
 use writ_core::execution::{Event, Report};
 use writ_core::{Digest, Execution};
@@ -10,6 +11,9 @@ use super::super::{Claim, ExecutionError, Executions, Permit};
 use crate::clock::now_ms;
 use crate::points;
 use crate::service::Meta;
+
+/// After how long an answer that could not be kept is kept again.
+const KEEP_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// What became of taking an execution a step further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +70,24 @@ impl Executions {
                 Ok(())
             }
             Err(error) => Err(ExecutionError::of(error)),
+        }
+    }
+
+    /// Keeps what an endpoint answered. Nobody else could tell it, so it is tried again while the store
+    /// cannot write, and its claim lasts.
+    pub(super) async fn keep_answer(
+        &self,
+        running: &Execution,
+        event: Event,
+        until: Instant,
+    ) -> Result<(), ExecutionError> {
+        loop {
+            match self.keep_end(running, event.clone()).await {
+                Err(ExecutionError::Unavailable) if Instant::now() < until => {
+                    tokio::time::sleep(KEEP_AGAIN_AFTER).await;
+                }
+                kept => return kept,
+            }
         }
     }
 

@@ -30,13 +30,15 @@ impl Executions {
         let endpoint = endpoint.filter(|endpoint| endpoint.signature.bound == *bound).cloned();
         let endpoint =
             endpoint.ok_or_else(|| ExecutionError::NoSuchTool(bound.name.to_string()))?;
-        let may_have_arrived = seen.may_have_arrived();
+        let (fence, may_have_arrived) = (seen.fence, seen.may_have_arrived());
         let lease_ms = millis(endpoint.endpoint.timeout).saturating_add(MARGIN_MS);
         let claimed_from = Instant::now();
         let (running, permit) = match self.claim_here(seen, lease_ms).await? {
             Continue(claimed) => claimed,
             Break(step) => return Ok(step),
         };
+        // Another host may have called it between the look and the claim.
+        let may_have_arrived = may_have_arrived || running.fence != fence + 1;
         if let Some(error) = endpoint.signature.amended_badly(&running.action().properties) {
             let event = self.reported(permit, Report::Failed(error));
             return self.keep_end(&running, event).await.map(|()| Step::Done);
@@ -57,7 +59,8 @@ impl Executions {
             Err(unanswered) => after(unanswered, &endpoint, &running, permit),
         };
         points::pass("endpoint.answered-unrecorded");
-        self.keep_end(&running, event).await?;
+        let until = claimed_from + Duration::from_millis(lease_ms);
+        self.keep_answer(&running, event, until).await?;
         Ok(Step::Done)
     }
 }

@@ -124,7 +124,9 @@ impl Working {
         let (before_ms, tools) = (now_ms().saturating_sub(after_ms), executions.tools.bound());
         let found = executions.store.work_of_changed_tools(before_ms, &tools, PAGE_MAX).await?;
         for (tenant, id) in &found {
-            executions.refuse_changed(tenant, id).await?;
+            if let Err(error) = executions.refuse_changed(tenant, id).await {
+                tracing::warn!(execution = id, %error, "its tool is another now, and it still waits");
+            }
         }
         Ok(())
     }
