@@ -82,7 +82,11 @@ const OPERATOR: [&str; 6] = ["keys", "create", "--name", "ann", "--role", "opera
 fn keys_are_made_listed_and_ended_where_no_server_runs() {
     let directory = tempfile::tempdir().unwrap();
     let directory = directory.path();
-    assert_eq!(done(&run(directory, &["keys", "list"])), "There is no key.\n");
+    for nowhere in [&["keys", "list"][..], &["keys", "rotate-signing"]] {
+        let refused = String::from_utf8(run(directory, nowhere).stderr).unwrap();
+        assert!(refused.contains("`./writ-data` holds no decisions of a server"), "{refused}");
+        assert!(!directory.join("writ-data").exists(), "none is made");
+    }
     let made =
         run(directory, &[&OPERATOR[..], &["--group", "finance", "--expires-in", "30d"]].concat());
     let key = done(&made).trim_end().to_owned();
@@ -147,7 +151,12 @@ fn what_cannot_be_is_refused_before_anything_is_opened() {
     refused(&run(directory, &["keys", "revoke", "writ_"]), 64);
     let told = refused(&run(directory, &["keys", "list", "--server", "http://writ.example"]), 64);
     assert!(told.contains("would show the key to everybody on the way"), "{told}");
-    refused(&run(directory, &["keys", "list", "--server", "nonsense"]), 64);
+    for url in ["nonsense", "localhost:8181", "http://127.0.0.1:1/?x=1", "http://u:p@127.0.0.1:1"] {
+        refused(&run(directory, &["keys", "list", "--server", url]), 64);
+    }
+    let told = refused(&create(&["--name", "a", "--role", "agent", "--group", "group:b"]), 64);
+    assert!(told.contains("this group is `b`"), "{told}");
+    assert_eq!(std::fs::read_dir(directory).unwrap().count(), 0);
 }
 
 #[test]

@@ -289,7 +289,9 @@ fn a_key_may_be_in_a_variable() {
     std::fs::write(directory.path().join("writ.toml"), config).unwrap();
     let run = |key: &str| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_writ"));
-        command.args(["keys", "list", "--config", "writ.toml"]).current_dir(directory.path());
+        command
+            .args(["keys", "create", "--name", "ann", "--role", "agent", "--config", "writ.toml"])
+            .current_dir(directory.path());
         command.env("MY_KEY", key).output().unwrap()
     };
     told(&run(KEY));

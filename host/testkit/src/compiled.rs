@@ -39,9 +39,10 @@ impl Compiled {
         let built = built.map_err(io::Error::other)?.as_nanos().to_string();
         let all = hosts.join("compiled");
         let directory = all.join(&built);
-        if !directory.exists() {
-            // There may be none.
-            fs::remove_dir_all(&all).ok();
+        let others = fs::read_dir(&all).into_iter().flatten().flatten().map(|entry| entry.path());
+        for other in others.filter(|other| *other != directory) {
+            // Somebody else may be removing it, too.
+            fs::remove_dir_all(other).ok();
         }
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory)?;
         Ok(Self { directory, hosts })

@@ -88,7 +88,7 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
 async fn create(args: Create, environment: &Environment) -> Result<(), Failure> {
     let Create { name, roles, groups, expires_in, report } = args;
     let body = KeyBody { name, roles, groups, expires_in_seconds: expires_in };
-    let host = Host::open(&report.place, environment).await?;
+    let host = Host::open_or_make(&report.place, environment).await?;
     let created = host.create(body).await;
     host.close().await?;
     let IssuedReply { key, kept } = created?;

@@ -23,7 +23,9 @@ pub(super) struct Args {
 pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Failure> {
     super::log_warnings()?;
     let config = args.config.load(&environment, None)?;
-    let migrated = Store::migrate(place::database(&config)?).await.map_err(place::refused)?;
+    let migrated = Store::migrate(place::database(&config)?)
+        .await
+        .map_err(|error| place::refused(error, &config))?;
     let Migrated { ran, version } = migrated;
     match args.json {
         true => text::json_to_stdout(&serde_json::json!({ "ran": ran, "version": version }))?,

@@ -1,5 +1,7 @@
 //! Where a command works: on the store itself, or on a running server.
 
+use std::net::{Ipv4Addr, SocketAddr};
+
 use writ_store::{Database, Store, StoreError};
 
 use super::exit::Failure;
@@ -42,14 +44,17 @@ impl ConfigArgs {
                 path.display()
             )));
         }
-        self.store(environment).await
+        open(&config).await
     }
 
     /// Opens the store for as long as the command runs.
     pub(super) async fn store(&self, environment: &Environment) -> Result<Store, Failure> {
-        let config = self.load(environment, None)?;
-        Store::open(database(&config)?).await.map_err(refused)
+        open(&self.load(environment, None)?).await
     }
+}
+
+async fn open(config: &Config) -> Result<Store, Failure> {
+    Store::open(database(config)?).await.map_err(|error| refused(error, config))
 }
 
 /// Where a configuration has the store. A data directory is made where it is not there.
@@ -62,14 +67,23 @@ pub(super) fn database(config: &Config) -> Result<Database, Failure> {
 }
 
 /// Why a store is not opened, as a command tells it.
-pub(super) fn refused(error: StoreError) -> Failure {
+pub(super) fn refused(error: StoreError, config: &Config) -> Failure {
     match error {
         StoreError::InUse { directory } => Failure::refused(format!(
             "a server that runs has `{}` open\n\
-             hint: ask it, with `--server http://127.0.0.1:8181` and an operator's key in WRIT_KEY",
-            directory.display()
+             hint: ask it, with `--server http://{}` and an operator's key in WRIT_KEY",
+            directory.display(),
+            here(config.server.listen)
         )),
         StoreError::Behind { .. } => Failure::configuration(error),
         error => Failure::internal(error),
+    }
+}
+
+/// How this machine reaches a server that listens at an address.
+fn here(listen: SocketAddr) -> SocketAddr {
+    match listen.ip().is_unspecified() {
+        true => SocketAddr::from((Ipv4Addr::LOCALHOST, listen.port())),
+        false => listen,
     }
 }

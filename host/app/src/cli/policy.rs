@@ -120,7 +120,7 @@ pub(super) async fn run(args: Args, environment: Environment) -> Result<Exit, Fa
     let Args { command, server } = args;
     let command = match command {
         Any::Server(command) => command,
-        Any::Here(command) => return command.run(&environment),
+        Any::Here(command) => return command.run(&environment, server.json),
         Any::Backtest(args) => return backtest::run(args, &server, environment).await,
     };
     let remote = Remote::open(&server, &environment)?;

@@ -16,8 +16,8 @@ use crate::config::Environment;
 /// How long a server may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long it may take to hear and to check what is sent as bytes.
-const UPLOAD_TIMEOUT: Duration = Duration::from_secs(300);
+/// How long it may take to change something: to hear, check and compile what it is sent or told to load.
+const CHANGE_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// How many items a server gives at once.
 const PAGE_MAX: usize = 100;
@@ -73,11 +73,7 @@ impl Remote {
 
     /// A server, to be called with a key.
     pub(super) fn new(url: &str, key: Option<Secret>) -> Result<Self, Failure> {
-        let base: Url = url.parse().map_err(|error| {
-            Failure::usage(format!(
-                "`{url}` is no URL: {error}\nhint: write `http://127.0.0.1:8181`"
-            ))
-        })?;
+        let base = base(url)?;
         if !crate::outbound::is_private(&base) {
             return Err(Failure::usage(format!(
                 "`{url}` would show the key to everybody on the way\nhint: use `https`"
@@ -99,7 +95,7 @@ impl Remote {
         path: &[&str],
         query: &[(&str, &str)],
     ) -> Result<T, Failure> {
-        let mut url = self.url(path)?;
+        let mut url = self.url(path);
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
@@ -111,7 +107,7 @@ impl Remote {
         &self,
         path: &[&str],
     ) -> Result<Option<T>, Failure> {
-        let response = self.answer(self.request(Method::GET, self.url(path)?)).await?;
+        let response = self.answer(self.request(Method::GET, self.url(path))).await?;
         match response.status() {
             StatusCode::NOT_FOUND => Ok(None),
             _ => self.body(self.accepted(response).await?).await.map(Some),
@@ -154,7 +150,7 @@ impl Remote {
         path: &[&str],
         body: &impl Serialize,
     ) -> Result<T, Failure> {
-        self.read(self.request(Method::POST, self.url(path)?).json(body)).await
+        self.read(self.change(path).json(body)).await
     }
 
     /// The same, where what is there has an entity tag still (RFC 9110, section 13.1.1).
@@ -164,8 +160,7 @@ impl Remote {
         body: &impl Serialize,
         tag: &str,
     ) -> Result<T, Failure> {
-        let request = self.request(Method::POST, self.url(path)?).json(body);
-        self.read(request.header(IF_MATCH, tag)).await
+        self.read(self.change(path).json(body).header(IF_MATCH, tag)).await
     }
 
     /// Sends bytes of some media type to a path, with one more header where there is one, and reads the answer.
@@ -176,8 +171,7 @@ impl Remote {
         header: Option<(HeaderName, String)>,
         bytes: Vec<u8>,
     ) -> Result<T, Failure> {
-        let request = self.request(Method::POST, self.url(path)?);
-        let request = request.timeout(UPLOAD_TIMEOUT).header(CONTENT_TYPE, kind);
+        let request = self.change(path).header(CONTENT_TYPE, kind);
         let request =
             header.into_iter().fold(request, |request, (name, value)| request.header(name, value));
         self.read(request.body(bytes)).await
@@ -185,16 +179,21 @@ impl Remote {
 
     /// Removes what is at a path.
     pub(super) async fn delete(&self, path: &[&str]) -> Result<(), Failure> {
-        self.send(self.request(Method::DELETE, self.url(path)?)).await.map(drop)
+        self.send(self.request(Method::DELETE, self.url(path))).await.map(drop)
     }
 
-    fn url(&self, path: &[&str]) -> Result<Url, Failure> {
-        let [first, rest @ ..] = path else { return Ok(self.base.clone()) };
-        let mut url = self.base.join(first).map_err(Failure::usage)?;
+    fn change(&self, path: &[&str]) -> RequestBuilder {
+        self.request(Method::POST, self.url(path)).timeout(CHANGE_TIMEOUT)
+    }
+
+    /// What is at a path below the server's own; of which only the first part has segments.
+    fn url(&self, path: &[&str]) -> Url {
+        let (mut url, mut path) = (self.base.clone(), path.iter());
+        let first = path.next().map_or("", |first| first.trim_start_matches('/'));
         if let Ok(mut segments) = url.path_segments_mut() {
-            segments.extend(rest);
+            segments.pop_if_empty().extend(first.split('/')).extend(path);
         }
-        Ok(url)
+        url
     }
 
     fn request(&self, method: Method, url: Url) -> RequestBuilder {
@@ -236,8 +235,32 @@ impl Remote {
             text.push_str(&format!(": {error}"));
             cause = error.source();
         }
+        if error.is_connect() {
+            text.push_str("\nhint: `--server URL` says where the server is");
+        } else if error.is_timeout() {
+            text.push_str("\nhint: it may have done, or still do, what it was asked for: look before you ask again");
+        }
         Failure::internal(text)
     }
+}
+
+/// Where a server is.
+fn base(url: &str) -> Result<Url, Failure> {
+    let refused =
+        |why: &str| Failure::usage(format!("`{url}` {why}\nhint: write `http://127.0.0.1:8181`"));
+    let base: Url = url.parse().map_err(|error| refused(&format!("is no URL: {error}")))?;
+    if !matches!(base.scheme(), "http" | "https") {
+        return Err(refused("does not begin with `http://` or `https://`"));
+    }
+    if base.query().is_some() || base.fragment().is_some() {
+        return Err(refused("leads to a place on a server, with `?` or `#`"));
+    }
+    if !base.username().is_empty() || base.password().is_some() {
+        return Err(Failure::usage(
+            "the URL of a server names no user\nhint: put a key into the environment variable WRIT_KEY",
+        ));
+    }
+    Ok(base)
 }
 
 /// The last line of a list that is not all there is.
@@ -251,4 +274,19 @@ pub(super) fn more(page: &Value) -> &'static str {
 /// A JSON text without its quotes; anything else as JSON.
 pub(super) fn text_of(value: &Value) -> String {
     visible(value.as_str().unwrap_or(&value.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_below_the_servers_own() {
+        let key = || Some(Secret::new("k".to_owned()));
+        let url = |base: &str| Remote::new(base, key()).unwrap().url(&["/v1/keys", "a/b"]);
+        assert_eq!(url("http://127.0.0.1:1").as_str(), "http://127.0.0.1:1/v1/keys/a%2Fb");
+        let below = "http://127.0.0.1:1/writ/v1/keys/a%2Fb";
+        assert_eq!(url("http://127.0.0.1:1/writ").as_str(), below);
+        assert_eq!(url("http://127.0.0.1:1/writ/").as_str(), below);
+    }
 }

@@ -219,7 +219,8 @@ async fn authenticator(config: &Config, records: &Records) -> Result<Authenticat
     if !is_local(listen) && keys.valid(now_ms()) == 0 && config.jwt.is_none() {
         return Err(Failure::configuration(format!(
             "`{listen}` can be reached from other machines, and no caller has a key\n\
-             hint: make one with `writ keys create --name operator --role operator`, or listen on `127.0.0.1:{}`",
+             hint: make one with `writ keys create --name operator --role operator` and the `--config` or \
+             `--data-dir` of this host, or listen on `127.0.0.1:{}`",
             listen.port()
         )));
     }

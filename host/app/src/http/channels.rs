@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Serialize;
@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use writ_store::KnownChannel;
 
 use super::App;
+use super::page::Id;
 use super::problem::{Problem, ProblemCode};
 use super::reply::ok;
 use crate::auth::Caller;
@@ -68,7 +69,7 @@ pub async fn list(State(app): State<Arc<App>>, caller: Caller) -> Result<Respons
 pub async fn forget(
     State(app): State<Arc<App>>,
     caller: Caller,
-    Path(name): Path<String>,
+    Id(name): Id,
 ) -> Result<StatusCode, Problem> {
     let by = caller.principal();
     app.channels.forget(by, &name).await?;

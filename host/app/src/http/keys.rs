@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CACHE_CONTROL;
 use axum::response::{IntoResponse, Response};
@@ -14,6 +14,7 @@ use writ_core::{Key, KeyId, Person, Role};
 use super::App;
 use super::body::Sent;
 use super::json::FieldError;
+use super::page::Id;
 use super::problem::{Problem, ProblemCode};
 use crate::auth::{Caller, Draft, InvalidDraft, Issued, KeyError};
 use crate::clock::now_ms;
@@ -140,7 +141,7 @@ pub async fn list(State(app): State<Arc<App>>) -> Json<KeysReply> {
 pub async fn revoke(
     State(app): State<Arc<App>>,
     caller: Caller,
-    Path(id): Path<String>,
+    Id(id): Id,
 ) -> Result<StatusCode, Problem> {
     let no_key = || Problem::new(ProblemCode::NotFound).with_detail("there is no key of this id");
     let id: KeyId = id.parse().map_err(|_| no_key())?;
@@ -180,6 +181,9 @@ impl TryFrom<String> for Name {
     fn try_from(text: String) -> Result<Self, String> {
         // A hint is a second line; in an answer it stands in the same sentence.
         let one_line = |error: &dyn std::fmt::Display| error.to_string().replace("\nhint: ", "; ");
+        if let Some((kind @ ("user" | "group"), id)) = text.split_once(':') {
+            return Err(format!("`{text}` is how approvers are written; this {kind} is `{id}`"));
+        }
         text.parse().map(Self).map_err(|error: writ_core::person::InvalidPerson| one_line(&error))
     }
 }

@@ -73,7 +73,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let path = axum::extract::Path::<String>::from_request_parts(parts, state).await;
-        path.map(|path| Self(path.0)).map_err(|_| Problem::new(ProblemCode::NoSuchExecution))
+        path.map(|path| Self(path.0)).map_err(|_| Problem::new(ProblemCode::NotFound))
     }
 }
 

@@ -62,7 +62,7 @@ pub struct EvaluationBody {
 /// An action that somebody asks for.
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(as = ExecutionRequest)]
-#[serde(expecting = "an object")]
+#[serde(deny_unknown_fields, expecting = "an object")]
 pub struct CreateBody {
     /// Who wants to act.
     #[serde(deserialize_with = "object")]

@@ -60,6 +60,12 @@ impl Violation {
                 let message = format!("the setting `{key}` is missing{place}");
                 Self { path, message, hint: SEE_SCHEMA.to_owned() }
             }
+            Kind::AnyOf { context } | Kind::OneOfNotValid { context } => {
+                let what = sensitive.mask(&error.to_string()).into_owned() + &one_is(context);
+                let message = shortened(&what);
+                let message = format!("the settings break the policy's schema{place}: {message}");
+                Self { path, message, hint: SEE_SCHEMA.to_owned() }
+            }
             _ => {
                 let what = shortened(&sensitive.mask(&error.to_string()));
                 let message = format!("the settings break the policy's schema{place}: {what}");
@@ -84,10 +90,22 @@ fn leaf<'e, 'a>(error: &'e ValidationError<'a>) -> &'e ValidationError<'a> {
                 branch.iter().map(leaf).min_by_key(|leaf| !is_unknown_key(leaf))
             });
             // The last of equals would win: shapes are written with the likeliest first.
-            branches.rev().max_by_key(|leaf| nearness(leaf)).unwrap_or(error)
+            let best = branches.rev().max_by_key(|leaf| nearness(leaf)).unwrap_or(error);
+            // One text that is expected is not all that is: the other shapes would be kept secret.
+            let is_here = best.instance_path() == error.instance_path();
+            if is_here && matches!(best.kind(), Kind::Constant { .. }) { error } else { best }
         }
         _ => error,
     }
+}
+
+/// What may be written as it is, where a value fits none of several shapes.
+fn one_is(shapes: &[Vec<ValidationError<'_>>]) -> String {
+    let expected = shapes.iter().flatten().find_map(|error| match error.kind() {
+        Kind::Constant { expected_value } => Some(expected_value),
+        _ => None,
+    });
+    expected.map(|value| format!("; one of them is {value}")).unwrap_or_default()
 }
 
 /// How much of a value had fitted a shape before this error.
@@ -176,8 +194,7 @@ mod tests {
     fn the_deepest_part_of_the_nearest_shape_is_named() {
         let message = "the settings break the policy's schema at `/rules/1/deny`: 7 is not of type \"string\"";
         check(json!({"limit": 1, "rules": ["allow", {"deny": 7}]}), message, SEE_SCHEMA);
-        let message =
-            "the settings break the policy's schema at `/rules/0`: \"allow\" was expected";
-        check(json!({"limit": 1, "rules": ["allw"]}), message, SEE_SCHEMA);
+        let message = "the settings break the policy's schema at `/rules/0`: \"deny\" is not valid under any of the schemas listed in the 'oneOf' keyword; one of them is \"allow\"";
+        check(json!({"limit": 1, "rules": ["deny"]}), message, SEE_SCHEMA);
     }
 }

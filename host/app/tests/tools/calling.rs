@@ -48,6 +48,11 @@ fn arguments_are_checked_before_any_policy_sees_them() {
     assert_eq!(listed.json()["items"], json!([]));
     let reply = world.post(&world.agent, "/v1/executions", &question("pay-out", &payout()));
     assert_eq!(problem(&reply), (422, "no-such-tool".into()));
+    let mut misspelt = question("payout", &payout());
+    misspelt["tol"] = misspelt["tool"].take();
+    misspelt.as_object_mut().unwrap().remove("tool");
+    let reply = world.post(&world.agent, "/v1/executions", &misspelt);
+    assert_eq!(problem(&reply), (400, "invalid-request".into()), "{}", reply.text());
 }
 
 #[test]

@@ -30,13 +30,25 @@ pub(super) struct Here {
 }
 
 impl Host {
+    /// Where keys are.
     pub(super) async fn open(
         place: &PlaceArgs,
         environment: &Environment,
     ) -> Result<Self, Failure> {
         match &place.server {
             Some(url) => Remote::new(url, environment.key.clone()).map(Self::There),
-            None => Here::open(place, environment).await.map(Self::Here),
+            None => Here::open(place.config.store_that_is_there(environment).await?).await,
+        }
+    }
+
+    /// Where keys are, or are to be: before a server's first start, a key may be made for it.
+    pub(super) async fn open_or_make(
+        place: &PlaceArgs,
+        environment: &Environment,
+    ) -> Result<Self, Failure> {
+        match &place.server {
+            Some(_) => Self::open(place, environment).await,
+            None => Here::open(place.config.store(environment).await?).await,
         }
     }
 
@@ -102,11 +114,10 @@ impl Host {
 }
 
 impl Here {
-    async fn open(place: &PlaceArgs, environment: &Environment) -> Result<Self, Failure> {
-        let store = place.config.store(environment).await?;
+    async fn open(store: Store) -> Result<Host, Failure> {
         let records = Records::Durable(store.clone());
         let keys = Keyring::open(records, Tenant::default()).await.map_err(Failure::internal)?;
-        Ok(Self { store, keys })
+        Ok(Host::Here(Self { store, keys }))
     }
 }
 

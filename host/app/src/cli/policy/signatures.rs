@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use serde_json::{Value, json};
 use writ_core::LoadLimits;
 use writ_core::text::visible;
 use zeroize::Zeroizing;
@@ -69,17 +70,26 @@ pub(super) struct Verify {
 }
 
 impl Command {
-    pub(super) fn run(self, environment: &Environment) -> Result<Exit, Failure> {
-        match self {
-            Self::Keygen(keygen) => keygen.run(environment),
-            Self::Sign(sign) => sign.run(environment),
-            Self::Verify(verify) => verify.run(),
+    pub(super) fn run(self, environment: &Environment, json: bool) -> Result<Exit, Failure> {
+        let (told, text) = match self {
+            Self::Keygen(keygen) => keygen.run(environment)?,
+            Self::Sign(sign) => sign.run(environment)?,
+            Self::Verify(verify) => verify.run()?,
+        };
+        if json {
+            text::json_to_stdout(&told)?
+        } else {
+            text::to_stdout(&text)?
         }
+        Ok(Exit::Permitted)
     }
 }
 
+/// What came of a command: as JSON, and for people.
+type Told = (Value, String);
+
 impl Keygen {
-    fn run(&self, environment: &Environment) -> Result<Exit, Failure> {
+    fn run(&self, environment: &Environment) -> Result<Told, Failure> {
         let files = ["key", "pub"].map(|end| format!("{}.{end}", self.name));
         // Before anybody is asked for a password, and before one of them is written.
         if let Some(there) = files.iter().find(|file| fs::symlink_metadata(file).is_ok()) {
@@ -98,15 +108,16 @@ impl Keygen {
             fs::remove_file(&secret_file).ok();
         })?;
         let key = key.public();
-        text::to_stdout(&format!(
+        let text = format!(
             "{secret_file} signs: keep it secret.\n{public_file} is the key to trust it by:\n\n[policies]\nkeys = [\"{key}\"]\n"
-        ))?;
-        Ok(Exit::Permitted)
+        );
+        let key = key.to_string();
+        Ok((json!({"secret_file": secret_file, "public_file": public_file, "key": key}), text))
     }
 }
 
 impl Sign {
-    fn run(&self, environment: &Environment) -> Result<Exit, Failure> {
+    fn run(&self, environment: &Environment) -> Result<Told, Failure> {
         let component = component(&self.component)?;
         let key = secret(&self.key, environment)?;
         let name = self.component.file_name().map(|name| name.to_string_lossy().into_owned());
@@ -117,13 +128,14 @@ impl Sign {
         let file = beside(&self.component);
         let written = File::create(&file).and_then(|opened| write(opened, &signature));
         written.map_err(|error| unwritten(&file, &error))?;
-        text::to_stdout(&format!("{file} is its signature, by {}\n", key.public()))?;
-        Ok(Exit::Permitted)
+        let key = key.public().to_string();
+        let text = format!("{file} is its signature, by {key}\n");
+        Ok((json!({"signature_file": file, "key": key}), text))
     }
 }
 
 impl Verify {
-    fn run(&self) -> Result<Exit, Failure> {
+    fn run(&self) -> Result<Told, Failure> {
         let component = component(&self.component)?;
         let file = self.signature.clone().unwrap_or_else(|| beside(&self.component).into());
         let signature = signature(&file)?;
@@ -133,8 +145,9 @@ impl Verify {
         let signed = signed.map_err(|error| Failure::refused(format!("`{name}`: {error}")))?;
         // Its parts are apart by tabs.
         let (by, comment) = (&signed.by, visible(&signed.comment.replace('\t', " ")));
-        text::to_stdout(&format!("{name} is signed by {by}\ntrusted comment: {comment}\n"))?;
-        Ok(Exit::Permitted)
+        let text = format!("{name} is signed by {by}\ntrusted comment: {comment}\n");
+        let told = json!({"component": name.to_string(), "key": by.to_string(), "trusted_comment": comment});
+        Ok((told, text))
     }
 }
 
